@@ -1,0 +1,45 @@
+"""Database fields of time in a video."""
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from psycopg.types.multirange import Int4Multirange, Multirange
+from psycopg.types.range import Int4Range
+
+
+class SecondsField(models.IntegerField):
+    """A position in a video, in whole seconds from its start."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if not self._validators:
+            self._validators = [MinValueValidator(0)]
+
+    def deconstruct(self):
+        name, _, args, options = super().deconstruct()
+        options.pop("validators", None)
+        return name, "courses.fields.SecondsField", args, options
+
+
+class SecondRangesField(models.Field):
+    """Seconds of a video as an `int4multirange`; in Python a list of half-open `(start, end)` pairs."""
+
+    empty_strings_allowed = False
+
+    def db_type(self, connection):
+        return "int4multirange"
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else [(part.lower, part.upper) for part in value]
+
+    def to_python(self, value):
+        if value is None or isinstance(value, list):
+            return value
+        if isinstance(value, Multirange):
+            return [(part.lower, part.upper) for part in value]
+        raise ValidationError("Give the seconds as a list of (start, end) pairs.")
+
+    def get_db_prep_value(self, value, connection, prepared=False):
+        if value is None or hasattr(value, "resolve_expression") or isinstance(value, Multirange):
+            return value
+        return Int4Multirange(Int4Range(start, end) for start, end in value)

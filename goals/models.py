@@ -1,0 +1,145 @@
+"""What a student works towards, and what is written on the way."""
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.db import models
+from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
+from django.db.models.functions import Now
+
+from profiles.models import Identified, Writing, calendar_constraint
+
+
+class Goal(Identified):
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goals", db_index=False)
+    title = models.TextField()
+    description = models.TextField(db_default="", blank=True)
+    target_date = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "goals"
+        constraints = [
+            models.CheckConstraint(condition=~Q(title=""), name="goals_goal_title"),
+            # The target of the composite foreign keys (student_id, goal_id) of migration 0002.
+            models.UniqueConstraint(fields=["student", "id"], name="goals_goal_of_student"),
+            calendar_constraint("created_at", "completed_at"),
+        ]
+
+    def __str__(self):
+        return self.title
+
+
+def goal_key(on_delete, **options):
+    """A reference to a goal of the same student, enforced by a composite foreign key (migration 0002)."""
+    return models.ForeignKey("goals.Goal", on_delete, db_constraint=False, **options)
+
+
+class GoalPeriod(Identified):
+    """When a goal was the student's current one: `[start, end)`, open-ended while it still is."""
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goal_periods", db_index=False)
+    goal = goal_key(DB_CASCADE, related_name="periods")
+    period = DateTimeRangeField()
+
+    class Meta:
+        db_table = "goal_periods"
+        constraints = [
+            ExclusionConstraint(
+                name="goals_goalperiod_one_goal_at_a_time",
+                expressions=[("student", RangeOperators.EQUAL), ("period", RangeOperators.OVERLAPS)],
+                violation_error_message="The student has another current goal in that time.",
+            ),
+            models.CheckConstraint(
+                condition=Q(period__isempty=False, period__lower_inc=True, period__upper_inc=False),
+                name="goals_goalperiod_half_open",
+                violation_error_message="A period has a start, and ends after it or not at all.",
+            ),
+            calendar_constraint("period__startswith", "period__endswith"),
+        ]
+
+    def __str__(self):
+        return f"{self.goal}: {self.period}"
+
+
+class GoalMilestone(Identified):
+    """A step towards a goal; planned until `reached_at` is set."""
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goal_milestones", db_index=False)
+    goal = goal_key(DB_CASCADE, related_name="milestones")
+    title = models.TextField()
+    reached_at = models.DateTimeField(null=True, blank=True, db_default=Now())
+
+    class Meta:
+        db_table = "goal_milestones"
+        constraints = [
+            models.CheckConstraint(condition=~Q(title=""), name="goals_goalmilestone_title"),
+            calendar_constraint("reached_at"),
+        ]
+        indexes = [
+            # For timeline_resync: a student's rows within a span of time.
+            models.Index(fields=["student", "reached_at"], name="goal_milestones_of_student"),
+        ]
+
+    def __str__(self):
+        return self.title
+
+
+class DailyNote(Writing):
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="daily_notes", db_index=False)
+
+    class Meta(Writing.Meta):
+        abstract = False
+        db_table = "daily_notes"
+        indexes = [
+            # For timeline_resync: a student's rows within a span of time.
+            models.Index(fields=["student", "created_at"], name="daily_notes_of_student"),
+        ]
+
+    def __str__(self):
+        return self.content[:60]
+
+
+class SuccessProof(Writing):
+    """What shows that a goal, or a part of it, was achieved."""
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="success_proofs", db_index=False)
+    goal = goal_key(DB_CASCADE, related_name="proofs")
+
+    class Meta(Writing.Meta):
+        abstract = False
+        db_table = "success_proofs"
+        indexes = [
+            # For timeline_resync: a student's rows within a span of time.
+            models.Index(fields=["student", "created_at"], name="success_proofs_of_student"),
+        ]
+
+    def __str__(self):
+        return self.content[:60]
+
+
+class GoalMessage(Writing):
+    """What an instructor wrote in a student's goal conversation, to all of it or about one goal."""
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goal_messages", db_index=False)
+    author = models.ForeignKey("profiles.Profile", DB_SET_NULL, related_name="messages_written", null=True, blank=True)
+    goal = goal_key(DB_SET_NULL, related_name="messages", null=True, blank=True)
+
+    class Meta(Writing.Meta):
+        abstract = False
+        db_table = "goal_messages"
+        constraints = [
+            *Writing.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(author__isnull=True) | ~Q(author=F("student")),
+                name="goals_goalmessage_from_another",
+                violation_error_message="A message comes from an instructor, not from the student.",
+            ),
+        ]
+        indexes = [
+            # For timeline_resync: a student's rows within a span of time.
+            models.Index(fields=["student", "created_at"], name="goal_messages_of_student"),
+        ]
+
+    def __str__(self):
+        return self.content[:60]

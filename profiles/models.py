@@ -1,0 +1,173 @@
+"""The person, and what every row and every piece of writing has in common."""
+
+import datetime
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import UUID7, Length, Lower, Now
+
+
+def calendar_constraint(*fields):
+    """A CHECK that the named timestamps lie in the years 1900 to 9998.
+
+    PostgreSQL's timestamps reach further than Python's ('infinity', the year
+    294276): a row written by psql could otherwise be one that no page can read.
+    """
+    first = datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
+    last = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
+    condition = Q()
+    for field in fields:
+        condition &= Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": first, f"{field}__lt": last})
+    return models.CheckConstraint(
+        condition=condition,
+        name="%(app_label)s_%(class)s_calendar",
+        violation_error_message="Dates must lie in the years 1900 to 9998.",
+    )
+
+
+class Identified(models.Model):
+    """A row whose UUIDv7 the database makes, so that one inserted by psql is as good as ours."""
+
+    id = models.UUIDField(primary_key=True, db_default=UUID7(), editable=False)
+
+    class Meta:
+        abstract = True
+
+
+class ProfileManager(BaseUserManager):
+    def create_user(self, email=None, password=None, **fields):
+        """Create a person; without `password` they cannot log in until they are given one."""
+        profile = self.model(email=self.normalize_email(email), **fields)
+        profile.set_password(password)
+        profile.save(using=self._db)
+        return profile
+
+    def create_superuser(self, email, password=None, **fields):
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    @classmethod
+    def normalize_email(cls, email):
+        """The one spelling that the database keeps: trimmed, lower case, None when empty."""
+        return (email or "").strip().lower() or None
+
+    def get_by_natural_key(self, username):
+        return self.get(email=self.normalize_email(username))
+
+
+class Profile(Identified, AbstractBaseUser):
+    """A person: student, instructor or staff, by what they are enrolled in, teach or administer.
+
+    `email` is the log-in; an imported person has none and cannot log in.
+    """
+
+    email = models.EmailField(
+        max_length=254,
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="The log-in. Leave empty for a person who must not log in.",
+        error_messages={"unique": "Another person has this e-mail address."},
+    )
+    full_name = models.TextField(db_default="", blank=True)
+    password = models.CharField("password", max_length=128, db_default="!")
+    is_active = models.BooleanField("active", db_default=True, help_text="May log in. Untick instead of deleting.")
+    is_staff = models.BooleanField("staff", db_default=False, help_text="Sees everything and may use this admin.")
+    is_superuser = models.BooleanField("superuser", db_default=False, help_text="May also make others staff.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["full_name"]
+
+    objects = ProfileManager()
+
+    class Meta:
+        db_table = "profiles"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(email__isnull=True) | (Q(email=Lower("email")) & ~Q(email="")),
+                name="profiles_profile_email_lower_case",
+                violation_error_message="E-mail addresses are kept in lower case.",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_superuser=False) | Q(is_staff=True), name="profiles_profile_superuser_is_staff"
+            ),
+            calendar_constraint("created_at"),
+        ]
+        indexes = [
+            # For the admin's list of people, in order of name.
+            models.Index("full_name", "id", name="profiles_full_name"),
+        ]
+
+    def __str__(self):
+        return self.full_name or self.email or f"Student {str(self.id)[-6:]}"
+
+    def clean(self):
+        super().clean()
+        self.email = Profile.objects.normalize_email(self.email)
+
+    @staticmethod
+    def normalize_username(username):
+        return Profile.objects.normalize_email(username)
+
+    def has_perm(self, perm, obj=None):
+        """Staff administer everything; who is staff is decided by superusers (see profiles.admin)."""
+        return self.is_active and self.is_staff
+
+    def has_perms(self, perm_list, obj=None):
+        return self.has_perm(None, obj)
+
+    def has_module_perms(self, app_label):
+        return self.has_perm(None)
+
+
+class MediaType(models.TextChoices):
+    AUDIO = "audio", "Voice memo"
+    IMAGE = "image", "Image"
+    VIDEO = "video", "Loom video"
+
+
+class Writing(Identified):
+    """What a person wrote or recorded: text, one recording or picture, or both.
+
+    `hidden_at` takes it out of every timeline and brings it back when cleared.
+    """
+
+    content = models.TextField(db_default="", blank=True)
+    media_url = models.TextField(null=True, blank=True)
+    media_type = models.TextField(choices=MediaType, null=True, blank=True)
+    media_duration_seconds = models.IntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    hidden_at = models.DateTimeField(null=True, blank=True)
+
+    CONTENT_LIMIT = 20_000  # characters
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(content="") | Q(media_url__isnull=False),
+                name="%(app_label)s_%(class)s_says_something",
+                violation_error_message="Write something, or add a recording or a picture.",
+            ),
+            models.CheckConstraint(
+                condition=Q(content__length__lte=20_000),
+                name="%(app_label)s_%(class)s_content_length",
+                violation_error_message="That is longer than 20,000 characters.",
+            ),
+            models.CheckConstraint(
+                condition=Q(media_type__isnull=True, media_url__isnull=True, media_duration_seconds__isnull=True)
+                | (Q(media_type__in=MediaType.values, media_url__isnull=False) & ~Q(media_url="")),
+                name="%(app_label)s_%(class)s_media",
+                violation_error_message="A recording or picture has an address and a type.",
+            ),
+            models.CheckConstraint(
+                condition=Q(media_duration_seconds__isnull=True) | Q(media_duration_seconds__gte=0),
+                name="%(app_label)s_%(class)s_media_duration",
+                violation_error_message="A duration cannot be negative.",
+            ),
+            calendar_constraint("created_at", "hidden_at"),
+        ]
+
+
+models.TextField.register_lookup(Length)

@@ -1,0 +1,41 @@
+"""A student's reflection on a moment of a video, and the instructor's answer."""
+
+from django.db import models
+from django.db.models import DB_CASCADE, DB_SET_NULL, Q
+
+from courses.fields import SecondsField
+from courses.models import moment_constraint
+from profiles.models import Writing, calendar_constraint
+
+
+class Reflection(Writing):
+    """Text, voice memo (audio), screenshot (image) or Loom (video); it waits until `responded_at` is set."""
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="reflections", db_index=False)
+    video = models.ForeignKey("courses.Video", DB_CASCADE, related_name="reflections", null=True, blank=True)
+    video_timestamp_seconds = SecondsField(null=True, blank=True)
+    sentiment = models.TextField(null=True, blank=True)
+    instructor_response = models.TextField(null=True, blank=True)
+    responded_at = models.DateTimeField(null=True, blank=True)
+    responded_by = models.ForeignKey("profiles.Profile", DB_SET_NULL, related_name="responses", null=True, blank=True)
+
+    class Meta:
+        db_table = "reflections"
+        constraints = [
+            *(constraint for constraint in Writing.Meta.constraints if not constraint.name.endswith("_calendar")),
+            calendar_constraint("created_at", "hidden_at", "responded_at"),
+            moment_constraint("reflections_reflection_moment"),
+            models.CheckConstraint(
+                condition=Q(instructor_response__isnull=True, responded_at__isnull=True, responded_by__isnull=True)
+                | (Q(instructor_response__isnull=False, responded_at__isnull=False) & ~Q(instructor_response="")),
+                name="reflections_reflection_response",
+                violation_error_message="An answer has words and a time.",
+            ),
+        ]
+        indexes = [
+            # For timeline_resync: a student's rows within a span of time.
+            models.Index(fields=["student", "created_at"], name="reflections_of_student"),
+        ]
+
+    def __str__(self):
+        return self.content[:60] or self.get_media_type_display() or ""

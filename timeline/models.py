@@ -1,0 +1,137 @@
+"""`student_activity_timeline`: one table of everything that students do.
+
+Nothing here is written by Python: the database's triggers and
+`timeline_resync` keep it equal to the view `timeline_expected`
+(see `timeline/sql/current/`).
+"""
+
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from django.db.models import DO_NOTHING, Q
+from django.db.models.functions import TruncDate
+
+from timeline.kinds import KINDS
+
+DAY_ZONE = ZoneInfo("America/New_York")  # the zone whose days are THE days, for everybody
+
+
+class ReadOnlyError(TypeError):
+    """Python tried to write the timeline; write the source row instead."""
+
+    def __init__(self):
+        super().__init__("The timeline is written by the database alone: write the source row instead.")
+
+
+class ActivityQuerySet(models.QuerySet):
+    def _refuse(self, *args, **kwargs):
+        raise ReadOnlyError
+
+    create = bulk_create = bulk_update = update = delete = _update = _raw_delete = _refuse
+    get_or_create = update_or_create = _refuse
+    _refuse.alters_data = True
+
+
+def reference(to, **options):
+    """A column that points at a source's row; the sources hold the real foreign keys (design, section 2)."""
+    return models.ForeignKey(
+        to, DO_NOTHING, db_constraint=False, db_index=False, related_name="+", editable=False, **options
+    )
+
+
+class Activity(models.Model):
+    """One entry: something that `student` did, or that was written to them, at `created_at`."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    student = reference("profiles.Profile")
+    activity_type = models.TextField("kind", choices=[(kind.value, kind.label) for kind in KINDS])
+    created_at = models.DateTimeField()
+    activity_date = models.GeneratedField(
+        expression=TruncDate("created_at", tzinfo=DAY_ZONE), output_field=models.DateField(), db_persist=True
+    )
+    video = reference("courses.Video", null=True)
+    video_timestamp_seconds = models.IntegerField(null=True)
+    course = reference("courses.Course", null=True)
+    lesson = reference("courses.Lesson", null=True)
+    goal = reference("goals.Goal", null=True)
+    quiz = reference("courses.Quiz", null=True)
+    content = models.TextField(null=True)
+    metadata = models.JSONField(db_default={})
+    media_url = models.TextField(null=True)
+    media_type = models.TextField(null=True)
+    media_duration_seconds = models.IntegerField(null=True)
+    requires_response = models.BooleanField(db_default=False)
+    response_status = models.TextField(null=True)
+    instructor_response = models.TextField(null=True)
+    responded_at = models.DateTimeField(null=True)
+    responded_by = reference("profiles.Profile", null=True, db_column="responded_by")
+    source_table = models.TextField()
+    source_id = models.UUIDField()
+
+    objects = ActivityQuerySet.as_manager()
+
+    class Meta:
+        db_table = "student_activity_timeline"
+        verbose_name_plural = "student activity timeline"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(activity_type__in=[kind.value for kind in KINDS]), name="timeline_activity_type"
+            ),
+            models.CheckConstraint(
+                condition=Q(response_status__isnull=True) | Q(response_status__in=["pending", "responded"]),
+                name="timeline_response_status",
+            ),
+            models.CheckConstraint(
+                condition=Q(video__isnull=True) | Q(video_timestamp_seconds__isnull=False),
+                name="timeline_second_of_video",
+            ),
+        ]
+        indexes = [
+            # For days, weeks, the calendar and the student's feed: queries.student_days(), …
+            models.Index(
+                "student", "activity_date", "created_at", "id", include=["activity_type"], name="idx_student_date"
+            ),
+            # For one goal's timeline and its counts by kind: queries.goal_timeline(), …
+            models.Index(
+                "student",
+                "goal",
+                "created_at",
+                "id",
+                include=["activity_type"],
+                condition=Q(goal__isnull=False),
+                name="idx_student_goal",
+            ),
+            # For the journey of all students: queries.video_journey().
+            models.Index(
+                "video",
+                "video_timestamp_seconds",
+                "id",
+                include=["activity_type"],
+                condition=Q(video__isnull=False),
+                name="idx_video_all_students",
+            ),
+            # For what is new on a video, newest first, and date ranges.
+            models.Index("video", "created_at", "id", condition=Q(video__isnull=False), name="idx_video_recent"),
+            # For the journey of one student: queries.video_journey(student=…).
+            models.Index(
+                "student",
+                "video",
+                "video_timestamp_seconds",
+                "id",
+                condition=Q(video__isnull=False),
+                name="idx_student_video",
+            ),
+            # For what waits for an answer, over an instructor's courses: queries.awaiting_response().
+            models.Index(
+                "course", "created_at", "id", condition=Q(response_status="pending"), name="idx_response_status"
+            ),
+        ]
+
+    def __str__(self):
+        return self.get_activity_type_display()
+
+    def save(self, **kwargs):
+        raise ReadOnlyError
+
+    def delete(self, **kwargs):
+        raise ReadOnlyError
