@@ -1,0 +1,44 @@
+"""The site's addresses and, for the tests of its look alone, a page with every component."""
+
+from pathlib import Path
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.template import engines
+from django.urls import path
+
+from config.urls import urlpatterns as site
+from timeline.kinds import GROUPS, KINDS
+
+
+class ExampleForm(forms.Form):
+    title = forms.CharField(label="Goal", help_text="Say it so that a friend would know when it is reached.")
+    email = forms.EmailField(label="E-mail address")
+    course = forms.ChoiceField(choices=[("1", "Pricing your work"), ("2", "First clients")])
+    why = forms.CharField(label="Why it matters", widget=forms.Textarea, required=False)
+    shared = forms.BooleanField(label="Show it to the other students", required=False)
+    pace = forms.ChoiceField(
+        widget=forms.RadioSelect, choices=[("day", "A little every day"), ("week", "One long sitting a week")]
+    )
+
+
+def styleguide(request):
+    messages.success(request, "Your answer is on its way to Maya.")
+    messages.error(request, "The recording is longer than ten minutes. It was not sent.")
+    template = engines["django"].from_string((Path(__file__).parent / "styleguide.html").read_text())
+    context = {
+        "kinds": KINDS,
+        "groups": GROUPS.items(),
+        "form": ExampleForm(),
+        "form_with_errors": ExampleForm({"title": "Earn $3,000 in a month", "email": "maya@"}, prefix="wrong"),
+        "bars": [3, 0, 12, 7, 22, 18, 9, 4, 0, 0, 14, 26, 11, 6],
+    }
+    return HttpResponse(template.render(context, request))
+
+
+def raise_error(request):
+    raise RuntimeError("for the test of the error page")
+
+
+urlpatterns = [path("styleguide/", styleguide), path("broken/", raise_error), *site]
