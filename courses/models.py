@@ -16,7 +16,7 @@ def moment_constraint(name):
     """A CHECK that a row names a video and a second of it, or neither."""
     return models.CheckConstraint(
         condition=Q(video__isnull=True, video_timestamp_seconds__isnull=True)
-        | Q(video__isnull=False, video_timestamp_seconds__gte=0),
+        | Q(video__isnull=False, video_timestamp_seconds__isnull=False, video_timestamp_seconds__gte=0),
         name=name,
         violation_error_message="Name both a video and a second of it, from 0 on, or neither.",
     )
@@ -337,7 +337,12 @@ class QuizAttempt(Identified):
         constraints = [
             models.CheckConstraint(
                 condition=Q(submitted_at__isnull=True, score__isnull=True, passed__isnull=True)
-                | Q(submitted_at__gte=F("started_at"), score__isnull=False, passed__isnull=False),
+                | Q(
+                    submitted_at__isnull=False,
+                    submitted_at__gte=F("started_at"),
+                    score__isnull=False,
+                    passed__isnull=False,
+                ),
                 name="courses_quizattempt_marked_when_submitted",
                 violation_error_message=(
                     "A submitted attempt has a score and is passed or not; it is submitted after it was started."

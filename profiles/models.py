@@ -157,7 +157,10 @@ class Writing(Identified):
             ),
             models.CheckConstraint(
                 condition=Q(media_type__isnull=True, media_url__isnull=True, media_duration_seconds__isnull=True)
-                | (Q(media_type__in=MediaType.values, media_url__isnull=False) & ~Q(media_url="")),
+                | (
+                    Q(media_type__isnull=False, media_type__in=MediaType.values, media_url__isnull=False)
+                    & ~Q(media_url="")
+                ),
                 name="%(app_label)s_%(class)s_media",
                 violation_error_message="A recording or picture has an address and a type.",
             ),

@@ -17,7 +17,9 @@ class Reflection(Writing):
     sentiment = models.TextField(null=True, blank=True)
     instructor_response = models.TextField(null=True, blank=True)
     responded_at = models.DateTimeField(null=True, blank=True)
-    responded_by = models.ForeignKey("profiles.Profile", DB_SET_NULL, related_name="responses", null=True, blank=True)
+    responded_by = models.ForeignKey(
+        "profiles.Profile", DB_SET_NULL, related_name="responses", null=True, blank=True, db_column="responded_by"
+    )
 
     class Meta:
         db_table = "reflections"

@@ -1,0 +1,48 @@
+-- How many seconds of a video some ranges cover.
+CREATE OR REPLACE FUNCTION seconds_covered(ranges int4multirange) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT coalesce(sum(upper(part) - lower(part)), 0)::integer FROM unnest(ranges) AS part);
+
+-- A report of watching is an insert or an update of `watched` and `watched_at`.
+-- It adds to what was there: coverage never goes down, and what was reached once
+-- stays reached at its first time. Times that the writer names itself are kept.
+CREATE OR REPLACE FUNCTION video_progress_reached() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    duration integer;
+    threshold numeric;
+    covered integer;
+BEGIN
+    NEW.tenth_reached_at := (NEW.tenth_reached_at || array_fill(NULL::timestamptz, ARRAY[9]))[1:9];
+    SELECT m.duration_seconds, m.completion_threshold INTO duration, threshold
+    FROM media_files m WHERE m.id = NEW.video_id;
+    IF NOT FOUND THEN
+        RETURN NEW;  -- the foreign key refuses the row with a better message
+    END IF;
+
+    -- Seconds that the video does not have cannot be watched.
+    NEW.watched := NEW.watched * int4multirange(int4range(0, duration));
+
+    IF TG_OP = 'UPDATE' AND NEW.student_id = OLD.student_id AND NEW.video_id = OLD.video_id THEN
+        NEW.watched := OLD.watched + NEW.watched;
+        NEW.watched_at := greatest(OLD.watched_at, NEW.watched_at);
+        NEW.completed_at := least(OLD.completed_at, NEW.completed_at);
+        FOR tenth IN 1..9 LOOP
+            NEW.tenth_reached_at[tenth] := least(OLD.tenth_reached_at[tenth], NEW.tenth_reached_at[tenth]);
+        END LOOP;
+    END IF;
+
+    covered := seconds_covered(NEW.watched);
+    FOR tenth IN 1..least(covered * 10 / duration, 9) LOOP
+        NEW.tenth_reached_at[tenth] := coalesce(NEW.tenth_reached_at[tenth], NEW.watched_at);
+    END LOOP;
+    IF covered >= threshold * duration THEN
+        NEW.completed_at := coalesce(NEW.completed_at, NEW.watched_at);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER video_progress_reached
+BEFORE INSERT OR UPDATE ON video_progress
+FOR EACH ROW EXECUTE FUNCTION video_progress_reached();

@@ -1,0 +1,6 @@
+DROP TRIGGER goal_periods_lock_student ON goal_periods;
+DROP FUNCTION goal_periods_lock_student();
+ALTER TABLE goal_messages DROP CONSTRAINT goals_goalmessage_goal_of_student;
+ALTER TABLE success_proofs DROP CONSTRAINT goals_successproof_goal_of_student;
+ALTER TABLE goal_milestones DROP CONSTRAINT goals_goalmilestone_goal_of_student;
+ALTER TABLE goal_periods DROP CONSTRAINT goals_goalperiod_goal_of_student;

@@ -1,0 +1,67 @@
+-- Where the timeline of some students, within [since, until), differs from what it must
+-- hold: `present` is the entry that is there, `expected` the one that must be; one of them
+-- is null where the other is missing or a ghost.
+CREATE OR REPLACE FUNCTION timeline_drift(
+    students uuid[],
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity',
+    OUT present student_activity_timeline,
+    OUT expected timeline_expected
+) RETURNS SETOF record LANGUAGE sql STABLE
+BEGIN ATOMIC
+SELECT present.entry, expected.entry
+FROM (
+    SELECT entry, entry.* FROM student_activity_timeline AS entry
+    WHERE student_id = ANY (students) AND created_at >= since AND created_at < until
+) AS present
+FULL JOIN (
+    SELECT entry, entry.* FROM timeline_expected AS entry
+    WHERE student_id = ANY (students) AND created_at >= since AND created_at < until
+) AS expected ON expected.id = present.id
+WHERE (
+    present.student_id, present.activity_type, present.created_at, present.video_id,
+    present.video_timestamp_seconds, present.course_id, present.lesson_id, present.goal_id, present.quiz_id,
+    present.content, present.metadata, present.media_url, present.media_type, present.media_duration_seconds,
+    present.requires_response, present.response_status, present.instructor_response, present.responded_at,
+    present.responded_by, present.source_table, present.source_id
+) IS DISTINCT FROM (
+    expected.student_id, expected.activity_type, expected.created_at, expected.video_id,
+    expected.video_timestamp_seconds, expected.course_id, expected.lesson_id, expected.goal_id, expected.quiz_id,
+    expected.content, expected.metadata, expected.media_url, expected.media_type, expected.media_duration_seconds,
+    expected.requires_response, expected.response_status, expected.instructor_response, expected.responded_at,
+    expected.responded_by, expected.source_table, expected.source_id
+);
+END;
+
+-- Makes the timeline of these students, within [since, until), equal to timeline_expected.
+-- Holds the students' rows until the end of the transaction: pass few, commit soon.
+CREATE OR REPLACE FUNCTION timeline_resync(
+    students uuid[],
+    since timestamptz DEFAULT '-infinity',
+    until timestamptz DEFAULT 'infinity',
+    OUT inserted bigint,
+    OUT updated bigint,
+    OUT deleted bigint
+) LANGUAGE plpgsql SET search_path FROM CURRENT SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+    PERFORM FROM profiles WHERE id = ANY (students) ORDER BY id FOR NO KEY UPDATE;
+    EXECUTE format($sql$
+        WITH drift AS MATERIALIZED (
+            SELECT (present).id AS present_id, (expected).* FROM timeline_drift($1, $2, $3)
+        ),
+        ghosts AS (
+            DELETE FROM student_activity_timeline
+            WHERE id IN (SELECT present_id FROM drift WHERE id IS NULL)
+            RETURNING 1
+        ),
+        written AS (
+            %s RETURNING old.id IS NULL AS is_new
+        )
+        SELECT
+            (SELECT count(*) FROM written WHERE is_new),
+            (SELECT count(*) FROM written WHERE NOT is_new),
+            (SELECT count(*) FROM ghosts)
+    $sql$, timeline_upsert('drift WHERE id IS NOT NULL'))
+    INTO inserted, updated, deleted USING students, since, until;
+END
+$$;

@@ -1,0 +1,34 @@
+-- A message belongs to the goal that it names, else to the one that was current. Hidden, it has no entry.
+CREATE OR REPLACE FUNCTION timeline_entries(source goal_messages)
+RETURNS SETOF timeline_entry LANGUAGE sql STABLE
+BEGIN ATOMIC
+SELECT
+    timeline_entry_id('goal_messages', source.id, 'entry', 0) AS id,
+    'instructor_message' AS activity_type,
+    source.created_at AS created_at,
+    NULL::uuid AS video_id,
+    NULL::integer AS video_timestamp_seconds,
+    NULL::uuid AS course_id,
+    NULL::uuid AS lesson_id,
+    coalesce(
+        source.goal_id,
+        (
+            SELECT goal_periods.goal_id FROM goal_periods
+            WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> source.created_at
+        )
+    ) AS goal_id,
+    NULL::uuid AS quiz_id,
+    source.content AS content,
+    jsonb_strip_nulls(jsonb_build_object('author_id', source.author_id)) AS metadata,
+    source.media_url AS media_url,
+    source.media_type AS media_type,
+    source.media_duration_seconds AS media_duration_seconds,
+    false AS requires_response,
+    NULL::text AS response_status,
+    NULL::text AS instructor_response,
+    NULL::timestamptz AS responded_at,
+    NULL::uuid AS responded_by,
+    'goal_messages' AS source_table,
+    source.id AS source_id
+WHERE source.hidden_at IS NULL;
+END;

@@ -1,0 +1,28 @@
+-- A proof belongs to its own goal, whichever was current. Hidden, it has no entry.
+CREATE OR REPLACE FUNCTION timeline_entries(source success_proofs)
+RETURNS SETOF timeline_entry LANGUAGE sql STABLE
+BEGIN ATOMIC
+SELECT
+    timeline_entry_id('success_proofs', source.id, 'entry', 0) AS id,
+    'success_proof' AS activity_type,
+    source.created_at AS created_at,
+    NULL::uuid AS video_id,
+    NULL::integer AS video_timestamp_seconds,
+    NULL::uuid AS course_id,
+    NULL::uuid AS lesson_id,
+    source.goal_id AS goal_id,
+    NULL::uuid AS quiz_id,
+    source.content AS content,
+    '{}'::jsonb AS metadata,
+    source.media_url AS media_url,
+    source.media_type AS media_type,
+    source.media_duration_seconds AS media_duration_seconds,
+    false AS requires_response,
+    NULL::text AS response_status,
+    NULL::text AS instructor_response,
+    NULL::timestamptz AS responded_at,
+    NULL::uuid AS responded_by,
+    'success_proofs' AS source_table,
+    source.id AS source_id
+WHERE source.hidden_at IS NULL;
+END;

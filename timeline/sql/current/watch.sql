@@ -1,0 +1,113 @@
+-- Writes entries into the timeline, by the columns of timeline_entry: the one place that
+-- spells the upsert.  Returns an INSERT over `rows`, a FROM item with the columns
+-- student_id and those of timeline_entry.  A row that is there already and says the same
+-- is left untouched.
+CREATE OR REPLACE FUNCTION timeline_upsert(rows text) RETURNS text
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT format(
+        'INSERT INTO student_activity_timeline AS present (student_id, id, %1$s)'
+        ' SELECT student_id, id, %1$s FROM %2$s'
+        ' ON CONFLICT (id) DO UPDATE SET (student_id, %1$s) = ROW (excluded.student_id, %3$s)'
+        ' WHERE (present.student_id, %4$s) IS DISTINCT FROM (excluded.student_id, %3$s)',
+        string_agg(quote_ident(attname), ', ' ORDER BY attnum),
+        rows,
+        string_agg('excluded.' || quote_ident(attname), ', ' ORDER BY attnum),
+        string_agg('present.' || quote_ident(attname), ', ' ORDER BY attnum)
+    )
+    FROM pg_attribute
+    WHERE attrelid = 'timeline_entry'::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'id'
+$$;
+
+-- Keeps the timeline equal to a source table from now on: creates the source's trigger
+-- functions and statement-level triggers.  The source has columns `id` and `student_id`
+-- and a function timeline_entries(source).
+--
+-- Every function first locks the students (docs/decisions/0002) and then looks: under READ
+-- COMMITTED the statements after the lock see what whoever held it has committed.
+-- The settings keep the plans to index look-ups whatever the first statement of a session
+-- was: a plan is cached for the session, and a statement of one row may follow one of a million.
+CREATE OR REPLACE FUNCTION timeline_watch(source regclass) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $watch$
+DECLARE
+    name text := (SELECT relname FROM pg_class WHERE oid = source);
+    new_entries text := format(
+        '(SELECT source.student_id, entry.* FROM new_rows AS source'
+        ' CROSS JOIN LATERAL timeline_entries(source::%I) AS entry) AS written', name);
+    new_ids text := format(
+        'SELECT entry.id FROM new_rows AS source CROSS JOIN LATERAL timeline_entries(source::%I) AS entry', name);
+    old_ids text := format(
+        'SELECT entry.id FROM old_rows AS source CROSS JOIN LATERAL timeline_entries(source::%I) AS entry', name);
+BEGIN
+    EXECUTE format($sql$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+        AS $body$
+        BEGIN
+            IF NOT EXISTS (SELECT FROM new_rows) THEN
+                RETURN NULL;
+            END IF;
+            PERFORM FROM profiles WHERE id IN (SELECT student_id FROM new_rows) ORDER BY id FOR KEY SHARE;
+            %2$s;
+            RETURN NULL;
+        END
+        $body$
+    $sql$, 'timeline_insert_' || name, timeline_upsert(new_entries));
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER timeline_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_insert_' || name);
+
+    EXECUTE format($sql$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+        AS $body$
+        BEGIN
+            IF NOT EXISTS (SELECT FROM new_rows) THEN
+                RETURN NULL;
+            END IF;
+            PERFORM FROM profiles
+            WHERE id IN (SELECT student_id FROM old_rows UNION SELECT student_id FROM new_rows)
+            ORDER BY id FOR SHARE;
+            DELETE FROM student_activity_timeline WHERE id IN (%2$s EXCEPT %3$s);
+            %4$s;
+            RETURN NULL;
+        END
+        $body$
+    $sql$, 'timeline_update_' || name, old_ids, new_ids, timeline_upsert(new_entries));
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER timeline_update AFTER UPDATE ON %s'
+        ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_update_' || name);
+
+    EXECUTE format($sql$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+        AS $body$
+        BEGIN
+            IF NOT EXISTS (SELECT FROM old_rows) THEN
+                RETURN NULL;
+            END IF;
+            PERFORM FROM profiles WHERE id IN (SELECT student_id FROM old_rows) ORDER BY id FOR SHARE;
+            DELETE FROM student_activity_timeline WHERE id IN (%2$s);
+            RETURN NULL;
+        END
+        $body$
+    $sql$, 'timeline_delete_' || name, old_ids);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER timeline_delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_delete_' || name);
+
+    EXECUTE format($sql$
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        SET search_path FROM CURRENT
+        AS $body$
+        BEGIN
+            DELETE FROM student_activity_timeline WHERE source_table = %2$L;
+            RETURN NULL;
+        END
+        $body$
+    $sql$, 'timeline_truncate_' || name, name);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER timeline_truncate AFTER TRUNCATE ON %s'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_truncate_' || name);
+END
+$watch$;
