@@ -3,30 +3,55 @@
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
-
-from config.database import EmbeddedPostgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+
+# Where are we?  A deployment sets these three; on a machine of one's own nobody needs to.
+SECRET_KEY = env.str("SECRET_KEY", default="")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+DATABASE_URL = env.str("DATABASE_URL", default="")
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="only-for-development-and-tests")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
+LOCAL = env.bool("LOCAL", default=not (SECRET_KEY or ALLOWED_HOSTS or DATABASE_URL))
+PRODUCTION = not (DEBUG or LOCAL)
 
-if env.str("DATABASE_URL", default=""):
+if not SECRET_KEY:
+    if PRODUCTION:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set: give the environment a long random one, and keep it (see .env.example)."
+        )
+    SECRET_KEY = "known to everybody, so it serves this machine alone"
+if LOCAL and ALLOWED_HOSTS:
+    raise ImproperlyConfigured("LOCAL serves this machine alone: leave out either LOCAL or ALLOWED_HOSTS.")
+if not PRODUCTION:
+    ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
+
+# Database
+
+if DATABASE_URL:
     DATABASES = {"default": env.db("DATABASE_URL")}
 else:
-    EMBEDDED_POSTGRES = EmbeddedPostgres(
-        env.str("EMBEDDED_POSTGRES_DIR", default=str(BASE_DIR / ".data" / "postgres")),
-        options=env.dict("EMBEDDED_POSTGRES_OPTIONS", default={}),
-    )
-    EMBEDDED_POSTGRES.start()
-    DATABASES = {"default": env.db_url_config(EMBEDDED_POSTGRES.url("postgres"))}
-    DATABASES["default"]["HOST"] = str(EMBEDDED_POSTGRES.directory)
-    DATABASES["default"]["OPTIONS"] = {}
+    DATABASES = {
+        "default": {
+            "ENGINE": "config.database",
+            "NAME": "postgres",
+            "OPTIONS": {
+                "directory": env.str("EMBEDDED_POSTGRES_DIR", default=str(BASE_DIR / ".data" / "postgres")),
+                "server_settings": {},
+            },
+        }
+    }
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+STATEMENT_TIMEOUT = env.str("STATEMENT_TIMEOUT", default="30s")  # of a web request's statements; see config.wsgi
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Applications
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -44,12 +69,14 @@ INSTALLED_APPS = [
     "goals",
     "xapi",
     "timeline",
+    "demo",
 ]
 
 MIDDLEWARE = [
+    "config.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -79,29 +106,76 @@ TEMPLATES = [
 
 FORM_RENDERER = "config.forms.FormRenderer"
 
+# People
+
 AUTH_USER_MODEL = "profiles.Profile"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 
-# Nothing inline, nothing from elsewhere, except the pictures and recordings that people put into what they write.
-SECURE_CSP = {
-    "default-src": [CSP.SELF],
-    "img-src": [CSP.SELF, "https:"],
-    "media-src": [CSP.SELF, "https:"],
-    "object-src": [CSP.NONE],
-    "base-uri": [CSP.NONE],
-    "form-action": [CSP.SELF],
-    "frame-ancestors": [CSP.NONE],
-}
+# Language and time
 
 LANGUAGE_CODE = "en-us"
 # Every day of the timeline is a day in this zone (design, section 2).
 TIME_ZONE = "America/New_York"
 USE_TZ = True
 
-STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# Static files: collected, compressed and named by their content in production, found where they lie elsewhere.
 
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")) if PRODUCTION else None
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# Security
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=365 * 24 * 3600 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=PRODUCTION)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=PRODUCTION)
+if env.bool("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=PRODUCTION)
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+X_FRAME_OPTIONS = "DENY"
+
+# Where recordings and pictures lie, when not on this site: "https://media.example.org", …
+MEDIA_SOURCES = env.list("MEDIA_SOURCES", default=[])
+# Nothing inline; nothing from elsewhere but those and Loom's player.
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:", "blob:", *MEDIA_SOURCES],
+    "media-src": [CSP.SELF, "data:", "blob:", *MEDIA_SOURCES],
+    "frame-src": ["https://www.loom.com"],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+
+# Log: everything to standard error; who runs the server decides where that goes.
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}

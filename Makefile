@@ -1,0 +1,55 @@
+# make demo   a running site with a class to look at
+# make test   everything that must be shown true
+
+PYTHON := .venv/bin/python
+export PORT ?= 8000
+
+.PHONY: help demo demo-reset test lint format pins demo-packages test-packages
+
+help:
+	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
+	@echo "make demo-reset  delete the demo's database"
+	@echo "make test        install what the tests need, and run them"
+	@echo "make lint        check the code's style; make format mends what can be mended"
+	@echo "make pins        choose the newest versions that pyproject.toml allows (requirements*.txt)"
+
+# Without a shell between make and Python, so that signals arrive.
+demo: demo-packages
+	@$(PYTHON) manage.py demo
+
+demo-reset: demo-packages
+	@$(PYTHON) manage.py demo --reset
+
+test: test-packages lint
+	@$(PYTHON) -m tests.chromium
+	@$(PYTHON) manage.py makemigrations --check --dry-run
+	@$(PYTHON) -m pytest
+
+lint: test-packages
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+format: test-packages
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+# What is installed is remembered as a copy of its pins.
+demo-packages test-packages: %-packages: .venv/bin/pip
+	@cmp -s requirements-$*.txt .venv/requirements-$*.txt || { \
+	    echo "Installing the packages of requirements-$*.txt into .venv." && \
+	    $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-$*.txt && \
+	    cp requirements-$*.txt .venv/; }
+
+# pip comes last: an interrupted .venv has none, and is made anew.
+.venv/bin/pip:
+	@python=$$(./find-python.sh) && echo "Making .venv with $$python." && "$$python" -m venv --clear .venv
+
+# The registry in use, and folders of wheels, stay out of the files; every platform's wheels come in.
+COMPILE = env -u UV_FIND_LINKS -u PIP_FIND_LINKS $(PYTHON) -m uv --no-config pip compile pyproject.toml --quiet \
+    --generate-hashes --universal --python-version 3.12 --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links
+pins: .venv/bin/pip
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
+	@$(COMPILE) --upgrade --extra demo --extra test --output-file requirements-test.txt
+	@$(COMPILE) --extra demo --constraint requirements-test.txt --output-file requirements-demo.txt
+	@$(COMPILE) --constraint requirements-test.txt --output-file requirements.txt

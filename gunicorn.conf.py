@@ -1,0 +1,11 @@
+"""The production server: `gunicorn`, started in this folder, reads this file.  `manage.py demo` uses it, too."""
+
+import os
+
+wsgi_app = "config.wsgi"
+bind = f"0.0.0.0:{os.environ.get('PORT', 8000)}"
+workers = int(os.environ.get("WEB_CONCURRENCY", 2))
+threads = int(os.environ.get("WEB_THREADS", 4))
+worker_class = "gthread"
+accesslog = "-"
+control_socket_disable = True

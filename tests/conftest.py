@@ -1,0 +1,58 @@
+"""Fixtures for all tests.
+
+`page` is a fresh page of a headless Chromium at the live server; a test that
+uses it fails if the page throws an error or breaks the Content-Security-Policy.
+`assert_accessible(page)` runs axe on what the page shows.
+"""
+
+import os
+
+import pytest
+
+from tests import chromium
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, one for all tests."""
+    from playwright.sync_api import sync_playwright
+
+    path = chromium.find()
+    if path is None:
+        pytest.fail(chromium.ADVICE, pytrace=False)
+    # Playwright's event loop runs in this thread; Django would refuse to use the database beside it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=chromium.SWITCHES, chromium_sandbox=os.geteuid() != 0
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, live_server):
+    """A page of a browser of its own (no cookies); `page.goto("/")` is relative to the live server."""
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: "Content Security Policy" in message.text and errors.append(message.text))
+    yield page
+    context.close()
+    assert not errors, "The page reported errors:\n" + "\n".join(errors)
+
+
+@pytest.fixture(scope="session")
+def assert_accessible():
+    """A function of a page: assert that axe finds no barrier on it (WCAG 2.2 A and AA, and best practices)."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    axe = Axe()
+
+    def check(page):
+        results = axe.run(page)
+        assert results.violations_count == 0, results.generate_report()
+
+    return check

@@ -1,0 +1,26 @@
+"""Settings of the tests: those of a machine of one's own, whatever .env or the shell say, with a server in a hurry.
+
+DATABASE_URL is obeyed: the tests then make their `test_…` database there.
+"""
+
+import os
+
+os.environ.update(LOCAL="on", DEBUG="off", ENV_FILE=os.devnull)
+os.environ.pop("ALLOWED_HOSTS", None)
+
+from config.settings import *  # noqa: F403
+from config.settings import BASE_DIR, DATABASES
+
+if DATABASES["default"]["ENGINE"] == "config.database":
+    DATABASES["default"]["OPTIONS"] = {
+        "directory": str(BASE_DIR / ".data" / "test"),
+        # Nothing here is worth keeping: a crash may take it.
+        "server_settings": {
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "max_connections": "200",
+        },
+    }
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
