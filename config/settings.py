@@ -28,8 +28,7 @@ if not SECRET_KEY:
     SECRET_KEY = "known to everybody, so it serves this machine alone"
 if LOCAL and ALLOWED_HOSTS:
     raise ImproperlyConfigured("LOCAL serves this machine alone: leave out either LOCAL or ALLOWED_HOSTS.")
-if not PRODUCTION:
-    ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
 
 # Database
 
