@@ -1,0 +1,231 @@
+"""Believable rows of every source table: `ReflectionFactory(student=student)`.
+
+Times and ids are left to the database, as any writer may.  What belongs to a
+goal takes its student from there: name the goal, or `goal__student`.
+"""
+
+import datetime
+
+import factory
+from factory.django import DjangoModelFactory
+from psycopg.types.range import TimestamptzRange
+
+from courses import models as courses
+from goals import models as goals
+from profiles.models import MediaType, Profile
+from reflections.models import Reflection
+
+WEEK = datetime.timedelta(weeks=1)
+
+
+class ProfileFactory(DjangoModelFactory):
+    """A person; `password=` is set properly, and without one they cannot log in."""
+
+    class Meta:
+        model = Profile
+        skip_postgeneration_save = True
+
+    full_name = factory.Faker("name")
+    email = factory.Sequence(lambda number: f"person{number}@example.org")
+
+    @classmethod
+    def _create(cls, model_class, *args, **fields):
+        return model_class.objects.create_user(*args, **fields)
+
+
+class StaffFactory(ProfileFactory):
+    is_staff = True
+
+
+class CourseFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.Course
+
+    title = factory.Sequence(lambda number: f"Selling what you make, part {number}")
+
+
+class CourseInstructorFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.CourseInstructor
+
+    course = factory.SubFactory(CourseFactory)
+    instructor = factory.SubFactory(ProfileFactory)
+
+
+class LessonFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.Lesson
+
+    course = factory.SubFactory(CourseFactory)
+    title = "Finding the first customer"
+    position = factory.Sequence(int)
+
+
+class VideoFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.Video
+
+    lesson = factory.SubFactory(LessonFactory)
+    title = "Whom to ask, and what"
+    duration_seconds = 600
+    completion_threshold = "0.95"
+    position = factory.Sequence(int)
+
+
+class CheckpointFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.Checkpoint
+
+    video = factory.SubFactory(VideoFactory)
+    video_timestamp_seconds = factory.Sequence(lambda number: number % 600)
+    title = "The three questions"
+
+
+class QuizFactory(DjangoModelFactory):
+    """A quiz of a lesson; with `video=` and `video_timestamp_seconds=`, inside that video."""
+
+    class Meta:
+        model = courses.Quiz
+
+    video = None
+    lesson = factory.LazyAttribute(lambda quiz: quiz.video.lesson if quiz.video else LessonFactory())
+    title = "What a customer is"
+
+
+class QuizQuestionFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.QuizQuestion
+
+    quiz = factory.SubFactory(QuizFactory)
+    prompt = "Who decides what your work is worth?"
+    choices = ["You", "The customer", "Your friends"]
+    answers = ["The customer"]
+
+
+class EnrollmentFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.Enrollment
+
+    student = factory.SubFactory(ProfileFactory)
+    course = factory.SubFactory(CourseFactory)
+
+
+class LessonCompletionFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.LessonCompletion
+
+    student = factory.SubFactory(ProfileFactory)
+    lesson = factory.SubFactory(LessonFactory)
+
+
+class VideoProgressFactory(DjangoModelFactory):
+    """The first half of a video watched: five entries."""
+
+    class Meta:
+        model = courses.VideoProgress
+
+    student = factory.SubFactory(ProfileFactory)
+    video = factory.SubFactory(VideoFactory)
+    watched = factory.LazyAttribute(lambda progress: [(0, progress.video.duration_seconds // 2)])
+
+
+class CheckpointReachedFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.CheckpointReached
+
+    student = factory.SubFactory(ProfileFactory)
+    checkpoint = factory.SubFactory(CheckpointFactory)
+    video = factory.SelfAttribute("checkpoint.video")
+    video_timestamp_seconds = factory.SelfAttribute("checkpoint.video_timestamp_seconds")
+
+
+class QuizAttemptFactory(DjangoModelFactory):
+    """An attempt under way; `submitted=True` makes it a passed one."""
+
+    class Meta:
+        model = courses.QuizAttempt
+
+    class Params:
+        submitted = factory.Trait(
+            submitted_at=factory.SelfAttribute("started_at"),
+            score=80,
+            passed=True,
+        )
+
+    student = factory.SubFactory(ProfileFactory)
+    quiz = factory.SubFactory(QuizFactory)
+    started_at = factory.LazyFunction(lambda: datetime.datetime.now(datetime.UTC))
+
+
+class ReflectionFactory(DjangoModelFactory):
+    """A text about a moment of a video; `voice=True` makes it a voice memo."""
+
+    class Meta:
+        model = Reflection
+
+    class Params:
+        voice = factory.Trait(
+            content="",
+            media_type=MediaType.AUDIO,
+            media_url="https://media.example.org/memo.m4a",
+            media_duration_seconds=42,
+        )
+
+    student = factory.SubFactory(ProfileFactory)
+    video = factory.SubFactory(VideoFactory)
+    video_timestamp_seconds = 83
+    content = "I would have asked for the price first. Is that too early?"
+
+
+class GoalFactory(DjangoModelFactory):
+    class Meta:
+        model = goals.Goal
+
+    student = factory.SubFactory(ProfileFactory)
+    title = "$1K a month"
+
+
+class GoalPeriodFactory(DjangoModelFactory):
+    """The goal has been the current one for a week."""
+
+    class Meta:
+        model = goals.GoalPeriod
+
+    goal = factory.SubFactory(GoalFactory)
+    student = factory.SelfAttribute("goal.student")
+    period = factory.LazyFunction(lambda: TimestamptzRange(datetime.datetime.now(datetime.UTC) - WEEK, None))
+
+
+class GoalMilestoneFactory(DjangoModelFactory):
+    class Meta:
+        model = goals.GoalMilestone
+
+    goal = factory.SubFactory(GoalFactory)
+    student = factory.SelfAttribute("goal.student")
+    title = "First paying customer"
+
+
+class DailyNoteFactory(DjangoModelFactory):
+    class Meta:
+        model = goals.DailyNote
+
+    student = factory.SubFactory(ProfileFactory)
+    content = "Wrote to five shops; two want to see samples."
+
+
+class SuccessProofFactory(DjangoModelFactory):
+    class Meta:
+        model = goals.SuccessProof
+
+    goal = factory.SubFactory(GoalFactory)
+    student = factory.SelfAttribute("goal.student")
+    content = "The first invoice, paid."
+
+
+class GoalMessageFactory(DjangoModelFactory):
+    class Meta:
+        model = goals.GoalMessage
+
+    student = factory.SubFactory(ProfileFactory)
+    author = factory.SubFactory(ProfileFactory)
+    content = "Good start. Whom will you ask tomorrow?"
