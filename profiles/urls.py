@@ -1,17 +1,22 @@
 """Logging in and out, and one's password: Django's own views under its own names."""
 
+from django.conf import settings
 from django.contrib.auth import views
 from django.urls import path
 
 from profiles.forms import LoginForm
+
+password_reset = [
+    path("password/forgotten/", views.PasswordResetView.as_view(), name="password_reset"),
+    path("password/forgotten/sent/", views.PasswordResetDoneView.as_view(), name="password_reset_done"),
+    path("password/new/<uidb64>/<token>/", views.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
+    path("password/new/done/", views.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+]
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(form_class=LoginForm, redirect_authenticated_user=True), name="login"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
     path("password/", views.PasswordChangeView.as_view(), name="password_change"),
     path("password/changed/", views.PasswordChangeDoneView.as_view(), name="password_change_done"),
-    path("password/forgotten/", views.PasswordResetView.as_view(), name="password_reset"),
-    path("password/forgotten/sent/", views.PasswordResetDoneView.as_view(), name="password_reset_done"),
-    path("password/new/<uidb64>/<token>/", views.PasswordResetConfirmView.as_view(), name="password_reset_confirm"),
-    path("password/new/done/", views.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+    *(password_reset if settings.EMAIL_URL else []),
 ]

@@ -9,6 +9,7 @@ from django.template import engines
 from django.urls import path
 
 from config.urls import urlpatterns as site
+from profiles.urls import password_reset
 from timeline.kinds import GROUPS, KINDS
 
 
@@ -41,4 +42,4 @@ def raise_error(request):
     raise RuntimeError("for the test of the error page")
 
 
-urlpatterns = [path("styleguide/", styleguide), path("broken/", raise_error), *site]
+urlpatterns = [path("styleguide/", styleguide), path("broken/", raise_error), *password_reset, *site]
