@@ -38,8 +38,18 @@ def styleguide(request):
     return HttpResponse(template.render(context, request))
 
 
+def more(request):
+    return HttpResponse('<li id="more-1"><p>One more.</p></li><li><p>And another.</p></li>')
+
+
 def raise_error(request):
     raise RuntimeError("for the test of the error page")
 
 
-urlpatterns = [path("styleguide/", styleguide), path("broken/", raise_error), *password_reset, *site]
+urlpatterns = [
+    path("styleguide/", styleguide),
+    path("styleguide/more/", more),
+    path("broken/", raise_error),
+    *password_reset,
+    *site,
+]

@@ -1,0 +1,131 @@
+"""Logging in by e-mail and password, what it refuses, and a new password."""
+
+import re
+
+import pytest
+
+from profiles.models import Profile
+
+PASSWORD = "a plumber's logo"
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def hash_fast(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.LOGIN_REDIRECT_URL = "/password/"
+
+
+@pytest.fixture
+def maya():
+    return Profile.objects.create_user("maya@example.org", PASSWORD, full_name="Maya Okafor")
+
+
+def log_in(client, email, password=PASSWORD, **fields):
+    return client.post("/login/", {"username": email, "password": password, **fields})
+
+
+@pytest.mark.parametrize("spelling", ["maya@example.org", " MAYA@Example.ORG "])
+def test_the_spelling_of_the_e_mail_address_does_not_matter(client, maya, spelling):
+    assert log_in(client, spelling).status_code == 302
+    assert client.session["_auth_user_id"] == str(maya.pk)
+
+
+def test_a_wrong_password_and_an_unknown_person_get_the_same_words(client, maya):
+    words = "This e-mail address and password do not belong together."
+    assert words in log_in(client, "maya@example.org", "wrong").content.decode()
+    assert words in log_in(client, "nobody@example.org").content.decode()
+
+
+def test_nobody_without_a_password_or_closed_gets_in(client, maya):
+    Profile.objects.create_user("imported@example.org")
+    assert log_in(client, "imported@example.org", "!").status_code == 200
+    Profile.objects.filter(pk=maya.pk).update(is_active=False)
+    assert log_in(client, "maya@example.org").status_code == 200
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_log_in_leads_to_no_other_site(client, maya, elsewhere):
+    assert log_in(client, "maya@example.org", next=elsewhere)["Location"] == "/password/"
+    assert client.post("/logout/", {"next": elsewhere})["Location"] == "/login/"
+
+
+def test_log_in_leads_back_to_the_page_that_asked_for_it(client, maya):
+    assert log_in(client, "maya@example.org", next="/password/?a=1")["Location"] == "/password/?a=1"
+
+
+def test_logging_out_takes_a_post(client, maya):
+    client.force_login(maya)
+    assert client.get("/logout/").status_code == 405
+    client.post("/logout/")
+    assert "_auth_user_id" not in client.session
+
+
+def test_after_ten_wrong_passwords_the_right_one_waits_too(client, maya):
+    for _ in range(9):
+        assert log_in(client, "maya@example.org", "wrong").status_code == 200
+    response = log_in(client, "MAYA@example.org", "wrong")
+    assert response.status_code == 429
+    assert "Too many tries" in response.content.decode()
+    assert log_in(client, "maya@example.org").status_code == 429
+    assert client.post("/admin/login/", {"username": "maya@example.org", "password": PASSWORD}).status_code == 429
+
+
+def test_others_and_other_places_are_not_locked_out(client, maya):
+    Profile.objects.create_user("jonas@example.org", PASSWORD)
+    for _ in range(10):
+        log_in(client, "maya@example.org", "wrong")
+    assert log_in(client, "jonas@example.org").status_code == 302
+    client.post("/logout/")
+    client.defaults["REMOTE_ADDR"] = "192.0.2.7"
+    assert log_in(client, "maya@example.org").status_code == 302
+
+
+def test_behind_a_proxy_the_address_that_it_added_counts(client, maya, settings):
+    settings.BEHIND_PROXY = True
+    for attempt in range(10):
+        client.defaults["HTTP_X_FORWARDED_FOR"] = f"198.51.100.{attempt}, 192.0.2.7"
+        log_in(client, "maya@example.org", "wrong")
+    assert log_in(client, "maya@example.org").status_code == 429
+    client.defaults["HTTP_X_FORWARDED_FOR"] = "192.0.2.8"
+    assert log_in(client, "maya@example.org").status_code == 302
+
+
+def test_a_right_password_forgets_the_wrong_ones(client, maya):
+    for _ in range(2):
+        for _ in range(9):
+            log_in(client, "maya@example.org", "wrong")
+        assert log_in(client, "maya@example.org").status_code == 302
+        client.post("/logout/")
+
+
+def test_a_person_changes_their_password(client, maya):
+    client.force_login(maya)
+    response = client.post("/password/", {"old_password": PASSWORD, "new_password1": "12345", "new_password2": "12345"})
+    assert "too short" in response.content.decode()
+    fields = {"old_password": PASSWORD, "new_password1": "three options", "new_password2": "three options"}
+    assert client.post("/password/", fields)["Location"] == "/password/changed/"
+    assert "Your password is changed" in client.get("/password/changed/").content.decode()
+    maya.refresh_from_db()
+    assert maya.check_password("three options")
+
+
+def test_a_forgotten_password_is_replaced_by_mail(client, maya, settings, mailoutbox):
+    settings.ROOT_URLCONF = "tests.look.urls"
+    assert "Forgotten your password?</a>" in client.get("/login/").content.decode()
+    response = client.post("/password/forgotten/", {"email": "Maya@example.org"}, follow=True)
+    assert "Look into your mail" in response.content.decode()
+    (mail,) = mailoutbox
+    assert mail.subject == "A new password for Student Activity Timeline"
+    link = re.search(r"https?://[^/]+(/\S+)", mail.body)[1]
+    form = client.get(link, follow=True)
+    path = form.redirect_chain[-1][0]
+    fields = {"new_password1": "three options", "new_password2": "three options"}
+    assert "Your new password is set" in client.post(path, fields, follow=True).content.decode()
+    assert "This link no longer works" in client.get(link, follow=True).content.decode()
+
+
+def test_without_a_mail_server_no_link_is_promised(client):
+    assert "Ask the person who runs your courses" in client.get("/login/").content.decode()
+    assert client.get("/password/forgotten/").status_code == 404

@@ -1,0 +1,193 @@
+"""The visual language: every component, in both themes, narrow and wide; colours, icons, error pages."""
+
+import itertools
+import math
+import re
+
+import pytest
+from django.conf import settings as configured
+from django.template.loader import render_to_string
+
+from profiles.models import Profile
+from profiles.templatetags.people import initials
+from timeline.kinds import GROUPS, KINDS
+
+TEMPLATES = configured.BASE_DIR / "templates"
+STATIC = configured.BASE_DIR / "static"
+
+
+@pytest.fixture
+def gallery(settings):
+    """The site with the style guide among its pages."""
+    settings.ROOT_URLCONF = "tests.look.urls"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1440])
+def test_every_component_is_accessible_and_fits(gallery, page, assert_accessible, theme, width):
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/styleguide/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".entry").count() > len(KINDS)
+    assert_accessible(page)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_load_more_appends_entries_and_keeps_the_keyboards_place(gallery, page):
+    page.goto("/styleguide/")
+    page.get_by_role("link", name="Load more").press("Enter")
+    first_new = page.locator("#more-1")
+    first_new.wait_for()
+    assert first_new.evaluate("element => element === document.activeElement")
+    assert page.get_by_role("link", name="Load more").count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_request_is_said(gallery, page):
+    page.goto("/styleguide/")
+    page.route("**/styleguide/more/", lambda route: route.fulfill(status=500))
+    page.get_by_role("link", name="Load more").click()
+    page.get_by_text("That did not work (error 500)").wait_for()
+    page.unroute_all()
+    page.route("**/styleguide/more/", lambda route: route.abort())
+    page.get_by_role("link", name="Load more").click()
+    page.get_by_text("The server cannot be reached").wait_for()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_logs_in_and_out_by_the_menu(gallery, page, settings, assert_accessible):
+    settings.LOGIN_REDIRECT_URL = "/styleguide/"
+    Profile.objects.create_user("maya@example.org", "a plumber's logo", full_name="Maya Okafor")
+    page.goto("/login/")
+    assert_accessible(page)
+    page.get_by_label("E-mail address").fill("Maya@Example.org")
+    page.get_by_label("Password").fill("a plumber's logo")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Maya Okafor").click()
+    page.get_by_role("button", name="Log out").wait_for()
+    assert_accessible(page)
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_label("E-mail address").wait_for()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("400.html", "made no sense"),
+        ("403.html", "You may not do that"),
+        ("403_csrf.html", "Nothing was saved"),
+        ("404.html", "There is no such page"),
+        ("500.html", "on our side"),
+    ],
+)
+def test_an_error_page_needs_neither_a_request_nor_the_database(django_assert_num_queries, template, words):
+    with django_assert_num_queries(0):
+        assert words in render_to_string(template)
+
+
+@pytest.mark.django_db
+def test_an_error_reaches_its_page(client, gallery):
+    assert "There is no such page" in client.get("/nowhere/").content.decode()
+    client.raise_request_exception = False
+    response = client.get("/broken/")
+    assert response.status_code == 500
+    assert "on our side" in response.content.decode()
+
+
+def test_every_icon_that_is_named_is_drawn():
+    drawn = set(re.findall(r'<symbol id="([\w-]+)"', (STATIC / "icons.svg").read_text()))
+    named = {kind.icon for kind in KINDS}
+    for template in TEMPLATES.rglob("*.html"):
+        named |= set(re.findall(r'icon\.html" with name="([\w-]+)"', template.read_text()))
+    assert named <= drawn
+    assert len({kind.icon for kind in KINDS}) == len(KINDS)
+
+
+def test_no_template_has_inline_styles_or_scripts():
+    for template in TEMPLATES.rglob("*.html"):
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", template.read_text()), template
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("Maya Okafor", "MO"), ("Ana de la Cruz", "AC"), ("Cher", "C"), ("Øyvind (Øy) Å", "ØÅ"), ("", "")],
+)
+def test_initials_are_those_of_the_first_and_the_last_word(name, letters):
+    assert initials(name) == letters
+
+
+# Colours, from tokens.css: Oklab as its author published it; colour blindness after Machado, Oliveira and
+# Fernandes (2009), severity 1; contrast after WCAG 2.2.
+
+VISION = {
+    "normal": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
+    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.01182, 0.04294, 0.968881)),
+    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.3039)),
+}
+TO_CONE = (
+    (0.4122214708, 0.5363325363, 0.0514459929),
+    (0.2119034982, 0.6806995451, 0.1073969566),
+    (0.0883024619, 0.2817188376, 0.6299787005),
+)
+FROM_CONE = (
+    (4.0767416621, -3.3077115913, 0.2309699292),
+    (-1.2684380046, 2.6097574011, -0.3413193965),
+    (-0.0041960863, -0.7034186147, 1.7076147010),
+)
+TO_LAB = (
+    (0.2104542553, 0.7936177850, -0.0040720468),
+    (1.9779984951, -2.4285922050, 0.4505937099),
+    (0.0259040371, 0.7827717662, -0.8086757660),
+)
+FROM_LAB = ((1, 0.3963377774, 0.2158037573), (1, -0.1055613458, -0.0638541728), (1, -0.0894841775, -1.2914855480))
+
+
+def times(matrix, vector):
+    return [sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix]
+
+
+def tokens(theme):
+    """The colours of tokens.css in a theme, as linear sRGB."""
+    colours = {}
+    pattern = r"--([\w-]+): light-dark\(oklch\(([^)]*)\), oklch\(([^)]*)\)\)"
+    for name, *themes in re.findall(pattern, (STATIC / "css" / "tokens.css").read_text()):
+        lightness, chroma, hue = (float(part.rstrip("%")) for part in themes[theme == "dark"].split())
+        lab = (lightness / 100, chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue)))
+        colours[name] = [min(1, max(0, x)) for x in times(FROM_CONE, [x**3 for x in times(FROM_LAB, lab)])]
+    return colours
+
+
+def seen(colour, vision):
+    """A linear sRGB colour in Oklab, as an eye of that kind sees it."""
+    cones = times(TO_CONE, [min(1, max(0, x)) for x in times(VISION[vision], colour)])
+    return times(TO_LAB, [x ** (1 / 3) for x in cones])
+
+
+def contrast(one, other):
+    dark, light = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_groups_colours_differ_for_every_eye(theme):
+    colours = tokens(theme)
+    for vision in VISION:
+        for one, other in itertools.combinations(GROUPS, 2):
+            assert math.dist(seen(colours[one], vision), seen(colours[other], vision)) > 0.11, (vision, one, other)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_and_controls_have_contrast(theme):
+    colours = tokens(theme)
+    for name in ("ink", "ink-soft", "accent", "accent-strong", "success", "warning", "danger", *GROUPS):
+        assert contrast(colours[name], colours["paper"]) >= 4.5, name
+        assert contrast(colours[name], colours["surface"]) >= 4.5, name
+    assert contrast(colours["ink-soft"], colours["sunken"]) >= 4.5
+    assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
+    assert contrast(colours["edge"], colours["surface"]) >= 3
+    for tone in ("success", "warning", "danger"):
+        assert contrast(colours[tone], colours[f"{tone}-wash"]) >= 4.5, tone
