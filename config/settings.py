@@ -7,6 +7,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
+from config.mail import mailer
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -133,12 +135,11 @@ AXES_USERNAME_FORM_FIELD = "username"
 AXES_USERNAME_CALLABLE = "profiles.throttling.email_address"
 AXES_CLIENT_IP_CALLABLE = "profiles.throttling.network_address"
 AXES_DISABLE_ACCESS_LOG = True  # who logged in when is nobody's business
-AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # Without EMAIL_URL nobody is offered a new password by mail.
 EMAIL_URL = env.str("EMAIL_URL", default="")
-if EMAIL_URL:
-    globals().update(env.email_url("EMAIL_URL"))
+MAILERS = {"default": mailer(EMAIL_URL)} if EMAIL_URL else {}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="webmaster@localhost")
 
 # Language and time

@@ -3,6 +3,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.site.site_header = admin.site.site_title = "Student Activity Timeline"
+admin.site.index_title = "Administration"
+
 urlpatterns = [
     path("", include("profiles.urls")),
     path("admin/", admin.site.urls),

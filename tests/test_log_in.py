@@ -3,7 +3,10 @@
 import re
 
 import pytest
+from django.core.mail import mailers
+from django.test import override_settings
 
+from config.mail import mailer
 from profiles.models import Profile
 
 PASSWORD = "a plumber's logo"
@@ -11,8 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def hash_fast(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def stay_on_pages_that_are_there(settings):
     settings.LOGIN_REDIRECT_URL = "/password/"
 
 
@@ -113,6 +115,7 @@ def test_a_person_changes_their_password(client, maya):
 
 def test_a_forgotten_password_is_replaced_by_mail(client, maya, settings, mailoutbox):
     settings.ROOT_URLCONF = "tests.look.urls"
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     assert "Forgotten your password?</a>" in client.get("/login/").content.decode()
     response = client.post("/password/forgotten/", {"email": "Maya@example.org"}, follow=True)
     assert "Look into your mail" in response.content.decode()
@@ -124,6 +127,17 @@ def test_a_forgotten_password_is_replaced_by_mail(client, maya, settings, mailou
     fields = {"new_password1": "three options", "new_password2": "three options"}
     assert "Your new password is set" in client.post(path, fields, follow=True).content.decode()
     assert "This link no longer works" in client.get(link, follow=True).content.decode()
+
+
+def test_the_address_of_the_mail_server_says_how_to_reach_it():
+    with override_settings(MAILERS={"default": mailer("smtp+tls://anna:p%40ss@mail.example.org:587")}):
+        smtp = mailers["default"]
+    assert (smtp.host, smtp.port, smtp.username, smtp.password) == ("mail.example.org", 587, "anna", "p@ss")
+    assert smtp.use_tls
+    with override_settings(MAILERS={"default": mailer("smtp+ssl://mail.example.org:465")}):
+        assert mailers["default"].use_ssl
+    with override_settings(MAILERS={"default": mailer("consolemail://")}):
+        assert mailers["default"]
 
 
 def test_without_a_mail_server_no_link_is_promised(client):

@@ -72,6 +72,22 @@ def test_a_person_logs_in_and_out_by_the_menu(gallery, page, settings, assert_ac
     page.get_by_label("E-mail address").wait_for()
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_admin_wears_the_sites_colours(page, assert_accessible, theme):
+    Profile.objects.create_superuser("daniel@example.org", "three options", full_name="Daniel Reyes")
+    page.emulate_media(color_scheme=theme)
+    page.goto("/admin/")
+    page.get_by_label("Email").fill("daniel@example.org")
+    page.get_by_label("Password").fill("three options")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Student Activity Timeline").wait_for()
+    assert page.get_by_text("Daniel Reyes").is_visible()
+    paper = "getComputedStyle(document.documentElement).getPropertyValue('--body-bg')"
+    assert page.evaluate(f"{paper} === {paper.replace('--body-bg', '--paper')}")
+    assert_accessible(page)
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("template", "words"),
