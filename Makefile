@@ -14,6 +14,9 @@ help:
 	@echo "make pins        choose the newest versions that pyproject.toml allows (requirements*.txt)"
 
 # Without a shell between make and Python, so that signals arrive.
+demo demo-reset: export LOCAL = on
+demo demo-reset: export ALLOWED_HOSTS =
+demo demo-reset: export DEBUG = off
 demo: demo-packages
 	@$(PYTHON) manage.py demo
 

@@ -7,5 +7,6 @@ bind = f"0.0.0.0:{os.environ.get('PORT', 8000)}"
 workers = int(os.environ.get("WEB_CONCURRENCY", 2))
 threads = int(os.environ.get("WEB_THREADS", 4))
 worker_class = "gthread"
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk that stalls would stop the workers
 accesslog = "-"
 control_socket_disable = True

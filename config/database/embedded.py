@@ -18,6 +18,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shlex
 import shutil
 import signal
@@ -183,7 +184,7 @@ class EmbeddedPostgres:
         arguments += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
         code, output = self._run("initdb", "-D", unfinished, *arguments)
         if code:
-            raise EmbeddedPostgresError(f"The embedded PostgreSQL could not be created: {last_line(output)}.")
+            raise EmbeddedPostgresError(f"The embedded PostgreSQL could not be created: {reason(output)}.")
         unfinished.rename(self.data)
 
     def _start(self, settings):
@@ -204,22 +205,25 @@ class EmbeddedPostgres:
                 break
             time.sleep(0.2)
         raise EmbeddedPostgresError(
-            f"The embedded PostgreSQL does not start: {last_line(output)} (its log is {self.log})."
+            f"The embedded PostgreSQL does not start: {reason(output)} (its log is {self.log})."
         )
 
     def _forget_dead_server(self):
-        """Remove postmaster.pid when its process is another program by now; PostgreSQL would not dare."""
+        """Remove the lock files of a killed server.
+
+        PostgreSQL itself keeps them when their process lives: as a zombie, or as another program by now.
+        """
         import psutil  # comes with the wheel
 
-        pid_file = self.data / "postmaster.pid"
-        try:
-            working_directory = psutil.Process(postmaster_pid(self.home)).cwd()
-        except FileNotFoundError:
-            return
-        except (ValueError, psutil.Error):
-            working_directory = None
-        if working_directory is None or Path(working_directory) != self.data:
-            pid_file.unlink(missing_ok=True)
+        for lock in (self.data / "postmaster.pid", self.socket_directory / f".s.PGSQL.{PORT}.lock"):
+            try:
+                ours = Path(psutil.Process(first_number(lock)).cwd()) == self.data
+            except FileNotFoundError:
+                continue
+            except (ValueError, psutil.Error):
+                ours = False
+            if not ours:
+                lock.unlink()
 
     def _appoint_keeper(self):
         """See that there is a keeper.  It locks keeper.lock before it leaves us, so there is never a second."""
@@ -303,11 +307,11 @@ def digest(*parts):
     return hashlib.sha256(os.fsencode("\n".join(map(str, parts)))).hexdigest()[:12]
 
 
-def last_line(output):
-    """The most telling line of what a program said: its last FATAL or error line."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no reason given"]
-    telling = [line for line in lines if "FATAL:" in line or "error:" in line] or lines
-    return telling[-1].rstrip(".")
+def reason(output):
+    """Why a program of the server gave up: its last FATAL or error, with its detail, or its last line."""
+    telling = list(re.finditer(r"(?:FATAL|PANIC|error):\s+(.+)(?:\n.*DETAIL:\s+(.+))?", output))
+    parts = telling[-1].groups() if telling else output.strip().split("\n")[-1:]
+    return ": ".join(part.strip().rstrip(".") for part in parts if part)
 
 
 @contextlib.contextmanager
@@ -334,7 +338,11 @@ def answers(home):
 
 
 def postmaster_pid(home):
-    return int((home / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+    return first_number(home / "data" / "postmaster.pid")
+
+
+def first_number(file):
+    return int(file.read_text().split("\n", 1)[0])
 
 
 def stop(home):

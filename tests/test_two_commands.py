@@ -1,0 +1,187 @@
+"""`make demo` and `make test`: what they promise on a machine of one's own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+
+from config.database.embedded import EmbeddedPostgres, answers
+from config.health import can_serve
+from tests.processes import open_to_all, wait_until
+
+ROOT = settings.BASE_DIR
+needs_the_class = pytest.mark.skipif("load_demo" not in get_commands(), reason="there is no demo class yet")
+
+
+@pytest.fixture(scope="module")
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    server = EmbeddedPostgres(open_to_all(tmp_path_factory.mktemp("demo")) / "postgres")
+    yield server
+    server.delete()
+
+
+@pytest.fixture
+def demo(port, database):
+    """A function that starts the demo, by way of another process if told; all are killed afterwards."""
+    processes = []
+
+    def start(*wrapper, port=port):
+        process = subprocess.Popen(
+            [*wrapper, sys.executable, "manage.py", "demo"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "ENV_FILE": os.devnull,
+                "EMBEDDED_POSTGRES_DIR": str(database.directory),
+                "PORT": str(port),
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # a terminal of its own: signals to its group do not reach us
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    wait_until(lambda: not answers(database.home))
+
+
+def serves(process, port):
+    """Wait until the demo says that it serves; return what it said."""
+    lines = []
+    while f"http://127.0.0.1:{port}" not in "".join(lines[-1:]):
+        line = process.stdout.readline()
+        assert line, "".join(lines)
+        lines.append(line)
+    assert can_serve(port)
+    return "".join(lines)
+
+
+@needs_the_class
+def test_the_first_start_migrates_loads_the_class_and_serves_and_ctrl_c_ends_everything(demo, database, port):
+    process = demo()
+    serves(process, port)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of them
+    assert process.wait(timeout=15) == 0
+    assert "Traceback" not in process.stdout.read()
+    assert not [child for child in family if child.is_running()]
+    assert not answers(database.home)
+
+
+@needs_the_class
+def test_the_second_start_serves_within_five_seconds(demo, port):
+    begin = time.monotonic()
+    serves(demo(), port)
+    assert time.monotonic() - begin < 5
+
+
+@needs_the_class
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_stops_when_told_or_when_its_terminal_closes(demo, database, port, number):
+    process = demo()
+    serves(process, port)
+    process.send_signal(number)
+    assert process.wait(timeout=15) == 0
+    assert not can_serve(port)
+    assert not answers(database.home)
+
+
+@needs_the_class
+def test_a_taken_port_is_one_sentence(demo, port):
+    serves(demo(), port)
+    second = demo()
+    output, _ = second.communicate(timeout=15)
+    assert second.returncode == 1
+    assert output.count("\n") == 1
+    assert f"Port {port} is taken: stop the program that uses it" in output
+
+
+@needs_the_class
+def test_after_a_kill_it_starts_again_on_the_same_port(demo, port):
+    for _ in range(2):
+        process = demo()
+        serves(process, port)
+        process.kill()
+        process.wait()
+
+
+@needs_the_class
+def test_a_killed_worker_and_a_killed_database_come_back_by_themselves(demo, database, port):
+    process = demo()
+    serves(process, port)
+    [worker] = psutil.Process(process.pid).children()
+    worker.kill()
+    wait_until(lambda: can_serve(port))
+    postmaster = psutil.Process(int((database.data / "postmaster.pid").read_text().split()[0]))
+    postmaster.kill()
+    wait_until(lambda: can_serve(port))
+    assert postmaster.pid != int((database.data / "postmaster.pid").read_text().split()[0])
+
+
+@needs_the_class
+def test_it_stops_when_make_is_killed(demo, database, port):
+    make = demo("sh", "-c", '"$@"; true', "sh")  # a parent that waits, as make does
+    serves(make, port)
+    [child] = psutil.Process(make.pid).children()
+    make.kill()
+    make.wait()
+    psutil.wait_procs([child], timeout=15)
+    assert not child.is_running()
+    wait_until(lambda: not answers(database.home))
+
+
+def test_an_impossible_port_is_one_sentence(demo):
+    for port in ("80x", "0", "65536"):
+        output, _ = demo(port=port).communicate(timeout=15)
+        assert output == f"CommandError: PORT is a number from 1 to 65535, not {port}.\n"
+
+
+def test_the_demo_refuses_to_run_as_a_deployment():
+    environment = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": "x"}
+    command = [sys.executable, "manage.py", "demo"]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "The demo serves this machine alone" in result.stderr
+
+
+def test_the_python_of_the_venv_is_3_12_or_later_or_one_sentence_says_what_to_install(tmp_path):
+    def find(path):
+        return subprocess.run(
+            ["/bin/sh", ROOT / "find-python.sh"],
+            env={"PATH": str(path), "HOME": str(tmp_path)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    nothing = find(tmp_path)
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert re.fullmatch(r"This needs Python 3\.12 or later .*\n", nothing.stderr)
+    (tmp_path / "python3.12").symlink_to(Path(sys.executable).resolve())
+    assert find(tmp_path).stdout == f"{tmp_path}/python3.12\n"
