@@ -139,7 +139,7 @@ AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # Without EMAIL_URL nobody is offered a new password by mail.
 EMAIL_URL = env.str("EMAIL_URL", default="")
-MAILERS = {"default": mailer(EMAIL_URL or "consolemail://")}
+MAILERS = {"default": mailer(EMAIL_URL or "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="webmaster@localhost")
 
 # Language and time

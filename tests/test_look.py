@@ -127,6 +127,21 @@ def test_no_template_has_inline_styles_or_scripts():
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", template.read_text()), template
 
 
+def test_every_class_of_the_style_sheets_is_in_use():
+    styled = set()
+    for sheet in ("base", "layout", "components", "timeline"):
+        styled |= set(
+            re.findall(r"\.([a-z][\w-]*)", re.sub(r"/\*.*?\*/", "", (STATIC / "css" / f"{sheet}.css").read_text()))
+        )
+    written = (configured.BASE_DIR / "tests" / "look" / "styleguide.html").read_text()
+    written += "".join(template.read_text() for template in TEMPLATES.rglob("*.html"))
+    used = {
+        name for names in re.findall(r'class="([^"]*)"', re.sub(r"{%.*?%}", " ", written)) for name in names.split()
+    }
+    by_others = {"errorlist", "htmx-request"}  # Django's and htmx's
+    assert styled - used - by_others == set()
+
+
 @pytest.mark.parametrize(
     ("name", "letters"),
     [("Maya Okafor", "MO"), ("Ana de la Cruz", "AC"), ("Cher", "C"), ("Øyvind (Øy) Å", "ØÅ"), ("", "")],
