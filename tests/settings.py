@@ -7,6 +7,7 @@ import os
 
 os.environ.update(LOCAL="on", DEBUG="off", ENV_FILE=os.devnull)
 os.environ.pop("ALLOWED_HOSTS", None)
+os.environ.pop("EMAIL_URL", None)
 
 from config.settings import *  # noqa: F403
 from config.settings import BASE_DIR, DATABASES
