@@ -25,6 +25,10 @@ class Goal(Identified):
             models.UniqueConstraint(fields=["student", "id"], name="goals_goal_of_student"),
             calendar_constraint("created_at", "completed_at"),
         ]
+        indexes = [
+            # For a student's goals in the order in which they were set.
+            models.Index(fields=["student", "created_at", "id"], name="goals_of_student"),
+        ]
 
     def __str__(self):
         return self.title

@@ -1,20 +1,6 @@
-"""The seventeen kinds of activity: how each is called, drawn and shown.
-
-`value` is `student_activity_timeline.activity_type`; the order is the plan's.
-"""
+"""The seventeen kinds of activity: how each is called, drawn and shown."""
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Kind:
-    value: str
-    label: str
-    plural: str  # "2 reflections"
-    icon: str  # the symbol's name in static/icons.svg
-    group: str  # a key of GROUPS
-    template: str  # shows one entry's body
-
 
 GROUPS = {
     "watching": "Watching",
@@ -25,33 +11,95 @@ GROUPS = {
     "goals": "Goals",
 }
 
-KINDS = (
-    Kind(
-        "video_progress",
-        "Watched part of a video",
-        "steps through a video",
-        "play",
-        "watching",
-        "entries/progress.html",
-    ),
-    Kind("video_completion", "Watched a video", "videos watched", "play-check", "watching", "entries/video.html"),
-    Kind("text_reflection", "Reflection", "reflections", "quote", "reflections", "entries/reflection.html"),
-    Kind("voice_reflection", "Voice memo", "voice memos", "microphone", "reflections", "entries/reflection.html"),
-    Kind("screenshot_reflection", "Screenshot", "screenshots", "image", "reflections", "entries/reflection.html"),
-    Kind("loom_reflection", "Loom video", "Loom videos", "camera", "reflections", "entries/reflection.html"),
-    Kind("quiz_attempt", "Quiz attempt", "quiz attempts", "question", "quizzes", "entries/quiz.html"),
-    Kind("quiz_completion", "Quiz passed", "quizzes passed", "question-check", "quizzes", "entries/quiz.html"),
-    Kind("course_enrollment", "Enrolled", "enrolments", "door", "courses", "entries/course.html"),
-    Kind("course_completion", "Course completed", "courses completed", "cap", "courses", "entries/course.html"),
-    Kind("lesson_completion", "Lesson completed", "lessons completed", "book-check", "courses", "entries/course.html"),
-    Kind(
-        "checkpoint_reached", "Checkpoint reached", "checkpoints reached", "flag", "watching", "entries/checkpoint.html"
-    ),
-    Kind("daily_note", "Daily note", "daily notes", "note", "notes", "entries/writing.html"),
-    Kind("success_proof", "Success proof", "success proofs", "medal", "goals", "entries/writing.html"),
-    Kind("goal_milestone", "Milestone reached", "milestones reached", "mountain", "goals", "entries/goal.html"),
-    Kind("goal_completion", "Goal reached", "goals reached", "trophy", "goals", "entries/goal.html"),
-    Kind("instructor_message", "Instructor's message", "messages", "speech", "notes", "entries/writing.html"),
+
+@dataclass(frozen=True)
+class Kind:
+    """One value of `student_activity_timeline.activity_type`."""
+
+    value: str
+    group: str  # a key of GROUPS
+    icon: str  # a symbol of static/icons.svg
+    template: str  # the body of one entry, in templates/timeline/entries/
+    label: str  # the title of one entry
+    noun: str  # "1 reflection"
+    nouns: str  # "2 reflections"
+    did_one: str  # in a day's sentence: "wrote a reflection"
+    did_many: str  # "wrote {} reflections"
+
+    def __str__(self):
+        return self.label
+
+
+# In the order of the plan.
+KINDS = tuple(
+    Kind(*fields)
+    for fields in (
+        # fmt: off
+        ("video_progress", "watching", "play", "progress.html", "Watched part of a video",
+         "step through a video", "steps through videos", "watched part of a video", "watched parts of videos"),
+        ("video_completion", "watching", "play-check", "place.html", "Watched a video",
+         "video watched", "videos watched", "watched a video", "watched {} videos"),
+        ("text_reflection", "reflections", "quote", "reflection.html", "Reflection",
+         "reflection", "reflections", "wrote a reflection", "wrote {} reflections"),
+        ("voice_reflection", "reflections", "microphone", "reflection.html", "Voice memo",
+         "voice memo", "voice memos", "recorded a voice memo", "recorded {} voice memos"),
+        ("screenshot_reflection", "reflections", "image", "reflection.html", "Screenshot",
+         "screenshot", "screenshots", "took a screenshot", "took {} screenshots"),
+        ("loom_reflection", "reflections", "camera", "reflection.html", "Loom video",
+         "Loom video", "Loom videos", "shared a Loom video", "shared {} Loom videos"),
+        ("quiz_attempt", "quizzes", "question", "quiz.html", "Quiz attempt",
+         "quiz attempt", "quiz attempts", "took a quiz", "took {} quizzes"),
+        ("quiz_completion", "quizzes", "question-check", "quiz.html", "Quiz passed",
+         "quiz passed", "quizzes passed", "passed a quiz", "passed {} quizzes"),
+        ("course_enrollment", "courses", "door", "place.html", "Enrolled",
+         "enrolment", "enrolments", "enrolled in a course", "enrolled in {} courses"),
+        ("course_completion", "courses", "cap", "place.html", "Course completed",
+         "course completed", "courses completed", "completed a course", "completed {} courses"),
+        ("lesson_completion", "courses", "book-check", "place.html", "Lesson completed",
+         "lesson completed", "lessons completed", "completed a lesson", "completed {} lessons"),
+        ("checkpoint_reached", "watching", "flag", "checkpoint.html", "Checkpoint reached",
+         "checkpoint", "checkpoints", "reached a checkpoint", "reached {} checkpoints"),
+        ("daily_note", "notes", "note", "writing.html", "Daily note",
+         "daily note", "daily notes", "wrote a daily note", "wrote {} daily notes"),
+        ("success_proof", "goals", "medal", "writing.html", "Success proof",
+         "success proof", "success proofs", "submitted success proof", "submitted {} success proofs"),
+        ("goal_milestone", "goals", "mountain", "writing.html", "Milestone reached",
+         "milestone", "milestones", "reached a milestone", "reached {} milestones"),
+        ("goal_completion", "goals", "trophy", "goal.html", "Goal reached",
+         "goal reached", "goals reached", "reached a goal", "reached {} goals"),
+        ("instructor_message", "notes", "speech", "writing.html", "Message",
+         "message", "messages", "received a message", "received {} messages"),
+        # fmt: on
+    )
 )
 
 BY_VALUE = {kind.value: kind for kind in KINDS}
+
+
+def of_groups(groups):
+    """The `activity_type`s of the named groups, in the order of the plan."""
+    return [kind.value for kind in KINDS if kind.group in groups]
+
+
+def sentence(counts):
+    """What happened, in words: {"video_completion": 3, "daily_note": 1} → "Watched 3 videos and wrote a daily note."
+
+    `counts` maps activity_type to a number of entries.  Steps through videos
+    are mentioned only where no video was finished, attempts at quizzes only
+    where some did not pass.
+    """
+    counts = dict(counts)
+    if "video_completion" in counts:
+        counts.pop("video_progress", None)
+    if counts.get("quiz_attempt", 0) <= counts.get("quiz_completion", 0):
+        counts.pop("quiz_attempt", None)
+    phrases = [
+        kind.did_one if counts[kind.value] == 1 else kind.did_many.format(f"{counts[kind.value]:,}")
+        for kind in KINDS
+        if counts.get(kind.value)
+    ]
+    if not phrases:
+        return ""
+    last = phrases.pop()
+    words = f"{', '.join(phrases)} and {last}" if phrases else last
+    return f"{words[0].upper()}{words[1:]}."

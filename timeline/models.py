@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import DO_NOTHING, Q
 from django.db.models.functions import TruncDate
 
-from timeline.kinds import KINDS
+from timeline.kinds import BY_VALUE, KINDS
 
 DAY_ZONE = ZoneInfo("America/New_York")  # the zone whose days are THE days, for everybody
 
@@ -44,7 +44,7 @@ class Activity(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False)
     student = reference("profiles.Profile")
-    activity_type = models.TextField("kind", choices=[(kind.value, kind.label) for kind in KINDS])
+    activity_type = models.TextField("kind")
     created_at = models.DateTimeField()
     activity_date = models.GeneratedField(
         expression=TruncDate("created_at", tzinfo=DAY_ZONE), output_field=models.DateField(), db_persist=True
@@ -101,7 +101,7 @@ class Activity(models.Model):
                 condition=Q(goal__isnull=False),
                 name="idx_student_goal",
             ),
-            # For the journey of all students: queries.video_journey().
+            # For all of a video's entries by second, and how far everyone got: queries.tenths_reached().
             models.Index(
                 "video",
                 "video_timestamp_seconds",
@@ -109,6 +109,16 @@ class Activity(models.Model):
                 include=["activity_type"],
                 condition=Q(video__isnull=False),
                 name="idx_video_all_students",
+            ),
+            # For the journey of all students without everyone's steps through the video, which are
+            # most of a popular video's entries: queries.video_journey().
+            models.Index(
+                "video",
+                "video_timestamp_seconds",
+                "id",
+                include=["activity_type"],
+                condition=Q(video__isnull=False) & ~Q(activity_type="video_progress"),
+                name="idx_video_moments",
             ),
             # For what is new on a video, newest first, and date ranges.
             models.Index("video", "created_at", "id", condition=Q(video__isnull=False), name="idx_video_recent"),
@@ -128,7 +138,11 @@ class Activity(models.Model):
         ]
 
     def __str__(self):
-        return self.get_activity_type_display()
+        return str(self.kind)
+
+    @property
+    def kind(self):
+        return BY_VALUE[self.activity_type]
 
     def save(self, **kwargs):
         raise ReadOnlyError

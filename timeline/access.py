@@ -1,0 +1,28 @@
+"""Who may see whose timeline (docs/architecture.md, "Who sees what").
+
+Each function returns a queryset of what `user` may see; a view takes its
+object from it, so that what is not theirs does not exist for them: 404.
+"""
+
+from courses.models import Course, Video
+from profiles.models import Profile
+
+
+def courses_taught(user):
+    """The courses whose journeys and waiting reflections `user` sees: their own; all of them for staff."""
+    return Course.objects.all() if user.is_staff else Course.objects.filter(instructors=user)
+
+
+def videos_taught(user):
+    """The videos whose journey `user` sees."""
+    videos = Video.objects.select_related("lesson__course")
+    return videos if user.is_staff else videos.filter(lesson__course__instructors=user)
+
+
+def visible_students(user):
+    """The people whose days and goals `user` sees: themself, and everyone enrolled in a course that they teach."""
+    if user.is_staff:
+        return Profile.objects.all()
+    return Profile.objects.filter(pk=user.pk) | Profile.objects.filter(
+        pk__in=Profile.objects.filter(enrollments__course__instructors=user).values("pk")
+    )

@@ -1,0 +1,339 @@
+"""What the pages ask of the timeline.  Nothing else reads `Activity.objects`.
+
+Each function names the index that answers it; `tests/test_queries.py` reads
+the plans.  Lists are paged by keyset (`timeline.keyset`), counts stop at
+COUNT_LIMIT, and what entries refer to is fetched by `with_places()` in a fixed
+number of queries.
+"""
+
+import datetime
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.utils import timezone
+
+from courses.models import Checkpoint, Course, Lesson, Quiz, Video
+from goals.models import Goal
+from profiles.models import Profile
+from timeline.keyset import Keyset, Page
+from timeline.models import DAY_ZONE, Activity
+
+COUNT_LIMIT = 10_000  # a count shown to a person is exact up to here, then "10,000+"
+
+BY_SECOND = Keyset(("video_timestamp_seconds", "id"), (int, uuid.UUID))
+BY_TIME = Keyset(("created_at", "id"), (datetime.datetime, uuid.UUID))
+BY_DAY = Keyset(("activity_date",), (datetime.date,), descending=True)
+BY_NAME = Keyset(("full_name", "id"), (str, uuid.UUID))
+
+
+@dataclass(frozen=True)
+class Day:
+    """A student's day: how many entries of each activity_type, and the first of them in order of time."""
+
+    date: datetime.date
+    counts: dict[str, int]
+    entries: Page
+
+
+@dataclass(frozen=True)
+class GoalTimeline:
+    """A goal with how many entries of each activity_type led to it (counted to COUNT_LIMIT), and the first of them."""
+
+    goal: Goal
+    counts: dict[str, int] = field(default_factory=dict)
+    entries: Page = Page([], None)
+
+
+def today():
+    """The day it is in the zone whose days are the timeline's."""
+    return timezone.now().astimezone(DAY_ZONE).date()
+
+
+def video_journey(*, video, student=None, kinds=None, after=None, size=50):
+    """A video's entries by second, of `student` or of everyone.
+
+    Everyone's steps through the video are left out: `tenths_reached()` counts
+    them.  Indexes: idx_student_video, or idx_video_moments for everyone.
+    """
+    return BY_SECOND.page(_journey(video, student, kinds), after, size)
+
+
+def video_journey_count(*, video, student=None, kinds=None):
+    """How many entries `video_journey()` has, up to COUNT_LIMIT + 1.  Indexes: as there."""
+    return _journey(video, student, kinds).order_by()[: COUNT_LIMIT + 1].count()
+
+
+def _journey(video, student, kinds):
+    entries = Activity.objects.filter(video=video)
+    entries = entries.filter(student=student) if student else entries.exclude(activity_type="video_progress")
+    return entries if kinds is None else entries.filter(activity_type__in=kinds)
+
+
+def tenths_reached(*, video):
+    """How many students got how far: [(second, percent, students up to COUNT_LIMIT + 1)], furthest last.
+
+    Each count is an index-only scan of at most COUNT_LIMIT + 1 index entries.
+    A video shorter than ten seconds has several tenths at one second, and so
+    no such list.  Index: idx_video_all_students.
+    """
+    if video.duration_seconds < 10:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(TENTHS_REACHED, {"video": video.pk, "duration": video.duration_seconds, "limit": COUNT_LIMIT + 1})
+        return [row for row in cursor.fetchall() if row[2]]
+
+
+TENTHS_REACHED = """
+    SELECT step.second, step.percent, reached.students
+    FROM (
+        SELECT %(duration)s::integer * tenth / 10 AS second, tenth * 10 AS percent
+        FROM generate_series(1, 9) AS tenth
+    ) AS step
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS students
+        FROM (
+            SELECT FROM student_activity_timeline
+            WHERE video_id = %(video)s AND video_timestamp_seconds = step.second AND activity_type = 'video_progress'
+            LIMIT %(limit)s
+        ) AS counted
+    ) AS reached
+    ORDER BY step.second
+"""
+
+
+def students_of_course(*, course, name="", after=None, size=50):
+    """The people enrolled in a course, by name; with `name`, those whose name contains it.
+
+    Indexes: profiles_full_name, courses_enrollment_once (or, in a small
+    course of a large platform, the index of enrollments.course_id).
+    """
+    students = Profile.objects.filter(enrollments__course=course)
+    return BY_NAME.page(students.filter(full_name__icontains=name) if name else students, after, size)
+
+
+def awaiting_response(*, courses, after=None, size=20):
+    """Reflections in `courses` that wait for an answer, oldest first.
+
+    Reads at most size + 1 entries of each course.  Index: idx_response_status.
+    """
+    condition, params = "", {"courses": [course.pk for course in courses], "limit": size + 1}
+    if after:
+        condition = "AND (created_at, id) > (%(created_at)s, %(id)s)"
+        params |= zip(BY_TIME.columns, BY_TIME.parse(after), strict=True)
+    entries = list(Activity.objects.raw(AWAITING_RESPONSE.format(condition=condition), params))
+    more = len(entries) > size
+    return Page(entries[:size], BY_TIME.cursor(entries[size - 1]) if more else None)
+
+
+AWAITING_RESPONSE = """
+    SELECT entry.*
+    FROM unnest(%(courses)s::uuid[]) AS course (id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM student_activity_timeline
+        WHERE course_id = course.id AND response_status = 'pending' {condition}
+        ORDER BY created_at, id
+        LIMIT %(limit)s
+    ) AS entry
+    ORDER BY entry.created_at, entry.id
+    LIMIT %(limit)s
+"""
+
+
+def awaiting_response_counts(*, courses):
+    """How many reflections wait in each course, up to COUNT_LIMIT + 1: {course id: count}.  Index: idx_response_status."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            AWAITING_RESPONSE_COUNTS, {"courses": [course.pk for course in courses], "limit": COUNT_LIMIT + 1}
+        )
+        return dict(cursor.fetchall())
+
+
+AWAITING_RESPONSE_COUNTS = """
+    SELECT course.id, waiting.number
+    FROM unnest(%(courses)s::uuid[]) AS course (id)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number
+        FROM (
+            SELECT FROM student_activity_timeline
+            WHERE course_id = course.id AND response_status = 'pending'
+            LIMIT %(limit)s
+        ) AS counted
+    ) AS waiting
+"""
+
+
+def student_days(*, student, before=None, size=7, entries_of_a_day=50):
+    """The student's days with activity, newest first, as a Page of Day.
+
+    Steps from day to day through the index; counts are an index-only scan of
+    the days shown.  Index: idx_student_date.
+    """
+    first = BY_DAY.parse(before)[0] if before else datetime.date.max
+    with connection.cursor() as cursor:
+        cursor.execute(DAYS, {"student": student.pk, "before": first, "limit": size + 1})
+        dates = [date for (date,) in cursor.fetchall()]
+    dates, more = dates[:size], len(dates) > size
+    counts = _day_counts(student, dates)
+    entries = defaultdict(list)
+    for entry in Activity.objects.raw(
+        ENTRIES_OF_DAYS, {"student": student.pk, "dates": dates, "limit": entries_of_a_day + 1}
+    ):
+        entries[entry.activity_date].append(entry)
+    days = [Day(date, counts[date], _first(entries[date], entries_of_a_day, BY_TIME)) for date in dates]
+    return Page(days, dates[-1].isoformat() if more else None)
+
+
+def student_day(*, student, date, after=None, size=100):
+    """One Day of a student, paged within itself.  Index: idx_student_date."""
+    entries = Activity.objects.filter(student=student, activity_date=date)
+    return Day(date, _day_counts(student, [date])[date], BY_TIME.page(entries, after, size))
+
+
+def neighbouring_days(*, student, date):
+    """The days with activity before and after `date`, None where there is none.  Index: idx_student_date."""
+    days = Activity.objects.filter(student=student).values_list("activity_date", flat=True)
+    before = days.filter(activity_date__lt=date).order_by("-activity_date").first()
+    after = days.filter(activity_date__gt=date).order_by("activity_date").first()
+    return before, after
+
+
+def _day_counts(student, dates):
+    counts = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(DAY_COUNTS, {"student": student.pk, "dates": dates})
+        for date, activity_type, number in cursor.fetchall():
+            counts[date][activity_type] = number
+    return counts
+
+
+DAYS = """
+    WITH RECURSIVE day (date) AS (
+        (
+            SELECT activity_date FROM student_activity_timeline
+            WHERE student_id = %(student)s AND activity_date < %(before)s
+            ORDER BY activity_date DESC LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT activity_date FROM student_activity_timeline
+            WHERE student_id = %(student)s AND activity_date < day.date
+            ORDER BY activity_date DESC LIMIT 1
+        )
+        FROM day WHERE day.date IS NOT NULL
+    )
+    SELECT date FROM day WHERE date IS NOT NULL LIMIT %(limit)s
+"""
+
+DAY_COUNTS = """
+    SELECT activity_date, activity_type, count(*)
+    FROM student_activity_timeline
+    WHERE student_id = %(student)s AND activity_date = ANY (%(dates)s::date[])
+    GROUP BY activity_date, activity_type
+"""
+
+ENTRIES_OF_DAYS = """
+    SELECT entry.*
+    FROM unnest(%(dates)s::date[]) AS day (date)
+    CROSS JOIN LATERAL (
+        SELECT * FROM student_activity_timeline
+        WHERE student_id = %(student)s AND activity_date = day.date
+        ORDER BY created_at, id
+        LIMIT %(limit)s
+    ) AS entry
+    ORDER BY entry.activity_date DESC, entry.created_at, entry.id
+"""
+
+
+def student_goals(*, student, after=None, size=10, entries_of_a_goal=10):
+    """The student's goals in the order in which they were set, as a Page of GoalTimeline.
+
+    Each count is an index-only scan of at most COUNT_LIMIT + 1 entries.
+    Indexes: goals_of_student, idx_student_goal.
+    """
+    page = BY_TIME.page(Goal.objects.filter(student=student).prefetch_related("periods"), after, size)
+    goals = [goal.pk for goal in page.entries]
+    counts = _goal_counts(student, goals)
+    entries = defaultdict(list)
+    for entry in Activity.objects.raw(
+        ENTRIES_OF_GOALS, {"student": student.pk, "goals": goals, "limit": entries_of_a_goal + 1}
+    ):
+        entries[entry.goal_id].append(entry)
+    timelines = [
+        GoalTimeline(goal, counts[goal.pk], _first(entries[goal.pk], entries_of_a_goal, BY_TIME))
+        for goal in page.entries
+    ]
+    return Page(timelines, page.next)
+
+
+def goal_timeline(*, goal, after=None, size=50):
+    """What led to one goal, in order of time, as a GoalTimeline.  Index: idx_student_goal."""
+    entries = Activity.objects.filter(student=goal.student_id, goal=goal)
+    counts = _goal_counts(goal.student, [goal.pk])[goal.pk]
+    return GoalTimeline(goal, counts, BY_TIME.page(entries, after, size))
+
+
+def _goal_counts(student, goals):
+    counts = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(GOAL_COUNTS, {"student": student.pk, "goals": goals, "limit": COUNT_LIMIT + 1})
+        for goal, activity_type, number in cursor.fetchall():
+            counts[goal][activity_type] = number
+    return counts
+
+
+GOAL_COUNTS = """
+    SELECT goal.id, entry.activity_type, count(*)
+    FROM unnest(%(goals)s::uuid[]) AS goal (id)
+    CROSS JOIN LATERAL (
+        SELECT activity_type FROM student_activity_timeline
+        WHERE student_id = %(student)s AND goal_id = goal.id
+        LIMIT %(limit)s
+    ) AS entry
+    GROUP BY goal.id, entry.activity_type
+"""
+
+ENTRIES_OF_GOALS = """
+    SELECT entry.*
+    FROM unnest(%(goals)s::uuid[]) AS goal (id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM student_activity_timeline
+        WHERE student_id = %(student)s AND goal_id = goal.id
+        ORDER BY created_at, id
+        LIMIT %(limit)s
+    ) AS entry
+    ORDER BY entry.created_at, entry.id
+"""
+
+
+def _first(entries, size, keyset):
+    """A Page of rows that were read with a limit of size + 1."""
+    return Page(entries[:size], keyset.cursor(entries[size - 1]) if len(entries) > size else None)
+
+
+def with_places(entries):
+    """Give the entries the rows that they refer to; one query for each table, by primary key.
+
+    Sets student, video, course, lesson, goal, quiz, responded_by, `author` (of
+    a message) and `checkpoint`; None where the row is gone by now.
+    """
+    authors = {entry.pk: _uuid(entry.metadata.get("author_id")) for entry in entries}
+    checkpoints = {entry.pk: _uuid(entry.metadata.get("checkpoint_id")) for entry in entries}
+    people = {entry.student_id for entry in entries} | {entry.responded_by_id for entry in entries}
+    people = Profile.objects.only("full_name", "email").in_bulk((people | set(authors.values())) - {None})
+    marked = Checkpoint.objects.in_bulk(set(checkpoints.values()) - {None})
+    for name, model in (("video", Video), ("course", Course), ("lesson", Lesson), ("goal", Goal), ("quiz", Quiz)):
+        found = model.objects.only("title").in_bulk({getattr(entry, f"{name}_id") for entry in entries} - {None})
+        for entry in entries:
+            entry._state.fields_cache[name] = found.get(getattr(entry, f"{name}_id"))
+    for entry in entries:
+        entry._state.fields_cache["student"] = people.get(entry.student_id)
+        entry._state.fields_cache["responded_by"] = people.get(entry.responded_by_id)
+        entry.author = people.get(authors[entry.pk])
+        entry.checkpoint = marked.get(checkpoints[entry.pk])
+    return entries
+
+
+def _uuid(text):
+    return uuid.UUID(text) if text else None
