@@ -8,5 +8,8 @@ admin.site.index_title = "Administration"
 
 urlpatterns = [
     path("", include("profiles.urls")),
+    path("", include("timeline.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "config.errors.bad_request"

@@ -33,6 +33,11 @@ class Goal(Identified):
     def __str__(self):
         return self.title
 
+    @property
+    def is_current(self):
+        """Whether its last period is still open."""
+        return any(period.period.upper is None for period in self.periods.all())
+
 
 def goal_key(on_delete, **options):
     """A reference to a goal of the same student, enforced by a composite foreign key (migration 0002)."""

@@ -31,10 +31,10 @@ class Kind:
 
 
 # In the order of the plan.
+# fmt: off
 KINDS = tuple(
     Kind(*fields)
     for fields in (
-        # fmt: off
         ("video_progress", "watching", "play", "progress.html", "Watched part of a video",
          "step through a video", "steps through videos", "watched part of a video", "watched parts of videos"),
         ("video_completion", "watching", "play-check", "place.html", "Watched a video",
@@ -69,9 +69,9 @@ KINDS = tuple(
          "goal reached", "goals reached", "reached a goal", "reached {} goals"),
         ("instructor_message", "notes", "speech", "writing.html", "Message",
          "message", "messages", "received a message", "received {} messages"),
-        # fmt: on
     )
 )
+# fmt: on
 
 BY_VALUE = {kind.value: kind for kind in KINDS}
 

@@ -140,12 +140,12 @@ class Activity(models.Model):
     def __str__(self):
         return str(self.kind)
 
-    @property
-    def kind(self):
-        return BY_VALUE[self.activity_type]
-
     def save(self, **kwargs):
         raise ReadOnlyError
 
     def delete(self, **kwargs):
         raise ReadOnlyError
+
+    @property
+    def kind(self):
+        return BY_VALUE[self.activity_type]

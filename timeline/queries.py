@@ -9,7 +9,7 @@ number of queries.
 import datetime
 import uuid
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db import connection
 from django.utils import timezone
@@ -42,8 +42,8 @@ class GoalTimeline:
     """A goal with how many entries of each activity_type led to it (counted to COUNT_LIMIT), and the first of them."""
 
     goal: Goal
-    counts: dict[str, int] = field(default_factory=dict)
-    entries: Page = Page([], None)
+    counts: dict[str, int]
+    entries: Page
 
 
 def today():
@@ -81,7 +81,9 @@ def tenths_reached(*, video):
     if video.duration_seconds < 10:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(TENTHS_REACHED, {"video": video.pk, "duration": video.duration_seconds, "limit": COUNT_LIMIT + 1})
+        cursor.execute(
+            TENTHS_REACHED, {"video": video.pk, "duration": video.duration_seconds, "limit": COUNT_LIMIT + 1}
+        )
         return [row for row in cursor.fetchall() if row[2]]
 
 
@@ -142,7 +144,10 @@ AWAITING_RESPONSE = """
 
 
 def awaiting_response_counts(*, courses):
-    """How many reflections wait in each course, up to COUNT_LIMIT + 1: {course id: count}.  Index: idx_response_status."""
+    """How many reflections wait in each course: {course id: number up to COUNT_LIMIT + 1}.
+
+    Index: idx_response_status.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             AWAITING_RESPONSE_COUNTS, {"courses": [course.pk for course in courses], "limit": COUNT_LIMIT + 1}

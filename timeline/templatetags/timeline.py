@@ -1,0 +1,52 @@
+"""Filters for times in a video, days and counts."""
+
+from django import template
+from django.utils.formats import date_format
+
+from timeline.kinds import BY_VALUE, KINDS
+from timeline.queries import COUNT_LIMIT
+
+register = template.Library()
+
+
+@register.filter
+def clock(seconds):
+    """A position in a video: 130 gives "2:10", 3723 gives "1:02:03"."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+@register.filter
+def day(date, today):
+    """A day's name as seen `today`: "Today", "Yesterday", "Sunday, 15 March", with the year where it is another."""
+    if (today - date).days in (0, 1):
+        return "Yesterday" if (today - date).days else "Today"
+    return date_format(date, "l, j F" if date.year == today.year else "l, j F Y")
+
+
+@register.filter
+def capped(number):
+    """A count that stops at COUNT_LIMIT: 12 gives "12", 10001 gives "10,000+"."""
+    return f"{number:,}" if number <= COUNT_LIMIT else f"{COUNT_LIMIT:,}+"
+
+
+@register.filter
+def by_kind(counts):
+    """{activity_type: number} as [(kind, number, noun)] in the order of the plan, without steps through videos."""
+    return [
+        (kind, counts[kind.value], kind.noun if counts[kind.value] == 1 else kind.nouns)
+        for kind in KINDS
+        if counts.get(kind.value) and kind.value != "video_progress"
+    ]
+
+
+@register.filter
+def total(counts):
+    """How many entries the counts of all kinds sum up to."""
+    return sum(counts.values())
+
+
+@register.filter
+def kind(activity_type):
+    return BY_VALUE[activity_type]
