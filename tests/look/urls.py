@@ -4,6 +4,7 @@ from pathlib import Path
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponse
 from django.template import engines
 from django.urls import path
@@ -24,6 +25,7 @@ class ExampleForm(forms.Form):
     )
 
 
+@login_not_required
 def styleguide(request):
     messages.success(request, "Your answer is on its way to Maya.")
     messages.error(request, "The recording is longer than ten minutes. It was not sent.")
@@ -38,10 +40,12 @@ def styleguide(request):
     return HttpResponse(template.render(context, request))
 
 
+@login_not_required
 def more(request):
     return HttpResponse('<li id="more-1"><p>One more.</p></li><li><p>And another.</p></li>')
 
 
+@login_not_required
 def raise_error(request):
     raise RuntimeError("for the test of the error page")
 
