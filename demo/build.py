@@ -252,17 +252,18 @@ class Builder:
             if len(completions) == len(lesson["video"]):
                 passed_at = self.build_lesson_quizzes(key, student, lesson, viewing.ended_at)
                 if passed_at and all(completions):
-                    passed_lessons.append(passed_at)
+                    completed_at = passed_at + second
+                    passed_lessons.append(completed_at)
                     self.add(
                         LessonCompletion,
                         key,
                         lesson["key"],
-                        at=passed_at,
+                        at=completed_at,
                         student_id=demo_id("profiles", key),
                         lesson_id=demo_id("course_chapters", lesson["key"]),
-                        completed_at=passed_at,
+                        completed_at=completed_at,
                     )
-        completed_at = max(passed_lessons) + second if len(passed_lessons) == len(course["lesson"]) else None
+        course_completed_at = max(passed_lessons) + second if len(passed_lessons) == len(course["lesson"]) else None
         self.add(
             Enrollment,
             key,
@@ -271,7 +272,7 @@ class Builder:
             student_id=demo_id("profiles", key),
             course_id=demo_id("courses", course_key),
             enrolled_at=enrolled_at,
-            completed_at=self.past(completed_at),
+            completed_at=self.past(course_completed_at),
             left_at=clock(self.ago(student["left"]), 12 * 60) if "left" in student else None,
         )
 
@@ -509,7 +510,7 @@ class Builder:
             for number, quiz in enumerate(dice.sample(quizzes, min(2, len(quizzes)))):
                 start = clock(date, 6 * 60 + 10 + 9 * number + dice.randint(0, 6), dice.randrange(60))
                 if dice.random() < 0.97:
-                    self.add_attempt(VETERAN, quiz, f"{ago} days ago", start, 0.95)
+                    self.add_attempt(VETERAN, quiz, f"{ago} days ago", start, 0.87)
             evening = clock(date, 19 * 60 + dice.randint(0, 90), dice.randrange(60))
             if ago in alone:
                 self.add_note(VETERAN, evening, alone[ago])

@@ -75,8 +75,8 @@ def load(now=None, *, replace=False, force=False, progress=lambda done, total: N
     with transaction.atomic():
         if not force and (others := strangers().count()):
             raise DemoError(
-                f"This database holds {others} {'person' if others == 1 else 'people'} who are not of the demo class."
-                " Load it into an empty database, or add --force to put it beside them."
+                f"This database holds {'a person' if others == 1 else f'{others} people'} from outside the demo class."
+                " Load the class into an empty database, or add --force to put it beside them."
             )
         if replace:
             demo_people().delete()
