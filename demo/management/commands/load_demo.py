@@ -39,7 +39,8 @@ class Command(BaseCommand):
                 "on a server that others reach, add --force if you mean it."
             )
         if not reset and (day := load.loaded_for()):
-            console.print(f"The demo class is there, as of {day:%-d %B %Y}; load_demo --reset loads it anew.")
+            message = f"The demo class is there, as of {day:%-d %B %Y}; load_demo --reset loads it anew."
+            console.print(message, soft_wrap=True)
         else:
             self.load(console, now if today is None else load.end_of(today), reset, force)
         self.print_logins(console)
