@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Steps:
-    """Consecutive `video_progress` entries of one student in one video, in order of time."""
+    """Consecutive `video_progress` entries of one student in one video, in order of percent, and so of time."""
 
     entries: tuple
 
@@ -18,13 +18,9 @@ class Steps:
         return self.entries[-1]
 
     @property
-    def start(self):
-        """Percent of the video at the first step."""
-        return min(entry.metadata["percent"] for entry in self.entries)
-
-    @property
-    def end(self):
-        return max(entry.metadata["percent"] for entry in self.entries)
+    def percent(self):
+        """How much of the video had been watched after the last step."""
+        return self.last.metadata["percent"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ def folded(entries):
         if entry.activity_type != "video_progress":
             items.append(entry)
         elif isinstance(previous, Steps) and _same_watching(previous.last, entry):
-            items[-1] = Steps((*previous.entries, entry))
+            items[-1] = Steps(tuple(sorted((*previous.entries, entry), key=lambda step: step.metadata["percent"])))
         else:
             items.append(Steps((entry,)))
     return items

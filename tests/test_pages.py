@@ -1,0 +1,368 @@
+"""Who sees which page, with how many queries, at which depth, and what bad input gets."""
+
+import datetime
+import re
+import uuid
+from html import unescape
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from psycopg.types.range import TimestamptzRange
+
+from tests import factories
+from timeline.keyset import Keyset
+from timeline.models import Activity
+
+pytestmark = pytest.mark.django_db
+
+A_SUNDAY = datetime.datetime(2026, 3, 15, 14, 0, tzinfo=datetime.UTC)
+AN_HOUR_LATER = A_SUNDAY + datetime.timedelta(hours=1)
+
+
+@pytest.fixture
+def classroom():
+    """A course with its instructor and two students, Sara who did a bit of everything and Tom; and people outside."""
+    course = factories.CourseFactory(title="Selling what you make")
+    lesson = factories.LessonFactory(course=course)
+    video = factories.VideoFactory(lesson=lesson)
+    sara, tom = (factories.ProfileFactory(full_name=name) for name in ("Sara Lindqvist", "Tom Abara"))
+    instructor = factories.ProfileFactory(full_name="Ines Teixeira")
+    factories.CourseInstructorFactory(course=course, instructor=instructor)
+    for student in (sara, tom):
+        factories.EnrollmentFactory(student=student, course=course, enrolled_at=A_SUNDAY)
+    goal = factories.GoalFactory(student=sara, title="Earn $1K")
+    factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(A_SUNDAY, None))
+    progress = factories.VideoProgressFactory(student=sara, video=video, watched=[(0, 560)], watched_at=AN_HOUR_LATER)
+    progress.watched, progress.watched_at = [(0, 600)], AN_HOUR_LATER + datetime.timedelta(minutes=1)
+    progress.save()
+    factories.ReflectionFactory(student=sara, video=video, created_at=A_SUNDAY)
+    factories.ReflectionFactory(student=tom, video=video, voice=True, video_timestamp_seconds=300)
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=200)
+    factories.QuizAttemptFactory(student=sara, quiz=quiz, submitted=True)
+    checkpoint = factories.CheckpointFactory(video=video, video_timestamp_seconds=400)
+    factories.CheckpointReachedFactory(student=sara, checkpoint=checkpoint, reached_at=A_SUNDAY)
+    factories.LessonCompletionFactory(student=sara, lesson=lesson, completed_at=A_SUNDAY)
+    factories.DailyNoteFactory(student=sara, created_at=A_SUNDAY)
+    factories.GoalMilestoneFactory(goal=goal, reached_at=A_SUNDAY)
+    factories.SuccessProofFactory(goal=goal, created_at=A_SUNDAY)
+    factories.GoalMessageFactory(student=sara, author=instructor, created_at=A_SUNDAY)
+    other_course = factories.CourseInstructorFactory()
+    return SimpleNamespace(
+        course=course,
+        video=video,
+        goal=goal,
+        sara=sara,
+        tom=tom,
+        instructor=instructor,
+        colleague=other_course.instructor,
+        stranger=factories.EnrollmentFactory(course=other_course.course).student,
+        staff=factories.StaffFactory(),
+    )
+
+
+def addresses(classroom):
+    return {
+        "course": reverse("course", args=[classroom.course.pk]),
+        "journey": reverse("video_journey", args=[classroom.video.pk]),
+        "journey of one": f"{reverse('video_journey', args=[classroom.video.pk])}?student={classroom.sara.pk}",
+        "days": reverse("student_days", args=[classroom.sara.pk]),
+        "day": reverse("student_day", args=[classroom.sara.pk, "2026-03-15"]),
+        "goals": reverse("student_goals", args=[classroom.sara.pk]),
+        "goal": reverse("student_goal", args=[classroom.sara.pk, classroom.goal.pk]),
+    }
+
+
+INSTRUCTORS_PAGES = {"course", "journey", "journey of one"}
+
+
+@pytest.mark.parametrize(
+    ("person", "sees"),
+    [
+        ("sara", {"days", "day", "goals", "goal"}),
+        ("tom", set()),
+        ("instructor", INSTRUCTORS_PAGES | {"days", "day", "goals", "goal"}),
+        ("colleague", set()),
+        ("stranger", set()),
+        ("staff", INSTRUCTORS_PAGES | {"days", "day", "goals", "goal"}),
+    ],
+)
+def test_each_person_sees_their_own_pages_and_gets_404_for_others(client, classroom, person, sees):
+    client.force_login(getattr(classroom, person))
+    for name, address in addresses(classroom).items():
+        assert client.get(address).status_code == (200 if name in sees else 404), name
+
+
+def test_nobody_sees_anything_without_logging_in(client, classroom):
+    for address in [*addresses(classroom).values(), "/", "/days/", "/goals/"]:
+        response = client.get(address)
+        assert response.status_code == 302
+        assert response.url.startswith("/login/?next=")
+
+
+def test_an_instructor_sees_a_student_who_left_the_course_and_all_that_they_did_elsewhere(client, classroom):
+    classroom.sara.enrollments.update(left_at=timezone.now())
+    elsewhere = factories.ReflectionFactory(student=classroom.sara, content="In a course of a colleague.")
+    client.force_login(classroom.instructor)
+    days = client.get(reverse("student_days", args=[classroom.sara.pk])).content.decode()
+    assert elsewhere.content in days
+    assert client.get(reverse("video_journey", args=[elsewhere.video_id])).status_code == 404
+
+
+def test_the_journey_of_one_shows_nobody_else(client, classroom):
+    client.force_login(classroom.instructor)
+    everyone = client.get(addresses(classroom)["journey"]).content.decode()
+    one = client.get(addresses(classroom)["journey of one"]).content.decode()
+    assert "Tom Abara" in entries_of(everyone)
+    assert "Tom Abara" not in entries_of(one)
+
+
+def test_a_student_of_another_instructor_cannot_be_chosen_in_a_journey(client, classroom):
+    client.force_login(classroom.instructor)
+    journey = addresses(classroom)["journey"]
+    assert client.get(f"{journey}?student={classroom.stranger.pk}").status_code == 404
+
+
+def test_the_journey_tells_the_kinds_by_second_and_how_far_everyone_got(client, classroom):
+    client.force_login(classroom.instructor)
+    page = text_of(client.get(addresses(classroom)["journey"]))
+    moments = re.findall(r"(\d+:\d\d) (Sara Lindqvist|Tom Abara|\d+ students? watched \d+ %)", page)
+    assert moments == [
+        ("1:00", "1 student watched 10 %"),
+        ("1:23", "Sara Lindqvist"),
+        ("2:00", "1 student watched 20 %"),
+        ("3:00", "1 student watched 30 %"),
+        ("3:20", "Sara Lindqvist"),
+        ("3:20", "Sara Lindqvist"),
+        ("4:00", "1 student watched 40 %"),
+        ("5:00", "1 student watched 50 %"),
+        ("5:00", "Tom Abara"),
+        ("6:00", "1 student watched 60 %"),
+        ("6:40", "Sara Lindqvist"),
+        ("7:00", "1 student watched 70 %"),
+        ("8:00", "1 student watched 80 %"),
+        ("9:00", "1 student watched 90 %"),
+        ("9:59", "Sara Lindqvist"),
+    ]
+
+
+def test_a_journey_opens_at_a_second(client, classroom):
+    client.force_login(classroom.instructor)
+    page = text_of(client.get(f"{addresses(classroom)['journey']}?t=400"))
+    assert "6:40 Sara Lindqvist Checkpoint reached" in page
+    assert "5:00 Tom" not in page
+    assert "1:00 1 student" not in page
+
+
+def test_kinds_can_be_filtered(client, classroom):
+    client.force_login(classroom.instructor)
+    journey = addresses(classroom)["journey"]
+    assert "2 entries" in text_of(client.get(f"{journey}?kind=reflections"))
+    both = text_of(client.get(f"{journey}?kind=reflections&kind=quizzes"))
+    assert "4 entries" in both
+    assert "watched 10 %" not in both
+
+
+def test_a_day_has_its_sentence_and_its_entries(client, classroom):
+    client.force_login(classroom.sara)
+    page = text_of(client.get(addresses(classroom)["day"]))
+    assert (
+        "Watched a video, wrote a reflection, enrolled in a course, completed a lesson, reached a checkpoint,"
+        " wrote a daily note, submitted success proof, reached a milestone and received a message." in page
+    )
+    assert "Wrote to five shops" in page
+    assert "Watched to 90 %" in page
+    assert "9 steps" in page
+
+
+def test_a_goal_has_its_period_its_counts_and_its_timeline(client, classroom):
+    client.force_login(classroom.instructor)
+    page = text_of(client.get(addresses(classroom)["goals"]))
+    assert "Earn $1K Current 15 March 2026 to today" in page
+    assert "1 success proof" in page
+    assert "The first invoice, paid." in page
+
+
+def test_a_reflection_that_waits_stands_on_the_instructors_home_page_until_it_is_answered(client, classroom):
+    client.force_login(classroom.instructor)
+    assert "Waiting for an answer 2" in text_of(client.get("/"))
+    for reflection in classroom.sara.reflections.all():
+        reflection.instructor_response = "Ask for the price second."
+        reflection.responded_at = timezone.now()
+        reflection.responded_by = classroom.instructor
+        reflection.save()
+    assert "Waiting for an answer 1" in text_of(client.get("/"))
+    client.force_login(classroom.colleague)
+    assert "Nobody is waiting" in text_of(client.get("/"))
+
+
+def test_a_new_student_is_told_what_will_stand_where(client):
+    client.force_login(factories.ProfileFactory())
+    assert "Not enrolled yet" in text_of(client.get("/"))
+    assert "Your first day is still to come" in text_of(client.get("/days/"))
+    assert "No goals yet" in text_of(client.get("/goals/"))
+
+
+def test_the_number_of_queries_does_not_depend_on_how_much_there_is(client, classroom):
+    client.force_login(classroom.instructor)
+    pages = [*addresses(classroom).values(), "/"]
+    few = {page: count_queries(client, page) for page in pages}
+    for _ in range(12):
+        student = factories.EnrollmentFactory(course=classroom.course).student
+        for second in range(6):
+            factories.ReflectionFactory(student=student, video=classroom.video, video_timestamp_seconds=second)
+    for number in range(60):
+        day = A_SUNDAY + datetime.timedelta(days=number % 8, minutes=number)
+        video = factories.VideoFactory(lesson=factories.LessonFactory(course=classroom.course))
+        factories.ReflectionFactory(student=classroom.sara, video=video, created_at=day)
+        factories.GoalFactory(student=classroom.sara)
+    for page in pages:
+        # Fewer, where no entry of the first page refers to a table any more.
+        assert few[page] - 4 <= count_queries(client, page) <= few[page], page
+    assert max(few.values()) <= 24
+
+
+@pytest.mark.parametrize("name", ["journey", "journey of one", "day", "goal", "goals", "days", "course"])
+def test_paging_meets_every_entry_once_and_in_order_while_others_are_written(client, classroom, name):
+    for number in range(130):
+        factories.ReflectionFactory(
+            student=classroom.sara,
+            video=classroom.video,
+            video_timestamp_seconds=number % 40,
+            content=f"Thought {number:03}.",
+            created_at=A_SUNDAY + datetime.timedelta(seconds=number % 50),
+        )
+        if name == "course":
+            factories.EnrollmentFactory(course=classroom.course, student__full_name=f"Student {number:03}")
+    client.force_login(classroom.instructor)
+    start = {"days": "day", "goals": "goal"}.get(name, name)
+    seen, address, pages = [], addresses(classroom)[name if start == name else start], 0
+    pattern = r"Student \d{3}" if name == "course" else r"Thought (\d{3})\."
+    while address:
+        page = unescape(client.get(address, headers={"HX-Request": "true"}).content.decode())
+        seen += re.findall(pattern, page)
+        more = re.search(r'class="load-more"><a class="button" href="([^"]+)"', page)
+        address = more and addresses(classroom)[start].split("?")[0] + more[1]
+        pages += 1
+        factories.ReflectionFactory(  # behind us, or far ahead: it must disturb nothing
+            student=classroom.sara, video=classroom.video, video_timestamp_seconds=0, created_at=A_SUNDAY
+        )
+    assert pages > 1
+    assert len(seen) == len(set(seen)) == 130
+
+
+@pytest.mark.parametrize("name", ["journey", "journey of one", "day", "days", "goal", "goals", "course"])
+def test_what_htmx_swaps_in_is_what_a_fresh_page_shows(client, classroom, name):
+    for number in range(70):
+        factories.ReflectionFactory(student=classroom.sara, video=classroom.video, video_timestamp_seconds=number)
+    client.force_login(classroom.instructor)
+    address = addresses(classroom)[name]
+    whole = client.get(address)
+    target = {"goals": "goals"}.get(name, "entries")
+    part = client.get(address, headers={"HX-Request": "true", "HX-Target": target})
+    assert "HX-Request" in whole["Vary"]
+    assert "<html" in whole.content.decode()
+    assert "<html" not in part.content.decode()
+    assert squeezed(part) in squeezed(whole)
+
+
+BAD_INPUT = [
+    ("journey", "?kind=nonsense", 400),
+    ("journey", "?kind=%00", 400),
+    ("journey", "?t=soon", 400),
+    ("journey", "?t=-5", 400),
+    ("journey", "?t=99999999999999999999", 400),
+    ("journey", "?t=٣", 400),
+    ("journey", "?after=x", 400),
+    ("journey", "?after=99999999999~00000000-0000-0000-0000-000000000000", 400),
+    ("journey", "?after=5~nobody", 400),
+    ("journey", "?after=%FF%FE~x", 400),
+    ("journey", "?student=somebody", 404),
+    ("journey", f"?student={uuid.UUID(int=5)}", 404),
+    ("journey", "?name=%00%25_", 200),
+    ("journey", f"?name={'x' * 5000}", 200),
+    ("days", "?before=yesterday", 400),
+    ("days", "?before=2026-02-30", 400),
+    ("days", "?before=0001-01-01", 200),
+    ("day", "?after=2026-03-15T10:00:00~00000000-0000-0000-0000-000000000000", 400),
+    ("goals", "?after=never", 400),
+    ("goal", "?after=~", 400),
+    ("course", "?after=x", 400),
+    ("course", "?after=~~~00000000-0000-0000-0000-000000000000", 200),
+]
+
+
+@pytest.mark.parametrize(("name", "query", "status"), BAD_INPUT)
+def test_bad_input_gets_a_sentence_and_never_an_error_of_ours(client, classroom, name, query, status):
+    client.force_login(classroom.instructor)
+    response = client.get(addresses(classroom)[name] + query)
+    assert response.status_code == status
+    if status == 400:
+        assert re.search(r"no kind of activity|whole number|not complete", response.content.decode())
+
+
+@pytest.mark.parametrize("date", ["2026-3-15", "2026-02-30", "tomorrow", "20260315x", "9999-99-99"])
+def test_a_day_that_is_none_is_not_found(client, classroom, date):
+    client.force_login(classroom.sara)
+    assert client.get(reverse("student_day", args=[classroom.sara.pk, date])).status_code == 404
+
+
+def test_a_day_without_activity_is_a_quiet_day_with_its_neighbours(client, classroom):
+    client.force_login(classroom.sara)
+    page = text_of(client.get(reverse("student_day", args=[classroom.sara.pk, "2026-03-16"])))
+    assert "A quiet day" in page
+    assert "Sunday, 15 March" in page
+
+
+def test_a_goal_of_another_student_is_not_found_under_this_one(client, classroom):
+    client.force_login(classroom.instructor)
+    assert client.get(reverse("student_goal", args=[classroom.tom.pk, classroom.goal.pk])).status_code == 404
+
+
+def test_what_people_write_is_shown_as_text(client, classroom):
+    factories.ReflectionFactory(
+        student=classroom.tom, video=classroom.video, content="<script>alert(1)</script> & <b>bold</b>"
+    )
+    client.force_login(classroom.instructor)
+    page = client.get(addresses(classroom)["journey"]).content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;bold" in page
+
+
+def test_an_entry_whose_video_is_gone_by_the_time_of_the_look_up_is_still_shown(classroom):
+    from timeline import queries
+
+    entry = Activity.objects.filter(activity_type="voice_reflection").get()
+    entry.video_id = uuid.uuid4()
+    queries.with_places([entry])
+    assert entry.video is None
+
+
+def test_a_cursor_reads_back_what_it_was_made_of():
+    keyset = Keyset(("created_at", "full_name", "number", "id"), (datetime.datetime, str, int, uuid.UUID))
+    row = SimpleNamespace(created_at=A_SUNDAY, full_name="A name", number=-3, id=uuid.uuid4())
+    assert keyset.parse(keyset.cursor(row)) == [row.created_at, row.full_name, row.number, row.id]
+
+
+def count_queries(client, address):
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200
+    return len(queries)
+
+
+def text_of(response):
+    """The words of a page as they are read, with single spaces."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+
+
+def entries_of(page):
+    return page.split('<ol class="timeline">')[1].split("<aside")[0]
+
+
+def squeezed(response):
+    return " ".join(
+        re.sub(r"<input type=\"hidden\" name=\"csrfmiddlewaretoken\"[^>]*>", "", response.content.decode()).split()
+    )
