@@ -169,7 +169,7 @@ AWAITING_RESPONSE_COUNTS = """
 """
 
 
-def student_days(*, student, before=None, size=7, entries_of_a_day=50):
+def student_days(*, student, before=None, size=7, entries_of_a_day=20):
     """The student's days with activity, newest first, as a Page of Day.
 
     Steps from day to day through the index; counts are an index-only scan of
