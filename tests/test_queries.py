@@ -51,7 +51,7 @@ def vacuum(cursor):
     """Make every page all-visible, which an autovacuum worker's own snapshot may put off for a moment."""
     for _ in range(50):
         cursor.execute("VACUUM (ANALYZE)")
-        cursor.execute("SELECT relallvisible = relpages FROM pg_class WHERE oid = 'student_activity_timeline'::regclass")
+        cursor.execute("SELECT relallvisible = relpages FROM pg_class WHERE relname = 'student_activity_timeline'")
         if cursor.fetchone()[0]:
             return
         time.sleep(0.1)
