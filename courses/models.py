@@ -214,7 +214,10 @@ class QuizQuestion(Identified):
                 name="courses_quizquestion_answers_among_choices",
                 violation_error_message="Every right answer must be one of the choices.",
             ),
-            models.CheckConstraint(condition=Q(tolerance__gte=0), name="courses_quizquestion_tolerance"),
+            # The upper bound is the column's own; it keeps NaN out.
+            models.CheckConstraint(
+                condition=Q(tolerance__gte=0, tolerance__lt=10**8), name="courses_quizquestion_tolerance"
+            ),
         ]
         indexes = [
             # For a quiz's questions in order, and the cascade from quizzes.
@@ -285,7 +288,9 @@ class VideoProgress(Identified):
         constraints = [
             models.UniqueConstraint(fields=["student", "video"], name="courses_videoprogress_once"),
             models.CheckConstraint(condition=Q(tenth_reached_at__len=TENTHS), name="courses_videoprogress_nine_tenths"),
-            calendar_constraint("watched_at", "completed_at"),
+            calendar_constraint(
+                "watched_at", "completed_at", *(f"tenth_reached_at__{index}" for index in range(TENTHS))
+            ),
         ]
 
     def __str__(self):

@@ -6,6 +6,10 @@ ALTER TABLE quizzes ADD CONSTRAINT courses_quiz_video_of_lesson
 -- Heartbeats rewrite the row in place: room for them on every page keeps them out of the indexes.
 ALTER TABLE video_progress SET (fillfactor = 70);
 
+-- Functions keep this search_path (SET … FROM CURRENT): the schema that they are installed in, and then
+-- the session's temporary tables, so that none of those is ever taken for a table of ours.
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
 -- How many seconds of a video some ranges cover.
 CREATE OR REPLACE FUNCTION seconds_covered(ranges int4multirange) RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -13,9 +17,10 @@ RETURN (SELECT coalesce(sum(upper(part) - lower(part)), 0)::integer FROM unnest(
 
 -- A report of watching is an insert or an update of `watched` and `watched_at`.
 -- It adds to what was there: coverage never goes down, and what was reached once
--- stays reached at its first time. Times that the writer names itself are kept.
+-- stays reached at its first time, whatever becomes of the video's duration. Times that
+-- the writer names itself are kept.
 CREATE OR REPLACE FUNCTION video_progress_reached() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     duration integer;
     threshold numeric;
@@ -40,7 +45,7 @@ BEGIN
         END LOOP;
     END IF;
 
-    covered := seconds_covered(NEW.watched);
+    covered := seconds_covered(NEW.watched * int4multirange(int4range(0, duration)));
     FOR tenth IN 1..least(covered * 10 / duration, 9) LOOP
         NEW.tenth_reached_at[tenth] := coalesce(NEW.tenth_reached_at[tenth], NEW.watched_at);
     END LOOP;
@@ -54,3 +59,6 @@ $$;
 CREATE OR REPLACE TRIGGER video_progress_reached
 BEFORE INSERT OR UPDATE ON video_progress
 FOR EACH ROW EXECUTE FUNCTION video_progress_reached();
+
+-- It runs as its owner: who may write video_progress need not read media_files.
+REVOKE ALL ON FUNCTION video_progress_reached() FROM PUBLIC;

@@ -1,3 +1,7 @@
+-- Functions keep this search_path (SET … FROM CURRENT): the schema that they are installed in, and then
+-- the session's temporary tables, so that none of those is ever taken for a table of ours.
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
 -- What one entry of the timeline says: every column of student_activity_timeline
 -- but the student (who comes from the source row) and the generated day.
 CREATE TYPE timeline_entry AS (
@@ -394,7 +398,8 @@ WHERE source.hidden_at IS NULL;
 END;
 
 -- One entry for every tenth that was reached, at that position of the video; the tenth of
--- them is the completion (the video's own threshold, not 100 %), at the last second watched.
+-- them is the completion (the video's own threshold, not 100 %), at the last second watched
+-- (of those that the video still has).
 CREATE OR REPLACE FUNCTION timeline_entries(source video_progress)
 RETURNS SETOF timeline_entry LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -403,10 +408,13 @@ SELECT
     CASE WHEN step.tenth < 10 THEN 'video_progress' ELSE 'video_completion' END AS activity_type,
     step.reached_at AS created_at,
     source.video_id AS video_id,
-    CASE
-        WHEN step.tenth < 10 THEN (place.duration_seconds * step.tenth / 10)::integer
-        ELSE coalesce(upper(source.watched), place.duration_seconds) - 1
-    END AS video_timestamp_seconds,
+    coalesce(
+        CASE
+            WHEN step.tenth < 10 THEN (place.duration_seconds * step.tenth / 10)::integer
+            ELSE least(upper(source.watched), place.duration_seconds) - 1
+        END,
+        0 -- for a moment, in the middle of a statement that deletes the video
+    ) AS video_timestamp_seconds,
     place.course_id AS course_id,
     place.lesson_id AS lesson_id,
     (
@@ -500,6 +508,7 @@ $$;
 -- COMMITTED the statements after the lock see what whoever held it has committed.
 -- The settings keep the plans to index look-ups whatever the first statement of a session
 -- was: a plan is cached for the session, and a statement of one row may follow one of a million.
+-- The functions run as their owner: who may write a source needs no right on any other table.
 CREATE OR REPLACE FUNCTION timeline_watch(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $watch$
 DECLARE
@@ -507,13 +516,18 @@ DECLARE
     new_entries text := format(
         '(SELECT source.student_id, entry.* FROM new_rows AS source'
         ' CROSS JOIN LATERAL timeline_entries(source::%I) AS entry) AS written', name);
+    -- The rows as they are by now: when one DELETE cascades along several foreign keys, a row that
+    -- ON DELETE SET NULL updated may be updated again or deleted before the update trigger runs.
+    updated_entries text := format(
+        '(SELECT source.student_id, entry.* FROM %s AS source CROSS JOIN LATERAL timeline_entries(source) AS entry'
+        ' WHERE source.id IN (SELECT id FROM new_rows)) AS written', source);
     new_ids text := format(
         'SELECT entry.id FROM new_rows AS source CROSS JOIN LATERAL timeline_entries(source::%I) AS entry', name);
     old_ids text := format(
         'SELECT entry.id FROM old_rows AS source CROSS JOIN LATERAL timeline_entries(source::%I) AS entry', name);
 BEGIN
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
@@ -531,7 +545,7 @@ BEGIN
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_insert_' || name);
 
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
@@ -546,14 +560,14 @@ BEGIN
             RETURN NULL;
         END
         $body$
-    $sql$, 'timeline_update_' || name, old_ids, new_ids, timeline_upsert(new_entries));
+    $sql$, 'timeline_update_' || name, old_ids, new_ids, timeline_upsert(updated_entries));
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER timeline_update AFTER UPDATE ON %s'
         ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_update_' || name);
 
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
@@ -571,7 +585,7 @@ BEGIN
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_delete_' || name);
 
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT
         AS $body$
         BEGIN
@@ -583,6 +597,12 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER timeline_truncate AFTER TRUNCATE ON %s'
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_truncate_' || name);
+
+    -- Nobody else hangs them on a table of their own.
+    EXECUTE format(
+        'REVOKE ALL ON FUNCTION %I(), %I(), %I(), %I() FROM PUBLIC',
+        'timeline_insert_' || name, 'timeline_update_' || name, 'timeline_delete_' || name, 'timeline_truncate_' || name
+    );
 END
 $watch$;
 
@@ -690,7 +710,7 @@ SELECT timeline_watch('goal_messages');
 DO $watch$
 BEGIN
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION timeline_update_video_progress() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION timeline_update_video_progress() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
@@ -731,7 +751,7 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_goal_insert() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync_spans(range_agg(period), array_agg(DISTINCT student_id)) FROM new_rows HAVING count(*) > 0;
     RETURN NULL;
@@ -739,7 +759,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_goal_delete() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync_spans(range_agg(period), array_agg(DISTINCT student_id)) FROM old_rows HAVING count(*) > 0;
     RETURN NULL;
@@ -748,7 +768,7 @@ $$;
 
 -- What a goal gained or lost; a moved boundary leaves the rest of its period alone.
 CREATE OR REPLACE FUNCTION timeline_lend_goal_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync_spans(range_agg(changed), array_agg(DISTINCT student_id))
     FROM (
@@ -773,7 +793,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_goal_truncate() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync(array_agg(DISTINCT student_id))
     FROM student_activity_timeline WHERE goal_id IS NOT NULL
@@ -801,8 +821,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_goal_truncate();
 -- Authors move such things rarely, and never by accident: the tables that borrow are held
 -- against writers until the end of the transaction, so that no row slips in with the old place.
 -- The lock_timeout, below PostgreSQL's deadlock_timeout, makes the author lose a race with
--- a student, never the student.  Their inserts and deletes lend nothing: a row that refers to
--- them is written after them and deleted with them.
+-- a student, never the student.
 CREATE OR REPLACE FUNCTION timeline_resync_places(lessons uuid[], videos uuid[], quizzes uuid[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
 BEGIN
@@ -825,7 +844,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_lesson_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     moved uuid[] := ARRAY(
         SELECT new_rows.id FROM new_rows JOIN old_rows USING (id)
@@ -844,7 +863,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_video_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     moved uuid[] := ARRAY(
         SELECT new_rows.id FROM new_rows JOIN old_rows USING (id)
@@ -860,7 +879,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_quiz_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     moved uuid[] := ARRAY(
         SELECT new_rows.id FROM new_rows JOIN old_rows USING (id)
@@ -886,6 +905,28 @@ FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_video_update();
 CREATE OR REPLACE TRIGGER timeline_lend_update AFTER UPDATE ON quizzes
 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_quiz_update();
+
+-- Their inserts and deletes lend nothing: a row that refers to them is written after them and
+-- deleted with them. Foreign keys that wait for the commit would let it be written before.
+DO $lenders$
+DECLARE
+    reference record;
+BEGIN
+    FOR reference IN
+        SELECT conrelid::regclass AS source, conname FROM pg_constraint
+        WHERE contype = 'f' AND condeferrable
+        AND confrelid IN ('course_chapters'::regclass, 'media_files'::regclass, 'quizzes'::regclass)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE', reference.source, reference.conname);
+    END LOOP;
+END
+$lenders$;
+
+-- Nobody else hangs these functions, which run as their owner, on a table of their own.
+REVOKE ALL ON FUNCTION
+    timeline_lend_goal_insert(), timeline_lend_goal_update(), timeline_lend_goal_delete(), timeline_lend_goal_truncate(),
+    timeline_lend_lesson_update(), timeline_lend_video_update(), timeline_lend_quiz_update()
+FROM PUBLIC;
 
 -- Counts are index-only scans: keep the visibility map fresh, also when rows are only inserted.
 ALTER TABLE student_activity_timeline SET (

@@ -2,6 +2,7 @@
 DO $$
 DECLARE
     installed regprocedure;
+    reference record;
 BEGIN
     DROP VIEW timeline_expected CASCADE;
     FOR installed IN
@@ -11,6 +12,15 @@ BEGIN
         EXECUTE format('DROP FUNCTION IF EXISTS %s CASCADE', installed);
     END LOOP;
     DROP TYPE timeline_entry;
+    FOR reference IN
+        SELECT conrelid::regclass AS source, conname FROM pg_constraint
+        WHERE contype = 'f' AND cardinality(conkey) = 1
+        AND confrelid IN ('course_chapters'::regclass, 'media_files'::regclass, 'quizzes'::regclass)
+    LOOP
+        EXECUTE format(
+            'ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED', reference.source, reference.conname
+        );
+    END LOOP;
     ALTER TABLE student_activity_timeline RESET (
         autovacuum_vacuum_insert_scale_factor, autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor
     );

@@ -1,3 +1,7 @@
+-- Functions keep this search_path (SET … FROM CURRENT): the schema that they are installed in, and then
+-- the session's temporary tables, so that none of those is ever taken for a table of ours.
+SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true);
+
 -- What one entry of the timeline says: every column of student_activity_timeline
 -- but the student (who comes from the source row) and the generated day.
 CREATE TYPE timeline_entry AS (

@@ -13,7 +13,7 @@ LANGUAGE sql SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_goal_insert() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync_spans(range_agg(period), array_agg(DISTINCT student_id)) FROM new_rows HAVING count(*) > 0;
     RETURN NULL;
@@ -21,7 +21,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_goal_delete() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync_spans(range_agg(period), array_agg(DISTINCT student_id)) FROM old_rows HAVING count(*) > 0;
     RETURN NULL;
@@ -30,7 +30,7 @@ $$;
 
 -- What a goal gained or lost; a moved boundary leaves the rest of its period alone.
 CREATE OR REPLACE FUNCTION timeline_lend_goal_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync_spans(range_agg(changed), array_agg(DISTINCT student_id))
     FROM (
@@ -55,7 +55,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_goal_truncate() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM timeline_resync(array_agg(DISTINCT student_id))
     FROM student_activity_timeline WHERE goal_id IS NOT NULL
@@ -83,8 +83,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_goal_truncate();
 -- Authors move such things rarely, and never by accident: the tables that borrow are held
 -- against writers until the end of the transaction, so that no row slips in with the old place.
 -- The lock_timeout, below PostgreSQL's deadlock_timeout, makes the author lose a race with
--- a student, never the student.  Their inserts and deletes lend nothing: a row that refers to
--- them is written after them and deleted with them.
+-- a student, never the student.
 CREATE OR REPLACE FUNCTION timeline_resync_places(lessons uuid[], videos uuid[], quizzes uuid[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
 BEGIN
@@ -107,7 +106,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_lesson_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     moved uuid[] := ARRAY(
         SELECT new_rows.id FROM new_rows JOIN old_rows USING (id)
@@ -126,7 +125,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_video_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     moved uuid[] := ARRAY(
         SELECT new_rows.id FROM new_rows JOIN old_rows USING (id)
@@ -142,7 +141,7 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION timeline_lend_quiz_update() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     moved uuid[] := ARRAY(
         SELECT new_rows.id FROM new_rows JOIN old_rows USING (id)
@@ -168,3 +167,25 @@ FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_video_update();
 CREATE OR REPLACE TRIGGER timeline_lend_update AFTER UPDATE ON quizzes
 REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
 FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_quiz_update();
+
+-- Their inserts and deletes lend nothing: a row that refers to them is written after them and
+-- deleted with them. Foreign keys that wait for the commit would let it be written before.
+DO $lenders$
+DECLARE
+    reference record;
+BEGIN
+    FOR reference IN
+        SELECT conrelid::regclass AS source, conname FROM pg_constraint
+        WHERE contype = 'f' AND condeferrable
+        AND confrelid IN ('course_chapters'::regclass, 'media_files'::regclass, 'quizzes'::regclass)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE', reference.source, reference.conname);
+    END LOOP;
+END
+$lenders$;
+
+-- Nobody else hangs these functions, which run as their owner, on a table of their own.
+REVOKE ALL ON FUNCTION
+    timeline_lend_goal_insert(), timeline_lend_goal_update(), timeline_lend_goal_delete(), timeline_lend_goal_truncate(),
+    timeline_lend_lesson_update(), timeline_lend_video_update(), timeline_lend_quiz_update()
+FROM PUBLIC;

@@ -26,6 +26,7 @@ $$;
 -- COMMITTED the statements after the lock see what whoever held it has committed.
 -- The settings keep the plans to index look-ups whatever the first statement of a session
 -- was: a plan is cached for the session, and a statement of one row may follow one of a million.
+-- The functions run as their owner: who may write a source needs no right on any other table.
 CREATE OR REPLACE FUNCTION timeline_watch(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $watch$
 DECLARE
@@ -33,13 +34,18 @@ DECLARE
     new_entries text := format(
         '(SELECT source.student_id, entry.* FROM new_rows AS source'
         ' CROSS JOIN LATERAL timeline_entries(source::%I) AS entry) AS written', name);
+    -- The rows as they are by now: when one DELETE cascades along several foreign keys, a row that
+    -- ON DELETE SET NULL updated may be updated again or deleted before the update trigger runs.
+    updated_entries text := format(
+        '(SELECT source.student_id, entry.* FROM %s AS source CROSS JOIN LATERAL timeline_entries(source) AS entry'
+        ' WHERE source.id IN (SELECT id FROM new_rows)) AS written', source);
     new_ids text := format(
         'SELECT entry.id FROM new_rows AS source CROSS JOIN LATERAL timeline_entries(source::%I) AS entry', name);
     old_ids text := format(
         'SELECT entry.id FROM old_rows AS source CROSS JOIN LATERAL timeline_entries(source::%I) AS entry', name);
 BEGIN
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
@@ -57,7 +63,7 @@ BEGIN
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_insert_' || name);
 
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
@@ -72,14 +78,14 @@ BEGIN
             RETURN NULL;
         END
         $body$
-    $sql$, 'timeline_update_' || name, old_ids, new_ids, timeline_upsert(new_entries));
+    $sql$, 'timeline_update_' || name, old_ids, new_ids, timeline_upsert(updated_entries));
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER timeline_update AFTER UPDATE ON %s'
         ' REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows'
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_update_' || name);
 
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
@@ -97,7 +103,7 @@ BEGIN
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_delete_' || name);
 
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION %1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT
         AS $body$
         BEGIN
@@ -109,5 +115,11 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER timeline_truncate AFTER TRUNCATE ON %s'
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_truncate_' || name);
+
+    -- Nobody else hangs them on a table of their own.
+    EXECUTE format(
+        'REVOKE ALL ON FUNCTION %I(), %I(), %I(), %I() FROM PUBLIC',
+        'timeline_insert_' || name, 'timeline_update_' || name, 'timeline_delete_' || name, 'timeline_truncate_' || name
+    );
 END
 $watch$;

@@ -17,7 +17,7 @@ SELECT timeline_watch('goal_messages');
 DO $watch$
 BEGIN
     EXECUTE format($sql$
-        CREATE OR REPLACE FUNCTION timeline_update_video_progress() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION timeline_update_video_progress() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN

@@ -1,5 +1,6 @@
 -- One entry for every tenth that was reached, at that position of the video; the tenth of
--- them is the completion (the video's own threshold, not 100 %), at the last second watched.
+-- them is the completion (the video's own threshold, not 100 %), at the last second watched
+-- (of those that the video still has).
 CREATE OR REPLACE FUNCTION timeline_entries(source video_progress)
 RETURNS SETOF timeline_entry LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -8,10 +9,13 @@ SELECT
     CASE WHEN step.tenth < 10 THEN 'video_progress' ELSE 'video_completion' END AS activity_type,
     step.reached_at AS created_at,
     source.video_id AS video_id,
-    CASE
-        WHEN step.tenth < 10 THEN (place.duration_seconds * step.tenth / 10)::integer
-        ELSE coalesce(upper(source.watched), place.duration_seconds) - 1
-    END AS video_timestamp_seconds,
+    coalesce(
+        CASE
+            WHEN step.tenth < 10 THEN (place.duration_seconds * step.tenth / 10)::integer
+            ELSE least(upper(source.watched), place.duration_seconds) - 1
+        END,
+        0 -- for a moment, in the middle of a statement that deletes the video
+    ) AS video_timestamp_seconds,
     place.course_id AS course_id,
     place.lesson_id AS lesson_id,
     (
