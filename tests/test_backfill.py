@@ -1,0 +1,303 @@
+"""`manage.py backfill_timeline` and timeline_resync: what they find, what they mend, and whom they let pass."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from tests import factories
+from tests.processes import wait_until
+from timeline import backfill
+from timeline.management.commands import backfill_timeline
+
+NOBODY = UUID("ffffffff-ffff-4fff-bfff-ffffffffffff")
+POPULATION = Path(__file__).parent.parent / "benchmarks" / "population.sql"
+
+
+def execute(statement, *parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters or None)
+        return cursor.fetchall() if cursor.description else None
+
+
+def entries():
+    return execute("SELECT * FROM student_activity_timeline ORDER BY id")
+
+
+def run(capsys, *arguments):
+    """Run the command; return its exit code and what it printed."""
+    code = 0
+    try:
+        call_command("backfill_timeline", *arguments)
+    except SystemExit as error:
+        code = error.code
+    return code, capsys.readouterr().out
+
+
+def drift_rows(output):
+    """The report's table: {source table: [missing, stale, ghost]}."""
+    rows = [line.strip("│").split("│") for line in output.splitlines() if line.startswith("│")]
+    return {name.strip(): [int(count) for count in counts] for name, *counts in rows}
+
+
+@pytest.fixture
+def students(transactional_db):
+    """Three students with seven entries each, in order of id."""
+    students = []
+    for _ in range(3):
+        student = factories.ProfileFactory()
+        factories.VideoProgressFactory(student=student)  # five entries
+        factories.DailyNoteFactory(student=student)
+        factories.ReflectionFactory(student=student)
+        students.append(student)
+    return students
+
+
+@pytest.fixture
+def lock():
+    """A function that locks a student as a goal switch does; it returns what lets go."""
+    with contextlib.ExitStack() as stack:
+
+        def lock(student):
+            other = psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor})
+            stack.callback(other.close)
+            other.execute("SELECT FROM profiles WHERE id = %s FOR UPDATE", [student.id])
+            return other.rollback
+
+        yield lock
+
+
+def test_a_right_timeline_is_left_alone(students, capsys):
+    before = entries()
+    assert run(capsys, "--check") == (0, "No drift: 3 students checked, nothing is missing, stale or a ghost.\n")
+    code, output = run(capsys)
+    assert code == 0
+    assert output.startswith("3 students done, entries 0 inserted, 0 updated, 0 deleted; ")
+    assert entries() == before
+
+
+def test_every_sort_of_drift_is_found_and_mended(students, capsys):
+    right = entries()
+    ada, ben, _ = (student.id for student in students)
+    execute("DELETE FROM student_activity_timeline WHERE student_id = %s AND source_table = 'video_progress'", ada)
+    execute(
+        "UPDATE student_activity_timeline SET content = 'Not what was written' WHERE source_table = 'daily_notes'"
+        " AND student_id IN (%s, %s)",
+        ada,
+        ben,
+    )
+    insert_ghosts = """
+        INSERT INTO student_activity_timeline (id, student_id, activity_type, created_at, source_table, source_id)
+        SELECT gen_random_uuid(), %s, 'success_proof', now(), 'success_proofs', gen_random_uuid()
+        FROM generate_series(1, %s)
+    """
+    execute(insert_ghosts, ben, 2)
+    execute(insert_ghosts, NOBODY, 4)
+    execute(
+        "UPDATE student_activity_timeline SET student_id = %s WHERE student_id = %s AND source_table = 'reflections'",
+        ada,
+        ben,
+    )
+    damaged = entries()
+
+    for batch_size in "1", "10":
+        code, output = run(capsys, "--check", "--batch-size", batch_size)
+        assert code == 1
+        assert drift_rows(output) == {
+            "video_progress": [5, 0, 0],
+            "daily_notes": [0, 2, 0],
+            "success_proofs": [0, 0, 6],
+            "reflections": [1, 0, 1],
+        }
+        assert "4 students checked, 6 missing, 2 stale, 7 ghost" in output
+    assert entries() == damaged
+
+    assert run(capsys)[0] == 0
+    assert entries() == right
+    assert "0 inserted, 0 updated, 0 deleted" in run(capsys)[1]
+
+
+@pytest.mark.parametrize("batch_size", ["1", "10"])
+def test_an_empty_timeline_is_filled(students, capsys, batch_size):
+    right = entries()
+    execute("TRUNCATE student_activity_timeline")
+    assert "3 students done, entries 21 inserted, 0 updated, 0 deleted" in run(capsys, "--batch-size", batch_size)[1]
+    assert entries() == right
+
+
+def test_only_the_students_named_are_touched(students, capsys):
+    execute("DELETE FROM student_activity_timeline WHERE source_table = 'daily_notes'")
+    ada, ben, _ = (student.id for student in students)
+    assert "2 students checked, 2 missing" in run(capsys, "--check", "--students", str(ada), str(ben))[1]
+    assert "2 students done, entries 2 inserted" in run(capsys, "--students", str(ben), str(ada), str(ada))[1]
+    assert "3 students checked, 1 missing" in run(capsys, "--check")[1]
+
+
+def test_it_goes_on_where_it_is_told_to(students, capsys):
+    execute("DELETE FROM student_activity_timeline WHERE source_table = 'daily_notes'")
+    assert "2 students done, entries 2 inserted" in run(capsys, "--since-student", str(students[1].id))[1]
+    assert "1 student done, entries 1 inserted" in run(capsys, "--students", *(str(s.id) for s in students[:1]))[1]
+    assert run(capsys, "--check")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--students", "sarah"], "'sarah' is not a student's id, which is a UUID"),
+        (["--since-student", "123"], "'123' is not a student's id, which is a UUID"),
+        (["--batch-size", "0"], "'0' is not a number of students, 1 or more"),
+        (["--students", str(NOBODY)], f"There is no student {NOBODY}."),
+    ],
+)
+@pytest.mark.django_db
+def test_what_makes_no_sense_is_refused(arguments, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("backfill_timeline", *arguments)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_students_and_one_without_entries(capsys):
+    assert run(capsys, "--check")[0] == 0
+    assert "0 students done, entries 0 inserted" in run(capsys)[1]
+    factories.ProfileFactory()
+    assert "1 student done, entries 0 inserted" in run(capsys)[1]
+    assert run(capsys, "--check")[0] == 0
+
+
+def test_a_locked_student_comes_last(students, lock):
+    execute("TRUNCATE student_activity_timeline")
+    release = lock(students[1])
+    walk = backfill.Walk(backfill.resync, batch_size=3)
+    steps = iter(walk)
+    assert [next(steps)["inserted"], next(steps)["inserted"]] == [7, 7]
+    done = {student for (student,) in execute("SELECT DISTINCT student_id FROM student_activity_timeline")}
+    assert done == {students[0].id, students[2].id}
+    assert walk.position == students[1].id
+    release()
+    assert [step["inserted"] for step in steps] == [7]
+    assert (walk.done, walk.position) == (3, None)
+
+
+def test_a_student_who_stays_locked_is_named(students, lock, capsys, monkeypatch):
+    monkeypatch.setattr(backfill, "PATIENCE", 0)
+    execute("TRUNCATE student_activity_timeline")
+    release = lock(students[0])
+    with pytest.raises(CommandError, match=f"(?s)keep 1 student locked.*--students {students[0].id}") as error:
+        call_command("backfill_timeline")
+    assert "2 students done, entries 14 inserted" in capsys.readouterr().out
+    release()
+    call_command(*str(error.value).splitlines()[-1].split()[2:])
+    assert run(capsys, "--check")[0] == 0
+
+
+def test_it_waits_for_less_than_the_deadlock_timeout(students, lock):
+    lock(students[0])
+    ((milliseconds,),) = execute("SELECT setting::integer FROM pg_settings WHERE name = 'deadlock_timeout'")
+    start = time.monotonic()
+    with pytest.raises(backfill.DatabaseError, match="lock timeout"):
+        backfill.resync([students[0].id])
+    assert time.monotonic() - start < milliseconds / 1000
+
+
+def test_inserts_go_on_beside_a_resync(students):
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("SELECT timeline_resync(%s)", [[students[0].id]])
+        execute("SET lock_timeout = '2s'")
+        factories.DailyNoteFactory(student=students[0])
+        execute("RESET lock_timeout")
+    assert backfill.drift([students[0].id]) == {}
+
+
+def test_a_lost_connection_says_how_to_go_on(students, capsys, monkeypatch):
+    execute("TRUNCATE student_activity_timeline")
+
+    def resync(batch):
+        if batch == [students[1].id]:
+            execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return backfill.resync(batch)
+
+    monkeypatch.setattr(backfill_timeline, "resync", resync)
+    with pytest.raises(CommandError, match="connection to the database was lost: 1 student done") as error:
+        call_command("backfill_timeline", "--batch-size", "1")
+    connection.close()
+    monkeypatch.undo()
+    call_command(*str(error.value).splitlines()[-1].split()[2:])
+    assert "2 students done, entries 14 inserted" in capsys.readouterr().out
+    assert run(capsys, "--check")[0] == 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_to_go_on(students, lock, stop):
+    execute("TRUNCATE student_activity_timeline")
+    release = lock(students[1])
+
+    def start(*command):
+        parameters = connection.get_connection_params()
+        password = parameters.get("password", "")
+        url = (
+            f"postgres://{parameters['user']}:{password}@/{parameters['dbname']}"
+            f"?host={parameters['host']}&port={parameters['port']}"
+        )
+        environment = os.environ | {"DATABASE_URL": url, "LOCAL": "on", "DJANGO_SETTINGS_MODULE": "config.settings"}
+        return subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    process = start(sys.executable, "manage.py", "backfill_timeline", "--batch-size", "1")
+    wait_until(lambda: execute("SELECT count(DISTINCT student_id) FROM student_activity_timeline") == [(2,)])
+    process.send_signal(stop)
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (128 + stop, "")
+    assert output.startswith("Interrupted: 2 students done, entries 14 inserted, 0 updated, 0 deleted. Go on with:\n")
+    command = shlex.split(output.splitlines()[-1])
+    assert command[2:] == ["backfill_timeline", "--batch-size", "1", "--since-student", str(students[1].id)]
+
+    release()
+    process = start(*command)
+    output, _ = process.communicate(timeout=20)
+    assert output.startswith("2 students done, entries 7 inserted, 0 updated, 0 deleted")
+    assert backfill.drift([student.id for student in students]) == {}
+
+
+@pytest.mark.django_db
+def test_few_students_are_looked_up_by_index_alone():
+    execute(POPULATION.read_text() % {"students": 50})
+    execute("ANALYZE")
+    few = [student for (student,) in execute("SELECT id FROM profiles ORDER BY id LIMIT 3")]
+    execute("DELETE FROM student_activity_timeline WHERE student_id = %s", few[0])
+    sources = [name for (name,) in execute("SELECT DISTINCT source_table FROM student_activity_timeline")]
+    assert len(sources) == 11
+
+    def scans():
+        rows = execute(
+            "SELECT relname, seq_scan, idx_scan FROM pg_stat_xact_user_tables WHERE relname = ANY (%s)",
+            [*sources, "student_activity_timeline", "profiles", "goal_periods"],
+        )
+        return {name: (sequential, by_index) for name, sequential, by_index in rows}
+
+    for look_up in (
+        lambda: backfill.Walk(backfill.resync)._take(),
+        lambda: backfill.resync(few),
+        lambda: backfill.drift(few),  # last: it makes the test's transaction a read-only one
+    ):
+        before = scans()
+        look_up()
+        used = {
+            name: (sequential - before[name][0], by_index - before[name][1])
+            for name, (sequential, by_index) in scans().items()
+            if (sequential, by_index) != before[name]
+        }
+        assert {name for name, (sequential, _) in used.items() if sequential} == set()
+        assert "student_activity_timeline" in used
+    assert used.keys() >= {*sources, "goal_periods"}

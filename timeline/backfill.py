@@ -1,0 +1,201 @@
+"""Going over students in batches, to repair their timelines or to look for drift.
+
+A batch is a transaction of its own that holds its students' rows for some
+50 ms, so that a backfill runs beside live writers (docs/decisions/0002).  It
+waits for a row for less than the server's deadlock_timeout, so that it gives way
+before PostgreSQL picks somebody else as the victim of a deadlock; students
+who stay locked are left for later.
+"""
+
+import time
+from collections import Counter
+from uuid import UUID
+
+from django.db import DatabaseError, connection, transaction
+from psycopg import errors
+
+HOLD = 0.05  # seconds that a batch may hold its students, about
+FIRST_SIZE = 4  # students; each later batch is sized by how long the one before took
+LARGEST_SIZE = 1000  # students
+PATIENCE = 60  # seconds to wait, in all, for students who stay locked
+LONGEST_PAUSE = 5  # seconds between two tries
+NO_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
+
+# A loose index scan (idx_student_date) finds students whom the timeline alone still knows: it has no
+# foreign keys, so entries of somebody who is gone are possible, and are ghosts.
+NEXT_STUDENTS = """
+    WITH RECURSIVE present (id) AS (
+        (
+            SELECT student_id FROM student_activity_timeline
+            WHERE student_id >= %(position)s ORDER BY student_id LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT student_id FROM student_activity_timeline
+            WHERE student_id > present.id ORDER BY student_id LIMIT 1
+        )
+        FROM present WHERE present.id IS NOT NULL
+    )
+    (SELECT id FROM profiles WHERE id >= %(position)s ORDER BY id LIMIT %(size)s)
+    UNION
+    (SELECT id FROM present WHERE id IS NOT NULL LIMIT %(size)s)
+    ORDER BY id LIMIT %(size)s
+"""
+
+# An entry filed under another student is a ghost there and missing here, whoever shares the batch.
+DRIFT = """
+    SELECT
+        coalesce((expected).source_table, (present).source_table),
+        count(*) FILTER (WHERE (expected).id IS NOT NULL AND same_student IS NOT TRUE) AS missing,
+        count(*) FILTER (WHERE same_student) AS stale,
+        count(*) FILTER (WHERE (present).id IS NOT NULL AND same_student IS NOT TRUE) AS ghost
+    FROM timeline_drift(%s::uuid[]), LATERAL (SELECT (present).student_id = (expected).student_id AS same_student) AS _
+    GROUP BY 1
+"""
+
+
+class StillLocked(Exception):
+    """Other transactions held these students' rows for longer than a backfill waits."""
+
+    def __init__(self, students):
+        super().__init__(students)
+        self.students = students
+
+
+def unknown_students(students):
+    """Those of these ids that neither a profile nor an entry has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id FROM unnest(%s::uuid[]) AS id
+            WHERE NOT EXISTS (SELECT FROM profiles WHERE profiles.id = id.id)
+            AND NOT EXISTS (SELECT FROM student_activity_timeline WHERE student_id = id.id)
+            """,
+            [students],
+        )
+        return [student for (student,) in cursor]
+
+
+def resync(students):
+    """Make these students' timelines right; returns how many entries were inserted, updated and deleted."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Half of it: our wait ends well before the server looks for deadlocks.
+        cursor.execute(
+            "SELECT set_config('lock_timeout', (setting::integer / 2)::text || unit, true)"
+            " FROM pg_settings WHERE name = 'deadlock_timeout'"
+        )
+        cursor.execute("SELECT inserted, updated, deleted FROM timeline_resync(%s::uuid[])", [students])
+        return Counter(dict(zip(("inserted", "updated", "deleted"), cursor.fetchone(), strict=True)))
+
+
+def drift(students):
+    """What is wrong with these students' timelines: a Counter of (source table, missing | stale | ghost)."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        # As in timeline_resync: index look-ups, whatever was known of the tables' sizes.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(DRIFT, [students])
+        return Counter(
+            {
+                (source_table, kind): count
+                for source_table, *counts in cursor
+                for kind, count in zip(("missing", "stale", "ghost"), counts, strict=True)
+                if count
+            }
+        )
+
+
+class Walk:
+    """Goes over all students in order of id, or over `only` these, from the id `since` on.
+
+    `work` is `resync` or `drift`.  Iterating yields, batch by batch, what it
+    returned.  Once it is over, whether by its end, an exception or Ctrl-C,
+    `position` is the smallest id not done yet (None: all are done) and `done`
+    says how many students are.  Raises StillLocked at the end if some had to
+    be left out.
+    """
+
+    def __init__(self, work, *, only=None, since=None, batch_size=None):
+        self.work = work
+        self.only = None if only is None else sorted(set(only))
+        self.done = 0
+        self.size = batch_size or FIRST_SIZE
+        self._fixed = batch_size is not None
+        self._next = since or NO_ID
+        self._locked = set()
+
+    @property
+    def position(self):
+        return min([*self._locked, *([] if self._next is None else [self._next])], default=None)
+
+    def count(self):
+        """How many students there are to do; those without a profile are not counted beforehand."""
+        if self.only is not None:
+            return sum(student >= self._next for student in self.only)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM profiles WHERE id >= %s", [self._next])
+            return cursor.fetchone()[0]
+
+    def __iter__(self):
+        while self._next is not None and (students := self._take()):
+            start = time.monotonic()
+            result = self._try(students)
+            if result is not None:
+                self._adapt(time.monotonic() - start)
+                self._pass(students[-1])
+                yield self._done(students, result)
+                continue
+            # Somebody is locked: find out who, and go on with the others.
+            for student in students:
+                result = self._try([student]) if len(students) > 1 else None
+                if result is None:
+                    self._locked.add(student)
+                self._pass(student)
+                if result is not None:
+                    yield self._done([student], result)
+        self._next = None
+        yield from self._come_back()
+
+    def _come_back(self):
+        """Try those who were locked again, one by one and ever more slowly."""
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.1
+        while self._locked:
+            for student in sorted(self._locked):
+                result = self._try([student])
+                if result is not None:
+                    self._locked.discard(student)
+                    yield self._done([student], result)
+            if self._locked:
+                if time.monotonic() + pause > deadline:
+                    raise StillLocked(sorted(self._locked))
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _try(self, students):
+        """What the work returns; None if the students, or entries of theirs, are locked."""
+        try:
+            return self.work(students)
+        except DatabaseError as error:
+            if isinstance(error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected):
+                return None
+            raise
+
+    def _take(self):
+        if self.only is not None:
+            return [student for student in self.only if student >= self._next][: self.size]
+        with connection.cursor() as cursor:
+            cursor.execute(NEXT_STUDENTS, {"position": self._next, "size": self.size})
+            return [student for (student,) in cursor]
+
+    def _adapt(self, seconds):
+        if not self._fixed:
+            factor = min(max(HOLD / max(seconds, 0.001), 0.25), 2)
+            self.size = min(max(int(self.size * factor), 1), LARGEST_SIZE)
+
+    def _pass(self, student):
+        self._next = UUID(int=student.int + 1) if student < LAST_ID else None
+
+    def _done(self, students, result):
+        self.done += len(students)
+        return result

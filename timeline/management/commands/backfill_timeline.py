@@ -1,0 +1,192 @@
+"""`manage.py backfill_timeline`: make the timeline equal to what the source tables say, or check that it is."""
+
+import argparse
+import contextlib
+import shlex
+import signal
+import sys
+import time
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError, connection
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+from rich.text import Text
+
+from timeline.backfill import StillLocked, Walk, drift, resync, unknown_students
+
+NAME = "backfill_timeline"
+KINDS = ("missing", "stale", "ghost")
+REPORT_EVERY = 10  # seconds between two lines where there is no terminal for a progress bar
+
+
+def student_id(text):
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a student's id, which is a UUID") from None
+
+
+def at_least_one(text):
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of students, 1 or more")
+    return int(text)
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGTERM asks for the same clean end as Ctrl-C."""
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the timeline equal to what the source tables say, student by student, beside live writers. "
+        "What is right already stays untouched, so it may run at any time and as often as one likes."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing; report what is wrong, and exit with 1 if anything is"
+        )
+        parser.add_argument("--students", nargs="+", type=student_id, metavar="ID", help="only these students")
+        parser.add_argument(
+            "--since-student", type=student_id, metavar="ID", help="start at this id: go on after a stop"
+        )
+        parser.add_argument(
+            "--batch-size",
+            type=at_least_one,
+            metavar="N",
+            help="students in one transaction (default: as many as take 50 ms)",
+        )
+
+    def handle(self, *, check, students, since_student, batch_size, **options):
+        self.check_only, self.students, self.batch_size = check, students, batch_size
+        if students and (unknown := unknown_students(students)):
+            raise CommandError("There is no student " + ", ".join(map(str, unknown)) + ".")
+        walk = Walk(drift if check else resync, only=students, since=since_student, batch_size=batch_size)
+        self.total = Counter()
+        start = time.monotonic()
+        try:
+            with sigterm_interrupts(), self.progress(walk) as advance:
+                for result in walk:
+                    self.total += result
+                    advance()
+        except KeyboardInterrupt as interrupt:
+            self.stdout.write(f"Interrupted: {self.summary(walk)}. Go on with:\n  {self.command(walk)}")
+            sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, Interrupted) else signal.SIGINT))
+        except StillLocked as error:
+            names = " ".join(map(str, error.students))
+            self.stdout.write(f"{self.summary(walk)}.")
+            raise CommandError(
+                f"Other transactions keep {counted(len(error.students), 'student')} locked."
+                f" When they are over, go on with:\n  {self.command(walk, since=False)} --students {names}"
+            ) from error
+        except (OperationalError, InterfaceError) as error:
+            if connection.is_usable():
+                raise
+            raise CommandError(
+                f"The connection to the database was lost: {self.summary(walk)}. Go on with:\n  {self.command(walk)}"
+            ) from error
+        if check:
+            self.report(walk)
+        else:
+            seconds = timedelta(seconds=round(time.monotonic() - start))
+            self.stdout.write(f"{self.summary(walk)}; it took {seconds}.")
+
+    def report(self, walk):
+        if not self.total:
+            self.stdout.write(f"No drift: {self.summary(walk)}.")
+            return
+        table = Table("Source table", *(Column(kind.capitalize(), justify="right") for kind in KINDS))
+        for source_table in sorted({source_table for source_table, _ in self.total}):
+            table.add_row(source_table, *(f"{self.total[source_table, kind]:,}" for kind in KINDS))
+        Console(file=self.stdout, highlight=False).print(table)
+        self.stdout.write(f"Drift: {self.summary(walk)}. Without --check, this command repairs it.")
+        sys.exit(1)
+
+    def summary(self, walk):
+        """What was done so far, as the middle of a sentence."""
+        students = counted(walk.done, "student")
+        if self.check_only:
+            kinds = Counter()
+            for (_, kind), count in self.total.items():
+                kinds[kind] += count
+            found = ", ".join(f"{kinds[kind]:,} {kind}" for kind in KINDS)
+            return f"{students} checked" + (f", {found}" if self.total else ", nothing is missing, stale or a ghost")
+        changes = ", ".join(f"{self.total[change]:,} {change}" for change in ("inserted", "updated", "deleted"))
+        return f"{students} done, entries {changes}"
+
+    def command(self, walk, *, since=True):
+        """The command that does what this one has not done."""
+        typed = sys.orig_argv
+        words = typed[: typed.index(NAME)] if NAME in typed else ["python", "manage.py"]
+        words = [*words, NAME]
+        words += ["--check"] if self.check_only else []
+        words += ["--batch-size", self.batch_size] if self.batch_size else []
+        if since:
+            words += ["--students", *self.students] if self.students else []
+            words += ["--since-student", walk.position] if walk.position else []
+        return shlex.join(map(str, words))
+
+    @contextlib.contextmanager
+    def progress(self, walk):
+        """A function to call after each batch: it moves a bar or, without a terminal, prints a line now and then."""
+        console = Console(stderr=True, highlight=False)
+        count = walk.count()
+        if console.is_terminal:
+            columns = [
+                TextColumn("Checking" if self.check_only else "Backfilling"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("students"),
+                SpeedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("left"),
+            ]
+            with Progress(*columns, console=console, transient=True) as bar:
+                task = bar.add_task("", total=count)
+                yield lambda: bar.update(task, completed=walk.done, total=max(count, walk.done))
+        else:
+            start = last = time.monotonic()
+
+            def advance():
+                nonlocal last
+                now = time.monotonic()
+                if now - last >= REPORT_EVERY:
+                    last = now
+                    speed = walk.done / (now - start)
+                    left = timedelta(seconds=round(max(count - walk.done, 0) / speed))
+                    self.stderr.write(
+                        f"{walk.done:,} of {counted(count, 'student')}, {speed:,.0f} a second, {left} left;"
+                        f" next is {walk.position}"
+                    )
+
+            yield advance
+
+
+class SpeedColumn(ProgressColumn):
+    def render(self, task):
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
+
+
+def counted(number, noun):
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+@contextlib.contextmanager
+def sigterm_interrupts():
+    def interrupt(signum, frame):
+        raise Interrupted
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: whoever called us decides about signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
