@@ -87,8 +87,10 @@ class Command(BaseCommand):
         except (OperationalError, InterfaceError) as error:
             if connection.is_usable():
                 raise
+            reason = str(error).strip().splitlines()[0]
             raise CommandError(
-                f"The connection to the database was lost: {self.summary(walk)}. Go on with:\n  {self.command(walk)}"
+                f"The connection to the database was lost ({reason}): {self.summary(walk)}."
+                f" Go on with:\n  {self.command(walk)}"
             ) from error
         if check:
             self.report(walk)
