@@ -126,6 +126,9 @@ class Server(BaseApplication):
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
     def post_worker_init(self, worker):
+        # A terminal tells everybody; the arbiter tells the worker, and told twice it may hang on its way out.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         threading.Thread(target=self.accompany, args=[worker], daemon=True).start()
 
     def accompany(self, worker):
