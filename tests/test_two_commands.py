@@ -12,14 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 from django.conf import settings
-from django.core.management import get_commands
 
 from config.database.embedded import EmbeddedPostgres, answers
 from config.health import can_serve
 from tests.processes import open_to_all, wait_until
 
 ROOT = settings.BASE_DIR
-needs_the_class = pytest.mark.skipif("load_demo" not in get_commands(), reason="there is no demo class yet")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +76,6 @@ def serves(process, port):
     return "".join(lines)
 
 
-@needs_the_class
 def test_the_first_start_migrates_loads_the_class_and_serves_and_ctrl_c_ends_everything(demo, database, port):
     process = demo()
     serves(process, port)
@@ -91,14 +88,12 @@ def test_the_first_start_migrates_loads_the_class_and_serves_and_ctrl_c_ends_eve
     assert not answers(database.home)
 
 
-@needs_the_class
 def test_the_second_start_serves_within_five_seconds(demo, port):
     begin = time.monotonic()
     serves(demo(), port)
     assert time.monotonic() - begin < 5
 
 
-@needs_the_class
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_it_stops_when_told_or_when_its_terminal_closes(demo, database, port, number):
     process = demo()
@@ -109,7 +104,6 @@ def test_it_stops_when_told_or_when_its_terminal_closes(demo, database, port, nu
     assert not answers(database.home)
 
 
-@needs_the_class
 def test_a_taken_port_is_one_sentence(demo, port):
     serves(demo(), port)
     second = demo()
@@ -119,7 +113,6 @@ def test_a_taken_port_is_one_sentence(demo, port):
     assert f"Port {port} is taken: stop the program that uses it" in output
 
 
-@needs_the_class
 def test_after_a_kill_it_starts_again_on_the_same_port(demo, port):
     for _ in range(2):
         process = demo()
@@ -128,7 +121,6 @@ def test_after_a_kill_it_starts_again_on_the_same_port(demo, port):
         process.wait()
 
 
-@needs_the_class
 def test_a_killed_worker_and_a_killed_database_come_back_by_themselves(demo, database, port):
     process = demo()
     serves(process, port)
@@ -141,7 +133,6 @@ def test_a_killed_worker_and_a_killed_database_come_back_by_themselves(demo, dat
     assert postmaster.pid != int((database.data / "postmaster.pid").read_text().split()[0])
 
 
-@needs_the_class
 def test_it_stops_when_make_is_killed(demo, database, port):
     make = demo("sh", "-c", '"$@"; true', "sh")  # a parent that waits, as make does
     serves(make, port)

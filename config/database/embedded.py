@@ -132,24 +132,18 @@ class EmbeddedPostgres:
             return
         users, self._users = self._users, None
         with users, contextlib.suppress(KeyboardInterrupt):
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                # Others use it: done.  Or the keeper was quicker and stops it now: wait for that.
-                fcntl.flock(users, fcntl.LOCK_SH)
-            else:
+            if alone(users):
                 stop(self.home)
 
     def delete(self):
         """Delete the server and everything in it."""
         self._prepare_home()
         with locked(self.home / "starting.lock"), (self.home / "users.lock").open("a") as users:
-            try:
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            # Twice: the first time it may be the keeper that stops it.
+            if not (alone(users) or alone(users)):
                 raise EmbeddedPostgresError(
                     f"The embedded PostgreSQL in {self.home} is in use: stop the programs that use it first."
-                ) from None
+                )
             stop(self.home)
             shutil.rmtree(self.socket_directory, ignore_errors=True)
             shutil.rmtree(self.home, ignore_errors=True)
@@ -319,6 +313,19 @@ def locked(path):
     with path.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def alone(users):
+    """Whether nobody else has a share in users.lock: it is ours alone then.
+
+    Otherwise we have a share; if somebody was just stopping the server, this waits until it is done.
+    """
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        return False
+    return True
 
 
 def socket_directory(home):

@@ -107,7 +107,7 @@ class Server(BaseApplication):
             "bind": f"fd://{self.listener.fileno()}",
             "workers": 1,
             "threads": 8,
-            "graceful_timeout": 5,
+            "graceful_timeout": 2,
             "accesslog": None,
             "loglevel": "warning",
             "when_ready": self.when_ready,
@@ -145,4 +145,5 @@ class Server(BaseApplication):
         while not can_serve(self.host_and_port[1]):
             time.sleep(0.2)
         address = "{}:{}".format(*self.host_and_port)
-        console.print(f"\n[bold]http://{address}[/bold]\n\nCtrl-C stops it; the data are kept.")
+        console.print(f"\nat [bold]http://{address}[/bold] (administration: http://{address}/admin/)")
+        console.print("\nCtrl-C stops it; the data are kept.")
