@@ -1,4 +1,4 @@
-"""Entries as a page shows them: consecutive steps through a video as one line."""
+"""Entries as a page shows them: what says the same thing twice becomes one line."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,8 @@ class Steps:
     """Consecutive `video_progress` entries of one student in one video, in order of percent, and so of time."""
 
     entries: tuple
+
+    template = "timeline/entries/steps.html"
 
     @property
     def first(self):
@@ -23,21 +25,18 @@ class Steps:
         return self.last.metadata["percent"]
 
 
-@dataclass(frozen=True)
-class Reached:
-    """How many students watched a tenth of a video: a line between the entries of everyone."""
-
-    second: int
-    percent: int
-    students: int
-
-
 def folded(entries):
-    """`entries` in their order, each run of steps of one student through one video as one Steps."""
+    """`entries` in their order, folded.
+
+    A run of steps of one student through one video is one Steps; an attempt at
+    a quiz followed by its passing is the passing.
+    """
     items = []
     for entry in entries:
         previous = items[-1] if items else None
-        if entry.activity_type != "video_progress":
+        if entry.activity_type == "quiz_completion" and _is_attempt_of(previous, entry):
+            items[-1] = entry
+        elif entry.activity_type != "video_progress":
             items.append(entry)
         elif isinstance(previous, Steps) and _same_watching(previous.last, entry):
             items[-1] = Steps(tuple(sorted((*previous.entries, entry), key=lambda step: step.metadata["percent"])))
@@ -46,22 +45,26 @@ def folded(entries):
     return items
 
 
+def _is_attempt_of(previous, passing):
+    return getattr(previous, "activity_type", None) == "quiz_attempt" and previous.source_id == passing.source_id
+
+
 def _same_watching(one, other):
     return (one.student_id, one.video_id) == (other.student_id, other.video_id)
 
 
-def with_reached(page, tenths, after):
-    """A page of everyone's journey with the `Reached` lines that belong between its entries.
+def with_reached(items, lines, *, after, until):
+    """`items` of everyone's journey with the `Reached` lines that belong between them.
 
-    `after` is the second at which the page starts (None on the first one).  A
-    line stands before the entries of its second, on one page only.
+    The page holds the seconds after `after` up to `until` (None: from the
+    start, to the end).  A line stands before the entries of its second.
     """
-    start = -1 if after is None else after
-    end = page.entries[-1].video_timestamp_seconds if page.next else float("inf")
-    lines = [Reached(*tenth) for tenth in tenths if start < tenth[0] <= end]
-    items = []
-    for entry in page.entries:
-        while lines and lines[0].second <= entry.video_timestamp_seconds:
-            items.append(lines.pop(0))
-        items.append(entry)
-    return items + lines
+    lines = [
+        line for line in lines if (after is None or line.second > after) and (until is None or line.second <= until)
+    ]
+    merged = []
+    for item in items:
+        while lines and lines[0].second <= item.video_timestamp_seconds:
+            merged.append(lines.pop(0))
+        merged.append(item)
+    return merged + lines

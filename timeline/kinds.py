@@ -19,7 +19,7 @@ class Kind:
     value: str
     group: str  # a key of GROUPS
     icon: str  # a symbol of static/icons.svg
-    template: str  # the body of one entry, in templates/timeline/entries/
+    template: str  # shows the body of an entry, in templates/timeline/entries/; "" where the title says all
     label: str  # the title of one entry
     noun: str  # "1 reflection"
     nouns: str  # "2 reflections"
@@ -35,9 +35,9 @@ class Kind:
 KINDS = tuple(
     Kind(*fields)
     for fields in (
-        ("video_progress", "watching", "play", "progress.html", "Watched part of a video",
+        ("video_progress", "watching", "play", "", "Watched part of a video",
          "step through a video", "steps through videos", "watched part of a video", "watched parts of videos"),
-        ("video_completion", "watching", "play-check", "place.html", "Watched a video",
+        ("video_completion", "watching", "play-check", "", "Watched a video",
          "video watched", "videos watched", "watched a video", "watched {} videos"),
         ("text_reflection", "reflections", "quote", "reflection.html", "Reflection",
          "reflection", "reflections", "wrote a reflection", "wrote {} reflections"),
@@ -51,11 +51,11 @@ KINDS = tuple(
          "quiz attempt", "quiz attempts", "took a quiz", "took {} quizzes"),
         ("quiz_completion", "quizzes", "question-check", "quiz.html", "Quiz passed",
          "quiz passed", "quizzes passed", "passed a quiz", "passed {} quizzes"),
-        ("course_enrollment", "courses", "door", "place.html", "Enrolled",
+        ("course_enrollment", "courses", "door", "", "Enrolled",
          "enrolment", "enrolments", "enrolled in a course", "enrolled in {} courses"),
-        ("course_completion", "courses", "cap", "place.html", "Course completed",
+        ("course_completion", "courses", "cap", "", "Course completed",
          "course completed", "courses completed", "completed a course", "completed {} courses"),
-        ("lesson_completion", "courses", "book-check", "place.html", "Lesson completed",
+        ("lesson_completion", "courses", "book-check", "", "Lesson completed",
          "lesson completed", "lessons completed", "completed a lesson", "completed {} lessons"),
         ("checkpoint_reached", "watching", "flag", "checkpoint.html", "Checkpoint reached",
          "checkpoint", "checkpoints", "reached a checkpoint", "reached {} checkpoints"),
@@ -72,6 +72,9 @@ KINDS = tuple(
     )
 )
 # fmt: on
+
+# What every student leaves at the same seconds of a video: counted for everyone, listed for one.
+COUNTED = ("video_progress", "checkpoint_reached")
 
 BY_VALUE = {kind.value: kind for kind in KINDS}
 

@@ -18,14 +18,27 @@ from courses.models import Checkpoint, Course, Lesson, Quiz, Video
 from goals.models import Goal
 from profiles.models import Profile
 from timeline.keyset import Keyset, Page
+from timeline.kinds import COUNTED
 from timeline.models import DAY_ZONE, Activity
 
 COUNT_LIMIT = 10_000  # a count shown to a person is exact up to here, then "10,000+"
+CHECKPOINTS = 100  # of a video, that a page counts
 
 BY_SECOND = Keyset(("video_timestamp_seconds", "id"), (int, uuid.UUID))
 BY_TIME = Keyset(("created_at", "id"), (datetime.datetime, uuid.UUID))
 BY_DAY = Keyset(("activity_date",), (datetime.date,), descending=True)
 BY_NAME = Keyset(("full_name", "id"), (str, uuid.UUID))
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How many students reached a second of a video; `deed` says what they did there: "watched 10 %"."""
+
+    second: int
+    deed: str
+    students: int
+
+    template = "timeline/entries/reached.html"
 
 
 @dataclass(frozen=True)
@@ -52,10 +65,11 @@ def today():
 
 
 def video_journey(*, video, student=None, kinds=None, after=None, size=50):
-    """A video's entries by second, of `student` or of everyone.
+    """A video's entries by second, of `student` or of everyone; of some `kinds` (activity_types) or of all.
 
-    Everyone's steps through the video are left out: `tenths_reached()` counts
-    them.  Indexes: idx_student_video, or idx_video_moments for everyone.
+    Of everyone, what each student leaves at the same seconds is not listed:
+    `reached()` counts it.  Indexes: idx_student_video, or idx_video_moments
+    for everyone.
     """
     return BY_SECOND.page(_journey(video, student, kinds), after, size)
 
@@ -67,41 +81,52 @@ def video_journey_count(*, video, student=None, kinds=None):
 
 def _journey(video, student, kinds):
     entries = Activity.objects.filter(video=video)
-    entries = entries.filter(student=student) if student else entries.exclude(activity_type="video_progress")
+    entries = entries.filter(student=student) if student else entries.exclude(activity_type__in=COUNTED)
     return entries if kinds is None else entries.filter(activity_type__in=kinds)
 
 
-def tenths_reached(*, video):
-    """How many students got how far: [(second, percent, students up to COUNT_LIMIT + 1)], furthest last.
+def reached(*, video):
+    """How many students got how far: [Reached], by second: the tenths of the video and its checkpoints.
 
-    Each count is an index-only scan of at most COUNT_LIMIT + 1 index entries.
-    A video shorter than ten seconds has several tenths at one second, and so
-    no such list.  Index: idx_video_all_students.
+    Each number is counted to COUNT_LIMIT + 1 by an index-only scan.  A video
+    shorter than ten seconds has several tenths at one second, and so none
+    here.  Index: idx_video_all_students.
     """
-    if video.duration_seconds < 10:
-        return []
+    tenths = range(1, 10) if video.duration_seconds >= 10 else ()
+    marks = [(video.duration_seconds * tenth // 10, "video_progress", f"watched {tenth * 10} %") for tenth in tenths]
+    marks += [
+        (checkpoint.video_timestamp_seconds, "checkpoint_reached", f"reached “{checkpoint.title}”")
+        for checkpoint in video.checkpoints.order_by("video_timestamp_seconds")[:CHECKPOINTS]
+    ]
+    seconds, activity_types, deeds = zip(*sorted(marks), strict=True) if marks else ([], [], [])
     with connection.cursor() as cursor:
         cursor.execute(
-            TENTHS_REACHED, {"video": video.pk, "duration": video.duration_seconds, "limit": COUNT_LIMIT + 1}
+            REACHED,
+            {
+                "video": video.pk,
+                "seconds": list(seconds),
+                "types": list(activity_types),
+                "deeds": list(deeds),
+                "limit": COUNT_LIMIT + 1,
+            },
         )
-        return [row for row in cursor.fetchall() if row[2]]
+        return [Reached(*row) for row in cursor.fetchall()]
 
 
-TENTHS_REACHED = """
-    SELECT step.second, step.percent, reached.students
-    FROM (
-        SELECT %(duration)s::integer * tenth / 10 AS second, tenth * 10 AS percent
-        FROM generate_series(1, 9) AS tenth
-    ) AS step
+REACHED = """
+    SELECT mark.second, mark.deed, reached.students
+    FROM unnest(%(seconds)s::integer[], %(types)s::text[], %(deeds)s::text[])
+        WITH ORDINALITY AS mark (second, activity_type, deed, number)
     CROSS JOIN LATERAL (
         SELECT count(*) AS students
         FROM (
             SELECT FROM student_activity_timeline
-            WHERE video_id = %(video)s AND video_timestamp_seconds = step.second AND activity_type = 'video_progress'
+            WHERE video_id = %(video)s AND video_timestamp_seconds = mark.second AND activity_type = mark.activity_type
             LIMIT %(limit)s
         ) AS counted
     ) AS reached
-    ORDER BY step.second
+    WHERE reached.students > 0
+    ORDER BY mark.number
 """
 
 

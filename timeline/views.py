@@ -116,12 +116,14 @@ class VideoJourney(Page):
         after = self.request.GET.get("after") or self._from_second()
         page = queries.video_journey(**asked, after=after)
         queries.with_places(page.entries)
-        if self.student:
-            items = folded(page.entries)
-        else:
-            steps = not groups or "watching" in groups
-            tenths = queries.tenths_reached(video=self.video) if steps else []
-            items = with_reached(page, tenths, queries.BY_SECOND.parse(after)[0] if after else None)
+        items = folded(page.entries)
+        if not self.student and (not groups or "watching" in groups):
+            items = with_reached(
+                items,
+                queries.reached(video=self.video),
+                after=queries.BY_SECOND.parse(after)[0] if after else None,
+                until=page.entries[-1].video_timestamp_seconds if page.next else None,
+            )
         name = _text(self.request, "name")
         return super().get_context_data(
             video=self.video,

@@ -1,10 +1,11 @@
 """Filters for times in a video, days and counts."""
 
 from django import template
+from django.utils import timezone
 from django.utils.formats import date_format
 
 from timeline.kinds import BY_VALUE, KINDS
-from timeline.queries import COUNT_LIMIT
+from timeline.queries import COUNT_LIMIT, today
 
 register = template.Library()
 
@@ -18,11 +19,18 @@ def clock(seconds):
 
 
 @register.filter
-def day(date, today):
-    """A day's name as seen `today`: "Today", "Yesterday", "Sunday, 15 March", with the year where it is another."""
-    if (today - date).days in (0, 1):
-        return "Yesterday" if (today - date).days else "Today"
-    return date_format(date, "l, j F" if date.year == today.year else "l, j F Y")
+def day(date, seen_on):
+    """A day's name as `seen_on` a day: "Today", "Yesterday", "Sunday, 15 March", with the year where it is another."""
+    if (seen_on - date).days in (0, 1):
+        return "Yesterday" if (seen_on - date).days else "Today"
+    return date_format(date, "l, j F" if date.year == seen_on.year else "l, j F Y")
+
+
+@register.filter
+def short_day(time):
+    """The day of a time, short: "15 Mar", with the year where it is another than today's."""
+    local = timezone.localtime(time)
+    return date_format(local, "j M" if local.year == today().year else "j M Y")
 
 
 @register.filter
