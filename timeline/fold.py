@@ -29,13 +29,13 @@ def folded(entries):
     """`entries` in their order, folded.
 
     A run of steps of one student through one video is one Steps; an attempt at
-    a quiz followed by its passing is the passing.
+    a quiz beside its own passing is the passing.
     """
     items = []
     for entry in entries:
         previous = items[-1] if items else None
-        if entry.activity_type == "quiz_completion" and _is_attempt_of(previous, entry):
-            items[-1] = entry
+        if _are_one_attempt(previous, entry):
+            items[-1] = max(previous, entry, key=lambda one: one.activity_type == "quiz_completion")
         elif entry.activity_type != "video_progress":
             items.append(entry)
         elif isinstance(previous, Steps) and _same_watching(previous.last, entry):
@@ -45,8 +45,8 @@ def folded(entries):
     return items
 
 
-def _is_attempt_of(previous, passing):
-    return getattr(previous, "activity_type", None) == "quiz_attempt" and previous.source_id == passing.source_id
+def _are_one_attempt(previous, entry):
+    return getattr(previous, "source_table", None) == "quiz_attempts" and previous.source_id == entry.source_id
 
 
 def _same_watching(one, other):
