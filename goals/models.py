@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
 from django.db.models.functions import Now
 
-from profiles.models import Identified, Writing, calendar_constraint
+from profiles.models import Identified, Profile, Writing, calendar_constraint, hidden_index
 
 
 class Goal(Identified):
@@ -103,6 +103,7 @@ class DailyNote(Writing):
         indexes = [
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="daily_notes_of_student"),
+            hidden_index("daily_notes_hidden"),
         ]
 
     def __str__(self):
@@ -121,6 +122,7 @@ class SuccessProof(Writing):
         indexes = [
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="success_proofs_of_student"),
+            hidden_index("success_proofs_hidden"),
         ]
 
     def __str__(self):
@@ -148,7 +150,17 @@ class GoalMessage(Writing):
         indexes = [
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="goal_messages_of_student"),
+            hidden_index("goal_messages_hidden"),
         ]
 
     def __str__(self):
         return self.content[:60]
+
+
+class GoalHistory(Profile):
+    """A student, as the owner of their goals' periods: the page on which a boundary between two goals is moved."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "goal history"
+        verbose_name_plural = "goal histories"

@@ -3,9 +3,10 @@
 import datetime
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import UUID7, Length, Lower, Now
+from django.db.models.functions import UUID7, Length, Lower, Now, Upper
 
 
 def calendar_constraint(*fields):
@@ -97,6 +98,15 @@ class Profile(Identified, AbstractBaseUser):
         indexes = [
             # For the admin's list of people, in order of name.
             models.Index("full_name", "id", name="profiles_full_name"),
+            # For its filters by role.
+            models.Index("full_name", "id", condition=Q(is_staff=True), name="profiles_staff"),
+            models.Index("full_name", "id", condition=Q(is_active=False), name="profiles_closed"),
+            # For finding people by part of a name or of an e-mail address (Django's icontains).
+            GinIndex(
+                OpClass(Upper("full_name"), "gin_trgm_ops"),
+                OpClass(Upper("email"), "gin_trgm_ops"),
+                name="profiles_search",
+            ),
         ]
 
     def __str__(self):
@@ -125,6 +135,11 @@ class MediaType(models.TextChoices):
     AUDIO = "audio", "Voice memo"
     IMAGE = "image", "Image"
     VIDEO = "video", "Loom video"
+
+
+def hidden_index(name):
+    """An index for the admin's list of what is hidden."""
+    return models.Index("id", condition=Q(hidden_at__isnull=False), name=name)
 
 
 class Writing(Identified):

@@ -5,7 +5,7 @@ from django.db.models import DB_CASCADE, DB_SET_NULL, Q
 
 from courses.fields import SecondsField
 from courses.models import moment_constraint
-from profiles.models import Writing, calendar_constraint
+from profiles.models import Writing, calendar_constraint, hidden_index
 
 
 class Reflection(Writing):
@@ -37,6 +37,11 @@ class Reflection(Writing):
         indexes = [
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="reflections_of_student"),
+            hidden_index("reflections_hidden"),
+            # For the admin's list of what waits for an answer.
+            models.Index(
+                "id", condition=Q(responded_at__isnull=True, hidden_at__isnull=True), name="reflections_waiting"
+            ),
         ]
 
     def __str__(self):

@@ -1,0 +1,450 @@
+"""What the admin's pages have in common: the site, the lists of large tables, and saving beside busy students."""
+
+from django import forms
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
+from django.contrib.admin.widgets import AdminTextInputWidget, AutocompleteSelect
+from django.contrib.auth.views import redirect_to_login
+from django.core import paginator
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, connections, models, router, transaction
+from django.db.models import DB_CASCADE, DB_SET_NULL
+from django.http import HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.text import capfirst
+
+COUNT_LIMIT = 10_000  # rows; a list is counted and paged through that far, and no further
+ATTEMPTS = 3  # at a change that loses its races with students' writes
+PAGES = {"profiles.Profile": "student-days", "courses.Video": "video-journey"}  # a row's page on the site
+SECTIONS = {
+    "People": ["profiles.Profile"],
+    "Catalogue": [
+        "courses.Course",
+        "courses.Lesson",
+        "courses.Video",
+        "courses.Checkpoint",
+        "courses.Quiz",
+        "courses.QuizQuestion",
+    ],
+    "Learning": [
+        "courses.Enrollment",
+        "courses.LessonCompletion",
+        "courses.VideoProgress",
+        "courses.CheckpointReached",
+        "courses.QuizAttempt",
+    ],
+    "Writings": ["reflections.Reflection", "goals.DailyNote", "goals.SuccessProof", "goals.GoalMessage"],
+    "Goals": ["goals.Goal", "goals.GoalHistory", "goals.GoalMilestone"],
+    "Timeline": ["timeline.Activity"],
+}
+
+
+def soft_reverse(name, *args):
+    """The address of a page, or None on a site that has no such page."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return None
+
+
+def change_url(row):
+    """The address of a row's page in the admin."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=(quote(row.pk),))
+
+
+def change_link(row):
+    return format_html('<a href="{}">{}</a>', change_url(row), row)
+
+
+class Site(admin.AdminSite):
+    """The admin: one log-in for the whole site, and an index by what staff come for."""
+
+    site_title = site_header = "Student Activity Timeline"
+    index_title = "Administration"
+
+    def login(self, request, extra_context=None):
+        """Send a stranger to the site's own log-in; refuse whoever is logged in but not staff."""
+        target = request.GET.get("next") or reverse("admin:index", current_app=self.name)
+        if self.has_permission(request):
+            return redirect("admin:index")
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(target, settings.LOGIN_URL)
+
+    def get_app_list(self, request, app_label=None):
+        found = super().get_app_list(request, app_label)
+        if app_label is not None:
+            return found
+        section_of = {name: section for section, names in SECTIONS.items() for name in names}
+        order = {name: place for place, name in enumerate(section_of)}
+        sections = dict.fromkeys(SECTIONS)
+        for app in found:
+            for entry in app["models"]:
+                label = entry["model"]._meta.label
+                section = section_of.get(label, app["name"])
+                if sections.get(section) is None:
+                    sections[section] = {**app, "name": section, "models": []}
+                sections[section]["models"].append(entry)
+        for section in filter(None, sections.values()):
+            section["models"].sort(key=lambda entry: order.get(entry["model"]._meta.label, len(order)))
+        return [section for section in sections.values() if section]
+
+
+class BoundedCount(int):
+    """A number of rows, exact up to COUNT_LIMIT; anything above is written "10,000+"."""
+
+    def __str__(self):
+        return f"{COUNT_LIMIT:,}+" if self > COUNT_LIMIT else f"{int(self):,}"
+
+
+def bounded_count(queryset):
+    """Count rows without reading more than COUNT_LIMIT + 1 of them."""
+    return BoundedCount(queryset[: COUNT_LIMIT + 1].count())
+
+
+class Paginator(paginator.Paginator):
+    """Pages through the first COUNT_LIMIT rows; a search or a filter brings the others within reach."""
+
+    @cached_property
+    def count(self):
+        return bounded_count(self.object_list)
+
+    @cached_property
+    def num_pages(self):
+        rows = min(self.count, COUNT_LIMIT)
+        return -(-rows // self.per_page) or int(self.allow_empty_first_page)
+
+
+def erased_with(rows):
+    """What the database erases or unlinks together with `rows`.
+
+    Args:
+        rows: a queryset of one model.
+
+    Returns:
+        Two dicts {model: bounded count}: the rows of other models that go too,
+        and those that stay without their reference. Models without any are left out.
+    """
+    paths, unlinked = {}, {}
+    pending = [rows]
+    while pending:
+        parents = pending.pop()
+        for relation in parents.model._meta.related_objects:
+            if relation.on_delete not in (DB_CASCADE, DB_SET_NULL):
+                continue
+            children = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": parents})
+            if relation.on_delete is DB_SET_NULL:
+                unlinked.setdefault(relation.related_model, []).append(children)
+            else:
+                paths.setdefault(relation.related_model, []).append(children)
+                pending.append(children)
+
+    def counts(found):
+        counted = {}
+        for model, ways in found.items():
+            # One row may hang on `rows` in several ways: count it once.
+            first, *others = [way.values("pk").order_by()[: COUNT_LIMIT + 1] for way in ways]
+            counted[model] = BoundedCount((first.union(*others) if others else first).count())
+        return {model: count for model, count in counted.items() if count}
+
+    erased = counts(paths)
+    return erased, {model: count for model, count in counts(unlinked).items() if model not in erased}
+
+
+# SQLSTATEs of a writer that lost a race: lock_not_available, deadlock_detected, serialization_failure.
+LOST_RACES = {"55P03", "40P01", "40001"}
+REFUSALS = {
+    "55P03": "Students are using this at the moment, so it could not be changed. Nothing was saved: try again.",
+    "40P01": "Somebody else was changing the same. Nothing was saved: try again.",
+    "40001": "Somebody else was changing the same. Nothing was saved: try again.",
+    "57014": "The change took too long and was given up. Nothing was saved.",
+    "23503": "Something that this refers to is not there, or belongs elsewhere. Nothing was saved.",
+    "23505": "The same is there already. Nothing was saved.",
+}
+
+
+def refusal(error):
+    """Why the database refused to save, in words for a person; None if `error` is a fault of ours."""
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    if state in REFUSALS:
+        return REFUSALS[state]
+    if not state.startswith(("22", "23")):
+        return None
+    name = error.__cause__.diag.constraint_name
+    for model in apps.get_models():
+        for constraint in model._meta.constraints:
+            if constraint.name == name:
+                return constraint.get_violation_error_message()
+    return f"The database refused this: {error.__cause__.diag.message_primary}."
+
+
+def save_with_patience(request, view, refuse):
+    """Run a view that writes in one transaction; again if it lost a race.
+
+    Args:
+        view: a function without arguments that returns a response.
+        refuse: a function of a message that returns the response when nothing could be saved.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic():
+                return view()
+        except DatabaseError as error:
+            message = refusal(error)
+            if message is None:
+                raise
+            lost = error.__cause__.sqlstate in LOST_RACES
+            if not lost or attempt == ATTEMPTS:
+                break
+    return refuse(message)
+
+
+class FieldsMixin:
+    """How a model's fields become a form's, on a page and in its inlines."""
+
+    one_line = ("title", "full_name", "url", "media_url", "sentiment")
+
+    def get_autocomplete_fields(self, request):
+        """Never a list of a hundred thousand students to choose from."""
+        return [
+            field.name
+            for field in self.opts.get_fields()
+            if isinstance(field, models.ForeignKey) and self.admin_site.is_registered(field.remote_field.model)
+        ]
+
+    def formfield_for_dbfield(self, db_field, request, **options):
+        if isinstance(db_field, models.TextField) and not db_field.choices:
+            if db_field.name in self.one_line:
+                options.setdefault("widget", AdminTextInputWidget(attrs={"class": "vLargeTextField"}))
+            if db_field.null:
+                options.setdefault("empty_value", None)
+        # Forms know nothing of database defaults.
+        if db_field.has_db_default() and not db_field.null and not db_field.primary_key:
+            if isinstance(db_field, models.DateTimeField):
+                options.setdefault("initial", timezone.now)
+                options.setdefault("show_hidden_initial", True)
+            elif not hasattr(db_field.db_default, "resolve_expression"):
+                options.setdefault("initial", db_field.db_default)
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+
+class ModelAdmin(FieldsMixin, admin.ModelAdmin):
+    """Pages of a table that may be large.
+
+    Lists are ordered, searched and filtered only by what an index serves, and
+    so without date hierarchies and without sorting by column.
+    """
+
+    paginator = Paginator
+    show_full_result_count = False
+    sortable_by = ()
+    list_per_page = 50
+    list_max_show_all = 0
+    ordering = ("-id",)  # UUIDv7: newest first
+
+    @property
+    def media(self):
+        filters = forms.Media(css={"all": ["css/admin-filters.css"]}, js=["js/admin-filters.js"])
+        return super().media + AutocompleteSelect(None, self.admin_site).media + filters
+
+    def view_on_site(self, row):
+        page = PAGES.get(row._meta.concrete_model._meta.label)
+        return page and soft_reverse(page, row.pk)
+
+    # Saving: all or nothing, and never an error page for what the database refuses.
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        def view():
+            return super(ModelAdmin, self).changeform_view(request, object_id, form_url, extra_context)
+
+        def refuse(message):
+            request.refusal = message
+            return view()
+
+        return save_with_patience(request, view, refuse) if request.method == "POST" else view()
+
+    def get_form(self, request, obj=None, change=False, **options):
+        """After a refusal the form comes back as it was filled in, with the reason."""
+        form = super().get_form(request, obj, change=change, **options)
+        message = getattr(request, "refusal", None)
+        if message is None:
+            return form
+
+        def clean(self):
+            form.clean(self)
+            self.add_error(None, message)
+
+        return type(form)(form.__name__, (form,), {"clean": clean})
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        # Deferred foreign keys speak up now, before anybody is told that all is saved.
+        connections[router.db_for_write(self.model)].check_constraints()
+
+    def _with_patience_or_back(self, request, view):
+        def refuse(message):
+            self.message_user(request, message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+        return save_with_patience(request, view, refuse) if request.method == "POST" else view()
+
+    def delete_view(self, request, object_id, extra_context=None):
+        return self._with_patience_or_back(request, lambda: super(ModelAdmin, self).delete_view(request, object_id))
+
+    def changelist_view(self, request, extra_context=None):
+        return self._with_patience_or_back(
+            request, lambda: super(ModelAdmin, self).changelist_view(request, extra_context)
+        )
+
+    def response_action(self, request, queryset, **options):
+        if request.POST.get("select_across") == "1" and bounded_count(queryset) > COUNT_LIMIT:
+            self.message_user(
+                request, f"Choose at most {COUNT_LIMIT:,} at once: search or filter first.", messages.WARNING
+            )
+            return None
+        return super().response_action(request, queryset, **options)
+
+    def get_deleted_objects(self, objs, request):
+        """What a deletion erases, counted by kind: the database cascades, so Django does not know."""
+        rows = list(objs)
+        queryset = self.model._base_manager.filter(pk__in=[row.pk for row in rows])
+        erased, unlinked = erased_with(queryset)
+        counts = {self.opts.verbose_name_plural: BoundedCount(len(rows))}
+        counts |= {model._meta.verbose_name_plural: count for model, count in erased.items()}
+        counts |= {
+            f"{model._meta.verbose_name_plural} that stay, without this name": count
+            for model, count in unlinked.items()
+        }
+        forbidden = {self.opts.verbose_name for row in rows if not self.has_delete_permission(request, row)}
+        kind = capfirst(self.opts.verbose_name)
+        return [format_html("{}: {}", kind, change_link(row)) for row in rows], counts, forbidden, []
+
+
+class RowsOfInline(FieldsMixin):
+    extra = 0
+    show_change_link = True
+
+
+class TabularInline(RowsOfInline, admin.TabularInline):
+    pass
+
+
+class StackedInline(RowsOfInline, admin.StackedInline):
+    pass
+
+
+class OfStudentAdmin(ModelAdmin):
+    """Rows that belong to a student: found by the student, and never moved to another one."""
+
+    search_fields = ("student__full_name", "student__email")
+    search_help_text = "Part of the student's name or e-mail address."
+
+    def get_readonly_fields(self, request, obj=None):
+        readonly = tuple(super().get_readonly_fields(request, obj))
+        return (*readonly, "student") if obj else readonly
+
+
+class RecordAdmin(OfStudentAdmin):
+    """Rows that are measured, not written: to be looked at, or erased."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+@admin.action(description="Hide from every timeline")
+def hide(model_admin, request, queryset):
+    hidden = queryset.order_by().filter(hidden_at__isnull=True).update(hidden_at=timezone.now())
+    model_admin.message_user(request, f"Hidden: {hidden:,}.", messages.SUCCESS)
+
+
+@admin.action(description="Show again")
+def unhide(model_admin, request, queryset):
+    shown = queryset.order_by().filter(hidden_at__isnull=False).update(hidden_at=None)
+    model_admin.message_user(request, f"Shown again: {shown:,}.", messages.SUCCESS)
+
+
+class HiddenFilter(admin.SimpleListFilter):
+    title = "visibility"
+    parameter_name = "hidden"
+
+    def lookups(self, request, model_admin):
+        return [("yes", "Hidden")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(hidden_at__isnull=False) if self.value() == "yes" else queryset
+
+
+class WritingAdmin(OfStudentAdmin):
+    """What people wrote: their words stay theirs; staff hide, show or erase them."""
+
+    actions = (hide, unhide)
+    words = ("content", "media_type", "media_url", "media_duration_seconds", "created_at")
+
+    def get_readonly_fields(self, request, obj=None):
+        readonly = tuple(super().get_readonly_fields(request, obj))
+        return (*readonly, *self.words) if obj else readonly
+
+    @admin.display(description="words")
+    def excerpt(self, row):
+        text = " ".join(row.content.split())
+        if not text:
+            return row.get_media_type_display()
+        return text if len(text) <= 80 else f"{text[:79]}…"
+
+    @admin.display(description="visible", boolean=True)
+    def is_visible(self, row):
+        return row.hidden_at is None
+
+
+class AutocompleteFilter(admin.FieldListFilter):
+    """A filter by a foreign key, as a field to type in: `?student=<id>`."""
+
+    template = "admin/field_filter.html"
+
+    def __init__(self, field, request, params, model, model_admin, field_path):
+        if not any(params.get(field_path, ())):
+            params.pop(field_path, None)
+        super().__init__(field, request, params, model, model_admin, field_path)
+        self.admin_site = model_admin.admin_site
+
+    def expected_parameters(self):
+        return [self.field_path]
+
+    def has_output(self):
+        return True
+
+    @property
+    def value(self):
+        return self.used_parameters.get(self.field_path, [None])[-1]
+
+    def choices(self, changelist):
+        widget = AutocompleteSelect(self.field, self.admin_site, attrs={"aria-label": f"Filter by {self.title}"})
+        rows = self.field.remote_field.model._default_manager.all()
+        widget.choices = forms.ModelChoiceField(rows, required=False).choices
+        drawn = widget.render(self.field_path, self.value, attrs={"id": f"filter-{self.field_path}"})
+        yield filter_field(changelist, self.field_path, drawn)
+
+
+def filter_field(changelist, parameter, drawn):
+    """What `admin/field_filter.html` shows: the field, what else the address says, and the way back."""
+    others = [
+        (name, value)
+        for name, values in changelist.filter_params.items()
+        for value in (values if isinstance(values, list) else [values])
+        if name != parameter
+    ]
+    return {
+        "field": drawn,
+        "others": others,
+        "without": changelist.get_query_string(remove=[parameter]),
+        "selected": parameter in changelist.filter_params,
+    }

@@ -1,0 +1,303 @@
+"""The catalogue, where courses are written; and what students did in it."""
+
+from django.contrib import admin
+from django.db.models import F, Func, IntegerField
+from django.utils.html import format_html_join
+
+from config.admin import (
+    AutocompleteFilter,
+    ModelAdmin,
+    OfStudentAdmin,
+    RecordAdmin,
+    StackedInline,
+    TabularInline,
+    change_link,
+)
+from courses.forms import (
+    CheckpointForm,
+    LessonForm,
+    QuizForm,
+    QuizInVideoFormSet,
+    QuizQuestionForm,
+    VideoForm,
+    clock,
+)
+from courses.models import (
+    Checkpoint,
+    CheckpointReached,
+    Course,
+    CourseInstructor,
+    Enrollment,
+    Lesson,
+    LessonCompletion,
+    Quiz,
+    QuizAttempt,
+    QuizQuestion,
+    Video,
+    VideoProgress,
+)
+
+
+class CatalogueAdmin(ModelAdmin):
+    """A page of the catalogue, with the way up from it: course, lesson, video, quiz."""
+
+    change_form_template = "admin/courses/change_form.html"
+    search_fields = ("title",)
+
+    def parents(self, row):
+        """The rows above `row`, the course first."""
+        return []
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        parents = self.parents(obj) if obj else []
+        context["parents"] = [(parent._meta, parent) for parent in parents]
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related(*self.list_select_related or ())
+
+
+class InstructorInline(TabularInline):
+    model = CourseInstructor
+    verbose_name = "instructor"
+    verbose_name_plural = "instructors"
+    show_change_link = False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("course", "instructor").order_by("id")
+
+    def has_change_permission(self, request, obj=None):
+        return False  # who teaches is added or taken away
+
+
+class LessonInline(TabularInline):
+    model = Lesson
+    form = LessonForm
+    fields = ("position", "title")
+
+
+class VideoInline(TabularInline):
+    model = Video
+    form = VideoForm
+    fields = ("position", "title", "duration_seconds", "url")
+
+
+class CheckpointInline(TabularInline):
+    model = Checkpoint
+    form = CheckpointForm
+    fields = ("video_timestamp_seconds", "title")
+    show_change_link = False
+
+
+class QuizOfVideoInline(TabularInline):
+    model = Quiz
+    form = QuizForm
+    formset = QuizInVideoFormSet
+    fields = ("video_timestamp_seconds", "title", "passing_score")
+    verbose_name_plural = "quizzes in this video (save, then follow “Change” to write the questions)"
+
+    def get_formset(self, request, obj=None, **options):
+        formset = super().get_formset(request, obj, **options)
+        formset.form.base_fields["video_timestamp_seconds"].required = True
+        return formset
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).order_by("video_timestamp_seconds", "id")
+
+
+class QuizQuestionInline(StackedInline):
+    model = QuizQuestion
+    form = QuizQuestionForm
+    fields = ("kind", "prompt", "answers_text", "tolerance", "explanation", "position")
+    show_change_link = False
+
+
+@admin.register(Course)
+class CourseAdmin(CatalogueAdmin):
+    list_display = ("title", "taught_by", "created_at")
+    sortable_by = ("title", "created_at")
+    ordering = ("title", "id")
+    fields = ("title", "description")
+    inlines = (InstructorInline, LessonInline)
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).prefetch_related("instructors")
+
+    @admin.display(description="instructors")
+    def taught_by(self, course):
+        return ", ".join(sorted(str(instructor) for instructor in course.instructors.all())) or None
+
+
+@admin.register(Lesson)
+class LessonAdmin(CatalogueAdmin):
+    form = LessonForm
+    list_display = ("title", "position", "course_link")
+    list_filter = (("course", AutocompleteFilter),)
+    list_select_related = ("course",)
+    ordering = ("course_id", "position", "id")
+    search_fields = ("title", "course__title")
+    inlines = (VideoInline,)
+
+    def parents(self, lesson):
+        return [lesson.course]
+
+    @admin.display(description="course")
+    def course_link(self, lesson):
+        return change_link(lesson.course)
+
+
+@admin.register(Video)
+class VideoAdmin(CatalogueAdmin):
+    form = VideoForm
+    list_display = ("title", "length", "position", "lesson_link", "course_link")
+    list_filter = (("lesson", AutocompleteFilter), ("lesson__course", AutocompleteFilter))
+    list_select_related = ("lesson__course",)
+    ordering = ("lesson_id", "position", "id")
+    search_fields = ("title", "lesson__title", "lesson__course__title")
+    inlines = (CheckpointInline, QuizOfVideoInline)
+
+    def parents(self, video):
+        return [video.lesson.course, video.lesson]
+
+    @admin.display(description="length")
+    def length(self, video):
+        return clock(video.duration_seconds)
+
+    @admin.display(description="lesson")
+    def lesson_link(self, video):
+        return change_link(video.lesson)
+
+    @admin.display(description="course")
+    def course_link(self, video):
+        return change_link(video.lesson.course)
+
+
+class OfVideoAdmin(CatalogueAdmin):
+    """Things that stand at a second of a video."""
+
+    @admin.display(description="at")
+    def at(self, row):
+        return None if row.video_timestamp_seconds is None else clock(row.video_timestamp_seconds)
+
+    @admin.display(description="video")
+    def video_link(self, row):
+        return row.video and change_link(row.video)
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(OfVideoAdmin):
+    form = CheckpointForm
+    list_display = ("title", "at", "video_link")
+    list_filter = (("video", AutocompleteFilter),)
+    list_select_related = ("video__lesson__course",)
+    ordering = ("video_id", "video_timestamp_seconds")
+    search_fields = ("title", "video__title")
+
+    def parents(self, checkpoint):
+        return [checkpoint.video.lesson.course, checkpoint.video.lesson, checkpoint.video]
+
+
+@admin.register(Quiz)
+class QuizAdmin(OfVideoAdmin):
+    form = QuizForm
+    list_display = ("title", "lesson_link", "video_link", "at", "passing_score")
+    list_filter = (("lesson", AutocompleteFilter), ("video", AutocompleteFilter))
+    list_select_related = ("lesson__course", "video")
+    search_fields = ("title", "lesson__title", "video__title")
+    inlines = (QuizQuestionInline,)
+
+    def parents(self, quiz):
+        return [quiz.lesson.course, quiz.lesson, *filter(None, [quiz.video])]
+
+    @admin.display(description="lesson")
+    def lesson_link(self, quiz):
+        return change_link(quiz.lesson)
+
+
+@admin.register(QuizQuestion)
+class QuizQuestionAdmin(CatalogueAdmin):
+    form = QuizQuestionForm
+    fields = ("quiz", *QuizQuestionInline.fields)
+    list_display = ("prompt", "kind", "position", "quiz_link")
+    list_filter = (("quiz", AutocompleteFilter),)
+    list_select_related = ("quiz__lesson__course", "quiz__video")
+    ordering = ("quiz_id", "position", "id")
+    search_fields = ("prompt", "quiz__title")
+
+    def parents(self, question):
+        quiz = question.quiz
+        return [quiz.lesson.course, quiz.lesson, *filter(None, [quiz.video]), quiz]
+
+    @admin.display(description="quiz")
+    def quiz_link(self, question):
+        return change_link(question.quiz)
+
+
+@admin.register(Enrollment)
+class EnrollmentAdmin(OfStudentAdmin):
+    list_display = ("student", "course", "enrolled_at", "completed_at", "left_at")
+    list_filter = (("student", AutocompleteFilter), ("course", AutocompleteFilter))
+    list_select_related = ("student", "course")
+    fields = ("student", "course", "enrolled_at", "completed_at", "left_at")
+
+
+@admin.register(LessonCompletion)
+class LessonCompletionAdmin(OfStudentAdmin):
+    list_display = ("student", "lesson", "completed_at")
+    list_filter = (("student", AutocompleteFilter), ("lesson", AutocompleteFilter))
+    list_select_related = ("student", "lesson")
+    fields = ("student", "lesson", "completed_at")
+
+
+@admin.register(VideoProgress)
+class VideoProgressAdmin(RecordAdmin):
+    list_display = ("student", "video", "share", "watched_at", "completed_at")
+    list_filter = (("student", AutocompleteFilter), ("video", AutocompleteFilter))
+    list_select_related = ("student", "video")
+    fields = ("student", "video", "share", "seen", "watched_at", "completed_at")
+    readonly_fields = ("share", "seen")
+
+    def get_queryset(self, request):
+        covered = Func(F("watched"), function="seconds_covered", output_field=IntegerField())
+        return super().get_queryset(request).annotate(covered=covered)
+
+    @admin.display(description="watched")
+    def share(self, progress):
+        return f"{min(100 * progress.covered // progress.video.duration_seconds, 100)} %"
+
+    @admin.display(description="parts seen")
+    def seen(self, progress):
+        return ", ".join(f"{clock(start)} to {clock(end)}" for start, end in progress.watched) or None
+
+
+@admin.register(CheckpointReached)
+class CheckpointReachedAdmin(RecordAdmin):
+    list_display = ("student", "checkpoint", "video", "at", "reached_at")
+    list_filter = (("student", AutocompleteFilter), ("video", AutocompleteFilter))
+    list_select_related = ("student", "checkpoint", "video")
+    fields = ("student", "checkpoint", "video", "at", "reached_at")
+    readonly_fields = ("at",)
+
+    @admin.display(description="at")
+    def at(self, reached):
+        return clock(reached.video_timestamp_seconds)
+
+
+@admin.register(QuizAttempt)
+class QuizAttemptAdmin(RecordAdmin):
+    list_display = ("student", "quiz", "started_at", "submitted_at", "score", "passed")
+    list_filter = (("student", AutocompleteFilter), ("quiz", AutocompleteFilter))
+    list_select_related = ("student", "quiz")
+    fields = ("student", "quiz", "started_at", "submitted_at", "score", "passed", "answers_given")
+    readonly_fields = ("answers_given",)
+
+    @admin.display(description="answers")
+    def answers_given(self, attempt):
+        if not isinstance(attempt.answers, dict) or not attempt.answers:
+            return None
+        prompts = {str(question.pk): question.prompt for question in attempt.quiz.questions.all()}
+        return format_html_join(
+            "",
+            "<div><strong>{}</strong> {}</div>",
+            ((prompts.get(key, key), value) for key, value in attempt.answers.items()),
+        )

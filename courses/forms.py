@@ -1,0 +1,256 @@
+"""How a catalogue is written down: moments as a player shows them, questions as on paper."""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.core.exceptions import ValidationError
+from django.db.models import Max
+
+from courses.models import Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
+
+
+def clock(seconds):
+    """Seconds as a player shows them: 75 gives "1:15", 3661 gives "1:01:01"."""
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+class ClockField(forms.Field):
+    """Whole seconds, written "2:30", "1:02:30" or just "150"."""
+
+    widget = AdminTextInputWidget(attrs={"class": "vIntegerField", "placeholder": "m:ss"})
+    default_error_messages = {"invalid": "Write a time of the video as minutes and seconds, for instance 2:30."}
+
+    def prepare_value(self, value):
+        return clock(value) if isinstance(value, int) and value >= 0 else value
+
+    def to_python(self, value):
+        if value in self.empty_values or isinstance(value, int):
+            return None if value in self.empty_values else value
+        parts = value.strip().split(":")
+        plain = all(re.fullmatch(r"[0-9]{1,6}", part) for part in parts) and len(parts) <= 3
+        if not plain or any(int(part) >= 60 for part in parts[1:]):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        seconds = 0
+        for part in parts:
+            seconds = seconds * 60 + int(part)
+        if seconds > 86_400:
+            raise ValidationError("A video lasts 24 hours at most.", code="too_long")
+        return seconds
+
+    def has_changed(self, initial, data):
+        try:
+            return initial != self.to_python(data)
+        except ValidationError:
+            return True
+
+
+class PositionedForm(forms.ModelForm):
+    """A row among its parent's rows; without a position it comes last."""
+
+    parent = None  # the name of the foreign key
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if position := self.fields.get("position"):
+            position.required = False
+            position.initial = None
+            position.help_text = "Leave empty to put it last."
+
+    def save(self, commit=True):
+        if self.instance.position is None:
+            siblings = type(self.instance)._base_manager.filter(**{self.parent: getattr(self.instance, self.parent)})
+            if not self.instance._state.adding:
+                siblings = siblings.exclude(pk=self.instance.pk)
+            last = siblings.aggregate(last=Max("position"))["last"]
+            self.instance.position = 1 if last is None else last + 1
+        return super().save(commit)
+
+
+class LessonForm(PositionedForm):
+    parent = "course"
+
+    class Meta:
+        model = Lesson
+        fields = ["course", "title", "position"]
+
+
+class VideoForm(PositionedForm):
+    parent = "lesson"
+    duration_seconds = ClockField(
+        label="length",
+        help_text="For instance 12:05; seconds alone will do.",
+        validators=Video._meta.get_field("duration_seconds").validators,
+    )
+
+    class Meta:
+        model = Video
+        fields = ["lesson", "title", "description", "position", "url", "duration_seconds", "completion_threshold"]
+
+
+class WithinVideo:
+    """A form whose moment must lie within its video."""
+
+    def clean(self):
+        cleaned = super().clean() or self.cleaned_data
+        video, second = cleaned.get("video"), cleaned.get("video_timestamp_seconds")
+        duration = getattr(video, "duration_seconds", None)
+        if second is not None and isinstance(duration, int) and second >= duration:
+            self.add_error("video_timestamp_seconds", f"The video is only {clock(duration)} long.")
+        return cleaned
+
+
+class CheckpointForm(WithinVideo, forms.ModelForm):
+    video_timestamp_seconds = ClockField(label="at")
+
+    class Meta:
+        model = Checkpoint
+        fields = ["video", "video_timestamp_seconds", "title"]
+
+
+class QuizForm(WithinVideo, forms.ModelForm):
+    """A quiz of a lesson, or of a moment of a video; the video says which lesson."""
+
+    video_timestamp_seconds = ClockField(label="at", required=False, help_text="The moment of the video, as 2:30.")
+
+    class Meta:
+        model = Quiz
+        fields = ["lesson", "video", "video_timestamp_seconds", "title", "passing_score"]
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if lesson := self.fields.get("lesson"):
+            lesson.required = False
+            lesson.help_text = "Leave empty to take the lesson of the video."
+
+    def clean(self):
+        cleaned = super().clean()
+        if "lesson" not in self.fields or self.errors.keys() & {"lesson", "video"}:
+            return cleaned
+        lesson, video = cleaned.get("lesson"), cleaned.get("video")
+        if video is None and lesson is None:
+            self.add_error("lesson", "Choose the lesson that the quiz belongs to.")
+        elif lesson is None:
+            cleaned["lesson"] = video.lesson
+        elif video is not None and video.lesson_id != lesson.pk:
+            self.add_error("video", f"This video belongs to the lesson “{video.lesson}”, not to “{lesson}”.")
+        return cleaned
+
+
+class QuizInVideoFormSet(forms.BaseInlineFormSet):
+    """The quizzes of a video are quizzes of its lesson, also while it moves to another."""
+
+    def save_new(self, form, commit=True):
+        form.instance.lesson_id = self.instance.lesson_id
+        return super().save_new(form, commit)
+
+    def save_existing(self, form, obj, commit=True):
+        form.instance.lesson_id = self.instance.lesson_id
+        return super().save_existing(form, obj, commit)
+
+
+MARK = "*"  # begins the line of a right choice; a choice that itself begins with one is written "\*…"
+
+
+def write_answers(question):
+    """The text that an author edits: the inverse of `read_answers`."""
+    if question.kind not in (QuestionKind.SINGLE, QuestionKind.MULTIPLE):
+        return "\n".join(question.answers)
+    return "\n".join(
+        (MARK if choice in question.answers else "") + (f"\\{choice}" if choice.startswith((MARK, "\\")) else choice)
+        for choice in question.choices
+    )
+
+
+def read_answers(kind, text):
+    """Read what an author wrote into the choices and the right answers.
+
+    Args:
+        kind: a QuestionKind.
+        text: a choice a line, the right ones behind "*"; for a short answer, an
+            accepted answer a line; for a number, that number.
+
+    Returns:
+        (choices, answers): lists of strings as QuizQuestion keeps them.
+
+    Raises:
+        ValidationError: with what is wrong, in the author's words.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    choices, answers = [], lines
+    if kind in (QuestionKind.SINGLE, QuestionKind.MULTIPLE):
+        answers = []
+        for line in lines:
+            right = line.startswith(MARK)
+            choice = line.removeprefix(MARK).strip().removeprefix("\\")
+            if not choice:
+                raise ValidationError("A line holds only a *: write the choice behind it.")
+            choices.append(choice)
+            if right:
+                answers.append(choice)
+        if len(choices) < 2:
+            raise ValidationError("Write at least two choices, one a line.")
+        if not answers:
+            raise ValidationError("Mark the right choice with a * at the beginning of its line.")
+        if kind == QuestionKind.SINGLE and len(answers) > 1:
+            raise ValidationError(
+                f"A single choice has exactly one right answer, but {len(answers)} lines begin with a *. "
+                "Take the others away, or make it a multiple choice."
+            )
+    elif not lines:
+        raise ValidationError(
+            "Write the number that is right." if kind == QuestionKind.NUMBER else "Write at least one accepted answer."
+        )
+    elif kind == QuestionKind.NUMBER:
+        if len(lines) > 1:
+            raise ValidationError("A number has exactly one right answer: write a single line.")
+        try:
+            finite = Decimal(lines[0]).is_finite()
+        except InvalidOperation:
+            finite = False
+        if not finite:
+            raise ValidationError(f"“{lines[0]}” is not a number. Write it as in 42 or -3.14.")
+    written = choices or answers
+    for line in written:
+        if written.count(line) > 1:
+            raise ValidationError(f"“{line}” is there twice.")
+    return choices, answers
+
+
+class QuizQuestionForm(PositionedForm):
+    """A question with its answers as one text (see `read_answers`)."""
+
+    parent = "quiz"
+    answers_text = forms.CharField(
+        label="Choices and answers",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "cols": 60}),
+        help_text=(
+            "One choice a line, with a * before each right one. For a short answer: the accepted answers, one a line. "
+            "For a number: that number."
+        ),
+    )
+
+    class Meta:
+        model = QuizQuestion
+        fields = ["quiz", "position", "kind", "prompt", "tolerance", "explanation"]
+
+    def __init__(self, *args, instance=None, initial=None, **options):
+        if instance is not None and not instance._state.adding:
+            initial = {"answers_text": write_answers(instance)} | (initial or {})
+        super().__init__(*args, instance=instance, initial=initial, **options)
+
+    def clean_answers_text(self):
+        text, kind = self.cleaned_data["answers_text"], self.cleaned_data.get("kind")
+        if kind:
+            self.instance.choices, self.instance.answers = read_answers(kind, text)
+        return text
+
+    def clean(self):
+        cleaned = super().clean()
+        if cleaned.get("kind") not in (None, QuestionKind.NUMBER) and cleaned.get("tolerance"):
+            self.add_error("tolerance", "Only a number has a tolerance: leave 0 here.")
+        return cleaned

@@ -1,0 +1,178 @@
+"""Goals and when each was the current one; and what is written on the way to them."""
+
+from django.contrib import admin
+from django.db.models import Prefetch
+from django.urls import reverse
+from django.utils.html import format_html
+
+from config.admin import (
+    AutocompleteFilter,
+    HiddenFilter,
+    ModelAdmin,
+    OfStudentAdmin,
+    TabularInline,
+    WritingAdmin,
+    change_link,
+)
+from goals.forms import (
+    GoalHistoryFormSet,
+    GoalMessageForm,
+    GoalMilestoneForm,
+    GoalMilestoneFormSet,
+    GoalPeriodForm,
+    GoalPeriodFormSet,
+    SuccessProofForm,
+)
+from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+from profiles.models import Profile
+
+
+class GoalPeriodInline(TabularInline):
+    model = GoalPeriod
+    form = GoalPeriodForm
+    formset = GoalPeriodFormSet
+    fk_name = "goal"
+    fields = ("start", "end")
+    show_change_link = False
+    verbose_name_plural = "periods in which this was the student's goal"
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("goal").order_by("period")
+
+
+class GoalHistoryInline(GoalPeriodInline):
+    formset = GoalHistoryFormSet
+    fk_name = "student"
+    fields = ("goal", "start", "end")
+    verbose_name_plural = "periods, earliest first"
+
+    def get_autocomplete_fields(self, request):
+        return ()  # one student has few goals
+
+    def formfield_for_foreignkey(self, db_field, request, **options):
+        field = super().formfield_for_foreignkey(db_field, request, **options)
+        if db_field.name == "goal":
+            field.widget.can_add_related = False
+        return field
+
+
+class GoalMilestoneInline(TabularInline):
+    model = GoalMilestone
+    form = GoalMilestoneForm
+    formset = GoalMilestoneFormSet
+    fk_name = "goal"
+    fields = ("title", "reached_at")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).order_by("reached_at", "id")
+
+
+@admin.register(Goal)
+class GoalAdmin(OfStudentAdmin):
+    list_display = ("title", "student", "target_date", "completed_at")
+    list_filter = (("student", AutocompleteFilter),)
+    list_select_related = ("student",)
+    fields = ("student", "title", "description", "target_date", "created_at", "completed_at")
+    readonly_fields = ("elsewhere",)
+    inlines = (GoalPeriodInline, GoalMilestoneInline)
+
+    def get_fields(self, request, obj=None):
+        return (*self.fields, "elsewhere") if obj else self.fields
+
+    def get_object(self, request, object_id, from_field=None):
+        """Hold the student before anything of the goal is read to be changed (design, section 4)."""
+        goal = super().get_object(request, object_id, from_field)
+        if goal is None or request.method != "POST":
+            return goal
+        Profile.objects.select_for_update().filter(pk=goal.student_id).first()
+        return super().get_object(request, object_id, from_field)
+
+    @admin.display(description="see also")
+    def elsewhere(self, goal):
+        return format_html(
+            '<a href="{}">All periods of {}</a> · <a href="{}?goal={}">Success proofs</a> · '
+            '<a href="{}?goal={}">Messages</a>',
+            reverse("admin:goals_goalhistory_change", args=(goal.student_id,)),
+            goal.student,
+            reverse("admin:goals_successproof_changelist"),
+            goal.pk,
+            reverse("admin:goals_goalmessage_changelist"),
+            goal.pk,
+        )
+
+
+@admin.register(GoalHistory)
+class GoalHistoryAdmin(ModelAdmin):
+    list_display = ("__str__", "email", "current_goal")
+    search_fields = ("full_name", "email")
+    search_help_text = "Part of the student's name or e-mail address."
+    ordering = ("full_name", "id")
+    fields = readonly_fields = ("full_name", "email")
+    inlines = (GoalHistoryInline,)
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_queryset(self, request):
+        current = GoalPeriod.objects.filter(period__upper_inf=True).select_related("goal")
+        return super().get_queryset(request).prefetch_related(Prefetch("goal_periods", current, "current_periods"))
+
+    def get_object(self, request, object_id, from_field=None):
+        if request.method == "POST":
+            self.model.objects.select_for_update().filter(pk=object_id).first()
+        return super().get_object(request, object_id, from_field)
+
+    @admin.display(description="current goal")
+    def current_goal(self, student):
+        return next((change_link(period.goal) for period in student.current_periods), None)
+
+
+@admin.register(GoalMilestone)
+class GoalMilestoneAdmin(OfStudentAdmin):
+    form = GoalMilestoneForm
+    list_display = ("title", "goal", "student", "reached_at")
+    list_filter = (("student", AutocompleteFilter), ("goal", AutocompleteFilter))
+    list_select_related = ("student", "goal")
+
+    def get_fields(self, request, obj=None):
+        return (*(("student",) if obj else ()), "goal", "title", "reached_at")
+
+
+@admin.register(DailyNote)
+class DailyNoteAdmin(WritingAdmin):
+    list_display = ("excerpt", "student", "created_at", "is_visible")
+    list_filter = (HiddenFilter, ("student", AutocompleteFilter))
+    list_select_related = ("student",)
+    fields = ("student", *WritingAdmin.words, "hidden_at")
+
+
+@admin.register(SuccessProof)
+class SuccessProofAdmin(WritingAdmin):
+    form = SuccessProofForm
+    list_display = ("excerpt", "goal", "student", "created_at", "is_visible")
+    list_filter = (HiddenFilter, ("student", AutocompleteFilter), ("goal", AutocompleteFilter))
+    list_select_related = ("student", "goal")
+
+    def get_fields(self, request, obj=None):
+        return (*(("student",) if obj else ()), "goal", *self.words, "hidden_at")
+
+
+@admin.register(GoalMessage)
+class GoalMessageAdmin(WritingAdmin):
+    form = GoalMessageForm
+    words = ("author", *WritingAdmin.words)
+    list_display = ("excerpt", "student", "author", "goal", "created_at", "is_visible")
+    list_filter = (
+        HiddenFilter,
+        ("student", AutocompleteFilter),
+        ("author", AutocompleteFilter),
+        ("goal", AutocompleteFilter),
+    )
+    list_select_related = ("student", "author", "goal")
+    fields = ("student", "author", "goal", *WritingAdmin.words, "hidden_at")
+
+    def get_changeform_initial_data(self, request):
+        return {"author": request.user.pk} | super().get_changeform_initial_data(request)

@@ -1,0 +1,177 @@
+"""Goals, their periods and what is written about them, as staff enter them."""
+
+import datetime
+
+from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import ValidationError
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.utils import timezone
+
+from goals.models import GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+
+END = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
+
+def say(moment):
+    return f"{timezone.localtime(moment):%-d %b %Y %H:%M}" if moment else "now"
+
+
+def overlap(a, b):
+    """The part that two `[start, end)` periods share, or None."""
+    start, end = max(a.lower, b.lower), min(a.upper or END, b.upper or END)
+    return DateTimeTZRange(start, None if end == END else end, "[)") if start < end else None
+
+
+class GoalPeriodForm(forms.ModelForm):
+    """A period by its two ends; it has none while the goal is the current one."""
+
+    start = forms.SplitDateTimeField(widget=AdminSplitDateTime)
+    end = forms.SplitDateTimeField(
+        widget=AdminSplitDateTime, required=False, help_text="Empty while it is the current goal."
+    )
+
+    class Meta:
+        model = GoalPeriod
+        fields = ["goal"]
+
+    def __init__(self, *args, instance=None, initial=None, **options):
+        self.before = None
+        if instance is not None and not instance._state.adding:
+            self.before = instance.period
+            initial = {"start": self.before.lower, "end": self.before.upper} | (initial or {})
+        super().__init__(*args, instance=instance, initial=initial, **options)
+
+    def clean(self):
+        cleaned = super().clean()
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start is None or self.errors.keys() & {"end"}:
+            return cleaned
+        if self.before:  # an end that nobody touched keeps its fraction of a second
+            start = start if "start" in self.changed_data else self.before.lower
+            end = end if "end" in self.changed_data else self.before.upper
+        for name, moment in (("start", start), ("end", end)):
+            if moment and not 1900 <= moment.year <= 9998:
+                self.add_error(name, "Dates must lie in the years 1900 to 9998.")
+                return cleaned
+        if end is not None and end <= start:
+            self.add_error("end", "A period ends after it has started.")
+            return cleaned
+        self.instance.period = DateTimeTZRange(start, end, "[)")
+        return cleaned
+
+
+class GoalPeriodFormSet(forms.BaseInlineFormSet):
+    """Periods of one student, saved so that no two ever overlap, not even between two statements."""
+
+    @property
+    def student_id(self):
+        return getattr(self.instance, "student_id", None)
+
+    def clean(self):
+        super().clean()
+        if self.student_id is None or any(self.errors):
+            return
+        kept = [form for form in self.forms if form not in self.deleted_forms and (form.before or form.has_changed())]
+        periods = [(form.instance.period, form.instance) for form in kept]
+        elsewhere = GoalPeriod.objects.filter(student=self.student_id).select_related("goal")
+        elsewhere = elsewhere.exclude(pk__in=[form.instance.pk for form in self.initial_forms])
+        periods += [(period.period, period) for period in elsewhere]
+        for place, form in enumerate(kept):
+            for period, other in periods[place + 1 :]:
+                shared = overlap(form.instance.period, period)
+                if shared:
+                    goal = other.goal if other.goal_id else "this goal"
+                    form.add_error(
+                        "start",
+                        f"From {say(shared.lower)} to {say(shared.upper)} the student's goal is “{goal}”. "
+                        "A student has one goal at a time: end one before the other starts "
+                        "(the goal history shows all periods of a student together).",
+                    )
+        if any(self.errors):
+            raise ValidationError("Two periods overlap.")
+
+    def save_new(self, form, commit=True):
+        form.instance.student_id = self.student_id
+        return super().save_new(form, commit)
+
+    def save_existing_objects(self, commit=True):
+        """First what goes and what shrinks, so that there is room for what grows."""
+        for form in self.initial_forms:
+            rows = GoalPeriod.objects.filter(pk=form.instance.pk)
+            if form in self.deleted_forms:
+                rows.delete()
+            elif form.has_changed():
+                shared = overlap(form.before, form.instance.period)
+                if shared is None:
+                    rows.delete()  # saving it below writes it again, under its id
+                elif shared != form.before:
+                    rows.update(period=shared)
+        return super().save_existing_objects(commit)
+
+
+class GoalHistoryFormSet(GoalPeriodFormSet):
+    """All periods of a student, each of one of the student's goals."""
+
+    @property
+    def student_id(self):
+        return self.instance.pk
+
+    def add_fields(self, form, index):
+        super().add_fields(form, index)
+        if "goal" in form.fields:
+            goals = form.fields["goal"]
+            goals.queryset = goals.queryset.filter(student=self.instance.pk)
+            if not hasattr(self, "_goals"):
+                self._goals = [("", "---------"), *((goal.pk, str(goal)) for goal in goals.queryset.order_by("id"))]
+            goals.choices = self._goals
+
+
+class OfGoalForm(forms.ModelForm):
+    """What belongs to a goal belongs to the goal's student."""
+
+    def clean(self):
+        cleaned = super().clean()
+        goal = cleaned.get("goal")
+        if goal is None or goal._state.adding:
+            return cleaned
+        if self.instance._state.adding:
+            self.instance.student_id = goal.student_id
+        elif self.instance.student_id != goal.student_id:
+            self.add_error("goal", f"“{goal}” is a goal of another student, {goal.student}.")
+        return cleaned
+
+
+class GoalMilestoneForm(OfGoalForm):
+    class Meta:
+        model = GoalMilestone
+        fields = ["goal", "title", "reached_at"]
+        help_texts = {"reached_at": "Empty while it is planned."}
+
+
+class GoalMilestoneFormSet(forms.BaseInlineFormSet):
+    def save_new(self, form, commit=True):
+        form.instance.student_id = self.instance.student_id
+        return super().save_new(form, commit)
+
+
+class SuccessProofForm(OfGoalForm):
+    class Meta:
+        model = SuccessProof
+        exclude = ["student"]  # noqa: DJ006 (the admin names the fields)
+
+
+class GoalMessageForm(forms.ModelForm):
+    class Meta:
+        model = GoalMessage
+        fields = "__all__"  # noqa: DJ007 (the admin names the fields)
+
+    def clean(self):
+        cleaned = super().clean()
+        goal = cleaned.get("goal")
+        student_id = getattr(cleaned.get("student"), "pk", None) or (
+            None if self.instance._state.adding else self.instance.student_id
+        )
+        if goal is not None and student_id is not None and goal.student_id != student_id:
+            self.add_error("goal", f"“{goal}” is a goal of another student, {goal.student}.")
+        return cleaned

@@ -1,0 +1,61 @@
+"""Reflections: read, answered, hidden."""
+
+from django.contrib import admin
+from django.utils import timezone
+
+from config.admin import AutocompleteFilter, HiddenFilter, WritingAdmin
+from courses.forms import clock
+from reflections.forms import ReflectionForm
+from reflections.models import Reflection
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    title = "answer"
+    parameter_name = "answer"
+
+    def lookups(self, request, model_admin):
+        return [("waiting", "Waiting for one")]
+
+    def queryset(self, request, queryset):
+        if self.value() != "waiting":
+            return queryset
+        return queryset.filter(responded_at__isnull=True, hidden_at__isnull=True)
+
+
+@admin.register(Reflection)
+class ReflectionAdmin(WritingAdmin):
+    form = ReflectionForm
+    words = (*WritingAdmin.words, "sentiment", "video", "at")
+    list_display = ("excerpt", "student", "video", "at", "created_at", "is_answered", "is_visible")
+    list_filter = (WaitingFilter, HiddenFilter, ("student", AutocompleteFilter), ("video", AutocompleteFilter))
+    list_select_related = ("student", "video")
+
+    def get_fieldsets(self, request, obj=None):
+        moment = ("video", "at" if obj else "video_timestamp_seconds")
+        media = ("media_type", "media_url", "media_duration_seconds")
+        answer = ("instructor_response", *(("responded_by", "responded_at") if obj else ()))
+        return [
+            (None, {"fields": ("student", moment, "content", "sentiment", "created_at", "hidden_at")}),
+            ("Recording or picture", {"fields": media}),
+            ("Answer", {"fields": answer}),
+        ]
+
+    def get_readonly_fields(self, request, obj=None):
+        return (*super().get_readonly_fields(request, obj), "responded_by", "responded_at")
+
+    def save_model(self, request, obj, form, change):
+        """Whoever changes the answer signs it; an answer taken away leaves no signature."""
+        if "instructor_response" in form.changed_data:
+            answered = obj.instructor_response is not None
+            obj.responded_by = request.user if answered else None
+            obj.responded_at = timezone.now() if answered else None
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description="at")
+    def at(self, reflection):
+        second = reflection.video_timestamp_seconds
+        return None if second is None else clock(second)
+
+    @admin.display(description="answered", boolean=True)
+    def is_answered(self, reflection):
+        return reflection.responded_at is not None
