@@ -54,7 +54,8 @@ class CatalogueAdmin(ModelAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related(*self.list_select_related or ())
+        queryset = super().get_queryset(request)
+        return queryset.select_related(*self.list_select_related) if self.list_select_related else queryset
 
 
 class InstructorInline(TabularInline):

@@ -1,0 +1,1046 @@
+"""The admin, through Django's test client: every page of every model, as stranger, student, staff and superuser."""
+
+import datetime
+import html.parser
+import re
+import threading
+import time
+
+import psycopg
+import pytest
+from django import forms
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.auth import authenticate
+from django.contrib.messages import get_messages
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg.types.range import TimestamptzRange
+
+import config.admin
+from courses.forms import QuizForm, clock, read_answers, write_answers
+from courses.models import Course, Lesson, QuestionKind, Quiz, QuizQuestion, Video
+from goals.models import Goal, GoalHistory, GoalMessage, GoalPeriod
+from profiles.models import Profile
+from reflections.models import Reflection
+from tests import factories
+from timeline.models import Activity
+
+OURS = [
+    model
+    for model in admin.site._registry
+    if model._meta.app_label in ("profiles", "courses", "reflections", "goals", "timeline")
+]
+PASSWORD = "correct horse battery"
+NEW_YORK = timezone.get_default_timezone()
+
+
+def label(model):
+    return model._meta.label
+
+
+def address(model, page, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+@pytest.fixture
+def superuser(db):
+    return factories.StaffFactory(is_superuser=True)
+
+
+@pytest.fixture
+def as_superuser(client, superuser):
+    client.force_login(superuser)
+    return client
+
+
+@pytest.fixture
+def staff(db):
+    return factories.StaffFactory()
+
+
+@pytest.fixture
+def as_staff(staff):
+    client = Client()
+    client.force_login(staff)
+    return client
+
+
+def populate():
+    """A row more of every table, two where they are shown together; by model."""
+    course = factories.CourseFactory()
+    instructor = factories.CourseInstructorFactory(course=course).instructor
+    lesson = factories.LessonFactory(course=course)
+    video = factories.VideoFactory(lesson=lesson)
+    checkpoint = factories.CheckpointFactory(video=video)
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=5)
+    student = factories.ProfileFactory()
+    goal = factories.GoalFactory(student=student)
+    rows = [
+        course,
+        lesson,
+        video,
+        checkpoint,
+        quiz,
+        factories.QuizQuestionFactory(quiz=quiz),
+        student,
+        goal,
+        factories.GoalPeriodFactory(goal=goal),
+        factories.GoalMilestoneFactory(goal=goal),
+        factories.EnrollmentFactory(student=student, course=course),
+        factories.LessonCompletionFactory(student=student, lesson=lesson),
+        factories.VideoProgressFactory(student=student, video=video),
+        factories.CheckpointReachedFactory(student=student, checkpoint=checkpoint),
+        factories.QuizAttemptFactory(student=student, quiz=quiz, submitted=True),
+        factories.DailyNoteFactory(student=student),
+        factories.SuccessProofFactory(goal=goal),
+        factories.GoalMessageFactory(student=student, goal=goal, author=instructor),
+        factories.ReflectionFactory(
+            student=student,
+            video=video,
+            instructor_response="Ask.",
+            responded_at=timezone.now(),
+            responded_by=instructor,
+        ),
+    ]
+    found = {type(row): row for row in rows}
+    found[GoalHistory] = student
+    found[Activity] = Activity.objects.filter(student=student).order_by("id").last()
+    return found
+
+
+def add_children(rows):
+    """More rows on the pages that edit or show several together."""
+    course, lesson, video, quiz, goal = (rows[model] for model in (Course, Lesson, Video, Quiz, Goal))
+    factories.CourseInstructorFactory(course=course)
+    factories.LessonFactory(course=course)
+    factories.VideoFactory(lesson=lesson)
+    factories.CheckpointFactory(video=video)
+    factories.QuizFactory(video=video, video_timestamp_seconds=9)
+    factories.QuizQuestionFactory(quiz=quiz)
+    factories.GoalMilestoneFactory(goal=goal)
+    other = factories.GoalFactory(student=goal.student)
+    for weeks, of in ((9, goal), (7, other)):
+        start = timezone.now() - datetime.timedelta(weeks=weeks)
+        factories.GoalPeriodFactory(goal=of, period=TimestamptzRange(start, start + datetime.timedelta(weeks=1)))
+
+
+def queries(client, url):
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(url)
+    assert response.status_code == 200, url
+    return captured
+
+
+class FormReader(html.parser.HTMLParser):
+    """What a browser would send: the names and values of a page's form fields."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.fields, self.select, self.area = {}, None, None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        name, value = attributes.get("name"), attributes.get("value", "")
+        if tag == "input" and name and attributes.get("type") not in ("submit", "button"):
+            if attributes.get("type") not in ("checkbox", "radio") or "checked" in attributes:
+                self.fields[name] = value or ("on" if attributes.get("type") == "checkbox" else "")
+        elif tag == "select" and name:
+            self.select = name
+        elif tag == "option" and self.select and "selected" in attributes:
+            self.fields[self.select] = value
+        elif tag == "textarea":
+            self.area = name
+            self.fields[name] = ""
+
+    def handle_endtag(self, tag):
+        if tag == "select":
+            self.select = None
+        elif tag == "textarea":
+            self.area = None
+
+    def handle_data(self, data):
+        if self.area:
+            self.fields[self.area] = self.fields[self.area].removeprefix("\n") + data
+
+
+def fill_in(client, url, changes, **options):
+    """Open a page, change some of its fields, save."""
+    fields = FormReader(client.get(url).text).fields
+    for name in ("q", "action", "post"):
+        fields.pop(name, None)
+    return client.post(url, fields | changes, **options)
+
+
+def added(prefix, number, existing=0, **fields):
+    """Rows of an inline behind its `existing` ones; `number` in all."""
+    return {f"{prefix}-TOTAL_FORMS": str(existing + number)} | fields
+
+
+def errors_of(response):
+    assert response.status_code == 200, "the page was left: saved, or refused in another way"
+    return response.text
+
+
+def can_log_in(username, password):
+    return authenticate(RequestFactory().post("/"), username=username, password=password) is not None
+
+
+def at(text):
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=NEW_YORK)
+
+
+def split(prefix, moment):
+    return {
+        f"{prefix}_0": f"{moment:%Y-%m-%d}" if moment else "",
+        f"{prefix}_1": f"{moment:%H:%M:%S}" if moment else "",
+    }
+
+
+# Who comes in
+
+
+def test_a_stranger_is_sent_to_the_sites_log_in_and_back(client, db):
+    response = client.get(reverse("admin:courses_course_changelist"), follow=True)
+    assert response.redirect_chain[-1][0] == f"{reverse('login')}?next=/admin/courses/course/"
+
+
+@pytest.mark.parametrize("page", ["admin:index", "admin:profiles_profile_changelist", "admin:autocomplete"])
+def test_students_and_instructors_are_refused(client, db, page):
+    for person in (factories.EnrollmentFactory().student, factories.CourseInstructorFactory().instructor):
+        client.force_login(person)
+        assert client.get(reverse(page), follow=True).status_code == 403
+
+
+def test_a_closed_staff_account_is_a_stranger(client, db):
+    client.force_login(factories.StaffFactory(is_active=False))
+    assert client.get(reverse("admin:index")).status_code == 302
+
+
+def test_the_index_is_ordered_by_what_staff_come_for(as_staff):
+    response = as_staff.get(reverse("admin:index"))
+    sections = [section["name"] for section in response.context["app_list"]]
+    assert sections[:6] == ["People", "Catalogue", "Learning", "Writings", "Goals", "Timeline"]
+    listed = {entry["model"] for section in response.context["app_list"] for entry in section["models"]}
+    assert set(OURS) <= listed
+
+
+# Lists and pages
+
+
+@pytest.mark.parametrize("model", OURS, ids=label)
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_one(as_staff, model):
+    populate()
+    url = address(model, "changelist")
+    few = queries(as_staff, url)
+    for _ in range(2):
+        populate()
+    assert len(queries(as_staff, url)) == len(few)
+
+
+@pytest.mark.parametrize("model", OURS, ids=label)
+def test_a_page_takes_as_many_queries_for_many_children_as_for_few(as_superuser, model):
+    rows = populate()
+    url = address(model, "change", rows[model].pk)
+    as_superuser.get(url)  # content types are looked up once a process
+    few = queries(as_superuser, url)
+    add_children(rows)
+    assert len(queries(as_superuser, url)) == len(few)
+
+
+@pytest.mark.parametrize("model", OURS, ids=label)
+def test_no_form_offers_all_the_rows_of_another_table(as_superuser, model):
+    rows = populate()
+    model_admin = admin.site.get_model_admin(model)
+    pages = [address(model, "change", rows[model].pk)]
+    if model not in (GoalHistory, Activity) and model_admin.has_add_permission(
+        as_superuser.get("/admin/").wsgi_request
+    ):
+        pages.append(address(model, "add"))
+    for page in pages:
+        context = as_superuser.get(page).context
+        all_forms = [context["adminform"].form]
+        for inline in context["inline_admin_formsets"]:
+            all_forms += [*inline.formset.forms, inline.formset.empty_form]
+        for form in all_forms:
+            for name, field in form.fields.items():
+                if type(field) is forms.ModelChoiceField and (model, name) != (GoalHistory, "goal"):
+                    widget = field.widget
+                    if widget.is_hidden:  # the id of a row in an inline
+                        continue
+                    assert isinstance(getattr(widget, "widget", widget), AutocompleteSelect), (page, name)
+
+
+def test_a_goal_history_offers_the_goals_of_its_student_alone(as_staff):
+    rows = populate()
+    stranger = populate()[Goal]
+    page = as_staff.get(address(GoalHistory, "change", rows[GoalHistory].pk)).text
+    assert str(rows[Goal].pk) in page
+    assert str(stranger.pk) not in page
+
+
+def test_every_foreign_key_that_is_typed_in_has_its_suggestions(as_staff):
+    rows = populate()
+    for model in OURS:
+        for field in model._meta.fields:
+            if field.many_to_one and admin.site.is_registered(field.remote_field.model):
+                options = {"app_label": model._meta.app_label, "model_name": model._meta.model_name}
+                answer = as_staff.get(
+                    reverse("admin:autocomplete"), options | {"field_name": field.name, "term": ""}
+                ).json()
+                assert answer["results"], field
+    maya = factories.ProfileFactory(full_name="Maya Okafor")
+    term = {"app_label": "goals", "model_name": "goal", "field_name": "student", "term": "okaf"}
+    answer = as_staff.get(reverse("admin:autocomplete"), term).json()
+    assert [result["id"] for result in answer["results"]] == [str(maya.pk)]
+    assert rows
+
+
+@pytest.mark.parametrize("model", OURS, ids=label)
+def test_every_filter_of_a_list_keeps_what_it_says(as_staff, model):
+    row = populate()[model]
+    url = address(model, "changelist")
+    for name in ("student", "course", "lesson", "lesson__course", "video", "quiz", "goal", "author"):
+        if any(
+            isinstance(entry, tuple) and entry[0] == name for entry in admin.site.get_model_admin(model).list_filter
+        ):
+            other = row
+            for part in name.split("__"):
+                other = getattr(other, part)
+            if other is None or (model is Activity and name == "course"):
+                continue
+            populate()
+            response = as_staff.get(url, {name: str(other.pk)})
+            listed = list(response.context["cl"].result_list)
+            assert row in listed, name
+            for found in listed:
+                for part in name.split("__"):
+                    found = getattr(found, part)
+                assert found == other
+            assert str(other) in html.unescape(response.text)
+
+
+def test_a_filter_that_makes_no_sense_is_ignored_with_a_word(as_staff):
+    response = as_staff.get(address(Goal, "changelist"), {"student": "nobody"}, follow=True)
+    assert response.status_code == 200
+    assert response.redirect_chain == [("/admin/goals/goal/?e=1", 302)]
+    assert as_staff.get(address(Goal, "changelist"), {"student": ""}).status_code == 200
+
+
+def test_people_are_found_by_part_of_a_name_or_an_address(as_staff):
+    maya = factories.ProfileFactory(full_name="Maya Okafor", email="mo@example.net")
+    factories.ProfileFactory(full_name="Somebody Else")
+    for words in ("okaf", "OKAFOR maya", "mo@example.net"):
+        listed = as_staff.get(address(Profile, "changelist"), {"q": words}).context["cl"].result_list
+        assert list(listed) == [maya], words
+
+
+def test_a_long_list_is_counted_and_paged_so_far_and_no_further(as_staff, monkeypatch):
+    monkeypatch.setattr(config.admin, "COUNT_LIMIT", 4)
+    monkeypatch.setattr(admin.site.get_model_admin(Course), "list_per_page", 2)
+    factories.CourseFactory.create_batch(4)
+    response = as_staff.get(address(Course, "changelist"))
+    assert "4 courses" in " ".join(response.text.split())
+    factories.CourseFactory.create_batch(3)
+    with CaptureQueriesContext(connection) as captured:
+        response = as_staff.get(address(Course, "changelist"))
+    assert "4+ courses" in " ".join(response.text.split())
+    counts = [query["sql"] for query in captured if "COUNT(" in query["sql"]]
+    assert counts
+    assert all("LIMIT 5" in sql for sql in counts)
+    assert response.context["cl"].paginator.num_pages == 2
+    response = as_staff.get(address(Course, "changelist"), {"p": "3"}, follow=True)
+    assert response.redirect_chain
+
+
+def test_all_rows_of_a_long_list_cannot_be_chosen_at_once(as_staff, monkeypatch):
+    monkeypatch.setattr(config.admin, "COUNT_LIMIT", 2)
+    notes = factories.DailyNoteFactory.create_batch(3)
+    options = {"action": "hide", "select_across": "1", "_selected_action": [notes[0].pk], "index": "0"}
+    response = as_staff.post("/admin/goals/dailynote/", options, follow=True)
+    assert "Choose at most 2 at once" in response.text
+    assert not any(type(note).objects.filter(hidden_at__isnull=False).exists() for note in notes)
+
+
+def test_the_count_is_written_with_its_limit():
+    assert str(config.admin.BoundedCount(10_000)) == "10,000"
+    assert str(config.admin.BoundedCount(10_001)) == "10,000+"
+
+
+# Plans: what a list asks is served by an index also when the table is large.
+
+
+def plans(client, url, table, **settings):
+    captured = queries(client, url)
+    asked = [query["sql"] for query in captured if f'FROM "{table}"' in query["sql"]]
+    asked = [sql for sql in asked if not sql.endswith("LIMIT 21")]  # who is logged in
+    assert asked
+    with connection.cursor() as cursor:
+        for name, value in settings.items():
+            cursor.execute(f"SET LOCAL {name} = {value}")
+        found = []
+        for sql in asked:
+            cursor.execute(f"EXPLAIN (COSTS OFF) {sql}")
+            found.append("\n".join(line for (line,) in cursor))
+        for name in settings:
+            cursor.execute(f"SET LOCAL {name} TO DEFAULT")
+    return found
+
+
+# The catalogue: some thousands of rows at most.
+SMALL = {"course_instructors", "courses", "course_chapters", "media_files", "quizzes", "checkpoints", "quiz_questions"}
+
+
+@pytest.mark.parametrize("model", [model for model in OURS if model._meta.db_table not in SMALL], ids=label)
+def test_the_list_of_a_large_table_is_a_walk_along_an_index(as_staff, model):
+    populate()
+    off = dict.fromkeys(("enable_seqscan", "enable_sort", "enable_hashjoin", "enable_mergejoin"), "off")
+    for plan in plans(as_staff, address(model, "changelist"), model._meta.db_table, **off):
+        assert f"Seq Scan on {model._meta.db_table}" not in plan
+        assert "Sort" not in plan
+
+
+FILTERS = [
+    ("profiles.Profile", "role=staff", "profiles_staff"),
+    ("profiles.Profile", "role=closed", "profiles_closed"),
+    ("reflections.Reflection", "answer=waiting", "reflections_waiting"),
+    ("reflections.Reflection", "hidden=yes", "reflections_hidden"),
+    ("goals.DailyNote", "hidden=yes", "daily_notes_hidden"),
+    ("goals.SuccessProof", "hidden=yes", "success_proofs_hidden"),
+    ("goals.GoalMessage", "hidden=yes", "goal_messages_hidden"),
+    ("timeline.Activity", "student={student}", "idx_student_date"),
+    ("timeline.Activity", "student={student}&day=2025-03-15", "idx_student_date"),
+    ("timeline.Activity", "student={student}&kind=daily_note&status=responded", "idx_student_date"),
+    ("timeline.Activity", "video={video}", "idx_video_recent"),
+    ("timeline.Activity", "video={video}&day=2025-03-15", "idx_video_recent"),
+    ("timeline.Activity", "status=pending", "idx_response_status"),
+    ("timeline.Activity", "status=pending&course={course}", "idx_response_status"),
+    ("timeline.Activity", "kind=daily_note&day=2025-03-15&course={course}", "student_activity_timeline_pkey"),
+]
+
+
+@pytest.mark.parametrize(("name", "filters", "index"), FILTERS)
+def test_a_filter_of_a_large_table_is_served_by_its_index_in_order(as_staff, name, filters, index):
+    rows = populate()
+    model = apps.get_model(name)
+    filters = filters.format(student=rows[Profile].pk, video=rows[Video].pk, course=rows[Course].pk)
+    url = f"{address(model, 'changelist')}?{filters}"
+    off = dict.fromkeys(("enable_seqscan", "enable_sort", "enable_bitmapscan"), "off")
+    for plan in plans(as_staff, url, model._meta.db_table, **off):
+        assert re.search(rf"Index (Only )?Scan (Backward )?using {index} ", plan), plan
+        assert "Sort" not in plan
+
+
+@pytest.mark.parametrize("model", [Profile, GoalHistory])
+def test_a_search_for_a_person_is_served_by_trigrams(as_staff, model):
+    factories.ProfileFactory(full_name="Maya Okafor")
+    off = dict.fromkeys(("enable_seqscan", "enable_indexscan", "enable_indexonlyscan"), "off")
+    found = plans(as_staff, f"{address(model, 'changelist')}?q=okafor", "profiles", **off)
+    searches = [plan for plan in found if "~~" in plan]
+    assert searches
+    assert all("profiles_search" in plan for plan in searches)
+
+
+# Writing a course
+
+
+def test_a_course_is_written_from_its_title_to_its_questions(as_staff):
+    instructor = factories.ProfileFactory()
+    response = as_staff.post(
+        address(Course, "add"),
+        {
+            "title": "Selling what you make",
+            "description": "",
+            "courseinstructor_set-INITIAL_FORMS": "0",
+            **added("courseinstructor_set", 1),
+            "courseinstructor_set-0-instructor": str(instructor.pk),
+            "lessons-INITIAL_FORMS": "0",
+            **added("lessons", 2),
+            "lessons-0-title": "The first customer",
+            "lessons-1-title": "The price",
+        },
+    )
+    assert response.status_code == 302
+    course = Course.objects.get()
+    assert list(course.instructors.all()) == [instructor]
+    assert list(course.lessons.values_list("position", "title")) == [(1, "The first customer"), (2, "The price")]
+
+    lesson = course.lessons.first()
+    videos = added("videos", 1, **{"videos-0-title": "Whom to ask", "videos-0-duration_seconds": "10:00"})
+    assert fill_in(as_staff, address(Lesson, "change", lesson.pk), videos).status_code == 302
+    video = lesson.videos.get()
+    assert (video.duration_seconds, video.position) == (600, 1)
+
+    parts = {
+        **added("checkpoints", 1),
+        "checkpoints-0-video_timestamp_seconds": "1:15",
+        "checkpoints-0-title": "The three questions",
+        **added("quizzes", 1),
+        "quizzes-0-video_timestamp_seconds": "2:30",
+        "quizzes-0-title": "What a customer is",
+        "quizzes-0-passing_score": "50",
+    }
+    assert fill_in(as_staff, address(Video, "change", video.pk), parts).status_code == 302
+    assert video.checkpoints.get().video_timestamp_seconds == 75
+    quiz = video.quizzes.get()
+    assert (quiz.lesson, quiz.video_timestamp_seconds) == (lesson, 150)
+
+    written = [
+        ("single_choice", "You\n* The customer\n", "0"),
+        ("multiple_choice", "*Shops\n*Markets\nNobody", "0"),
+        ("short_answer", "price\nthe price", "0"),
+        ("number", " 3.5 ", "0.25"),
+    ]
+    questions = added("questions", 4)
+    for place, (kind, text, tolerance) in enumerate(written):
+        questions |= {
+            f"questions-{place}-kind": kind,
+            f"questions-{place}-prompt": f"Question {place}?",
+            f"questions-{place}-answers_text": text,
+            f"questions-{place}-tolerance": tolerance,
+        }
+    assert fill_in(as_staff, address(Quiz, "change", quiz.pk), questions).status_code == 302
+    assert list(quiz.questions.values_list("kind", "choices", "answers", "tolerance")) == [
+        ("single_choice", ["You", "The customer"], ["The customer"], 0),
+        ("multiple_choice", ["Shops", "Markets", "Nobody"], ["Shops", "Markets"], 0),
+        ("short_answer", [], ["price", "the price"], 0),
+        ("number", [], ["3.5"], 0.25),
+    ]
+
+    # Saved again as it is, nothing changes.
+    before = list(QuizQuestion.objects.order_by("id").values())
+    assert fill_in(as_staff, address(Quiz, "change", quiz.pk), {}).status_code == 302
+    assert list(QuizQuestion.objects.order_by("id").values()) == before
+
+    page = as_staff.get(address(Quiz, "change", quiz.pk)).text
+    crumbs = page[page.index('class="breadcrumbs"') : page.index("</ol>")]
+    for row in (course, lesson, video):
+        assert address(type(row), "change", row.pk) in crumbs
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        ("single_choice", "one\ntwo", "Mark the right choice with a *"),
+        ("single_choice", "*one", "Write at least two choices"),
+        ("single_choice", "*one\n*two", "2 lines begin with a *"),
+        ("multiple_choice", "*one\n*one", "is there twice"),
+        ("multiple_choice", "*one\n*", "holds only a *"),
+        ("short_answer", " \n", "at least one accepted answer"),
+        ("number", "", "Write the number"),
+        ("number", "3,5", "is not a number"),
+        ("number", "NaN", "is not a number"),
+        ("number", "1\n2", "write a single line"),
+    ],
+)
+def test_an_author_is_told_what_is_wrong_with_the_answers(as_staff, kind, text, message):
+    quiz = factories.QuizFactory()
+    fields = added("questions", 1) | {
+        "questions-0-kind": kind,
+        "questions-0-prompt": "Why?",
+        "questions-0-answers_text": text,
+        "questions-0-tolerance": "0",
+    }
+    page = errors_of(fill_in(as_staff, address(Quiz, "change", quiz.pk), fields))
+    assert message in html.unescape(page)
+    assert not quiz.questions.exists()
+
+
+lines = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1).filter(
+    lambda line: len(line.splitlines()) == 1
+)
+
+
+@given(st.lists(lines, min_size=2, unique=True), st.data())
+def test_choices_come_back_as_they_were_written(choices, data):
+    answers = data.draw(st.lists(st.sampled_from(choices), min_size=1, unique=True))
+    answers = [choice for choice in choices if choice in answers]
+    question = QuizQuestion(kind=QuestionKind.MULTIPLE, choices=choices, answers=answers)
+    assert read_answers(question.kind, write_answers(question)) == (choices, answers)
+
+
+@given(st.lists(lines, min_size=1, unique=True))
+def test_accepted_answers_come_back_as_they_were_written(answers):
+    question = QuizQuestion(kind=QuestionKind.TEXT, answers=answers)
+    assert read_answers(question.kind, write_answers(question)) == ([], answers)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("150", 150), ("2:30", 150), ("1:01:01", 3661), (" 0:05 ", 5), ("90:00", 5400)]
+)
+def test_a_moment_is_written_as_a_player_shows_it(text, seconds):
+    field = QuizForm().fields["video_timestamp_seconds"]
+    assert field.clean(text) == seconds
+    assert field.clean(clock(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["2:75", "half past", "-3", "1:2:3:4", "25:00:00", "2.5", "٣"])
+def test_what_is_no_moment_is_refused(text):
+    with pytest.raises(ValidationError):
+        QuizForm().fields["video_timestamp_seconds"].clean(text)
+
+
+def test_a_checkpoint_lies_within_its_video(as_staff):
+    video = factories.VideoFactory(duration_seconds=60)
+    fields = added("checkpoints", 1) | {
+        "checkpoints-0-video_timestamp_seconds": "1:00",
+        "checkpoints-0-title": "Past the end",
+    }
+    assert "only 1:00 long" in errors_of(fill_in(as_staff, address(Video, "change", video.pk), fields))
+    # The length and the checkpoint may change in one save.
+    fields |= {"duration_seconds": "2:00"}
+    assert fill_in(as_staff, address(Video, "change", video.pk), fields).status_code == 302
+
+
+def test_a_quiz_takes_the_lesson_of_its_video_and_no_other(as_staff):
+    video = factories.VideoFactory()
+    elsewhere = factories.LessonFactory(title="Elsewhere")
+    fields = {"title": "Quiz", "video": str(video.pk), "video_timestamp_seconds": "0:10", "lesson": str(elsewhere.pk)}
+    page = errors_of(fill_in(as_staff, address(Quiz, "add"), fields))
+    assert "This video belongs to the lesson" in page
+    assert fill_in(as_staff, address(Quiz, "add"), fields | {"lesson": ""}).status_code == 302
+    assert Quiz.objects.get().lesson == video.lesson
+    page = errors_of(fill_in(as_staff, address(Quiz, "add"), {"title": "Quiz", "video_timestamp_seconds": ""}))
+    assert "Choose the lesson" in page
+
+
+def test_a_quiz_moves_with_its_video_also_while_it_is_changed(as_staff):
+    video = factories.VideoFactory()
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=5)
+    lesson = factories.LessonFactory()
+    fields = {"lesson": str(lesson.pk), "quizzes-0-title": "Another name"}
+    assert fill_in(as_staff, address(Video, "change", video.pk), fields).status_code == 302
+    quiz.refresh_from_db()
+    assert (quiz.lesson, quiz.title) == (lesson, "Another name")
+
+
+def test_what_only_the_database_refuses_comes_back_as_an_error_of_the_form(as_staff, monkeypatch):
+    video = factories.VideoFactory()
+    lesson = factories.LessonFactory()
+    monkeypatch.setattr(QuizForm, "clean", lambda form: form.cleaned_data)  # as if the video moved just now
+    fields = {"title": "My quiz", "video": str(video.pk), "video_timestamp_seconds": "0:10", "lesson": str(lesson.pk)}
+    page = errors_of(fill_in(as_staff, address(Quiz, "add"), fields))
+    assert "belongs elsewhere. Nothing was saved." in page
+    assert 'value="My quiz"' in page
+    assert not Quiz.objects.exists()
+
+
+# Beside busy students
+
+
+@pytest.fixture
+def busy_student(transactional_db):
+    """A student's write, under way on a connection of its own."""
+    reflection = factories.ReflectionFactory()
+    options = connection.get_connection_params()
+    options.pop("cursor_factory", None)
+    options.pop("context", None)
+    with psycopg.connect(**options) as writer:
+        writer.execute("UPDATE reflections SET sentiment = 'busy' WHERE id = %s", [reflection.pk])
+        yield reflection, writer
+        writer.rollback()
+
+
+def test_a_move_that_students_never_let_through_says_so_and_changes_nothing(busy_student):
+    reflection, _ = busy_student
+    client = Client()
+    client.force_login(factories.StaffFactory())
+    lesson = factories.LessonFactory()
+    url = address(Video, "change", reflection.video_id)
+    page = errors_of(fill_in(client, url, {"lesson": str(lesson.pk), "title": "My new title"}))
+    assert "Students are using this at the moment" in page
+    assert 'value="My new title"' in page
+    video = Video.objects.get(pk=reflection.video_id)
+    assert (video.title, video.lesson_id) == (reflection.video.title, reflection.video.lesson_id)
+
+
+def test_a_move_waits_for_a_student_who_is_soon_done(busy_student):
+    reflection, writer = busy_student
+    client = Client()
+    client.force_login(factories.StaffFactory())
+    lesson = factories.LessonFactory()
+
+    def finish():
+        time.sleep(0.8)  # longer than one lock_timeout
+        writer.commit()
+
+    done = threading.Thread(target=finish)
+    done.start()
+    url = address(Video, "change", reflection.video_id)
+    response = fill_in(client, url, {"lesson": str(lesson.pk)})
+    done.join()
+    assert response.status_code == 302
+    assert set(Activity.objects.filter(video=reflection.video_id).values_list("lesson", "course")) == {
+        (lesson.pk, lesson.course_id)
+    }
+    assert [str(message).startswith("The video") for message in get_messages(response.wsgi_request)] == [True]
+
+
+# People
+
+
+def test_a_person_is_given_a_log_in(as_staff):
+    fields = {
+        "email": " Maya@Example.ORG ",
+        "full_name": "Maya Okafor",
+        "usable_password": "true",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
+    assert as_staff.post(address(Profile, "add"), fields).status_code == 302
+    assert can_log_in(username="maya@example.org", password=PASSWORD)
+    page = errors_of(as_staff.post(address(Profile, "add"), fields))
+    assert "Another person has this e-mail address." in page
+
+
+def test_an_imported_person_is_given_an_address_and_a_password(as_staff):
+    person = factories.ProfileFactory(email=None, full_name="")
+    assert fill_in(as_staff, address(Profile, "change", person.pk), {"email": "new@example.org"}).status_code == 302
+    url = reverse("admin:auth_user_password_change", args=(person.pk,))
+    fields = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    assert as_staff.get(url).status_code == 200
+    assert as_staff.post(url, fields).status_code == 302
+    assert can_log_in(username="new@example.org", password=PASSWORD)
+
+
+def test_a_person_without_address_stays_without(as_staff):
+    first, second = (factories.ProfileFactory(email=None, full_name="") for _ in range(2))
+    for person in (first, second):
+        assert fill_in(as_staff, address(Profile, "change", person.pk), {"full_name": "Somebody"}).status_code == 302
+        person.refresh_from_db()
+        assert (person.email, person.full_name) == (None, "Somebody")
+
+
+def test_staff_cannot_make_staff(as_staff, as_superuser):
+    person = factories.ProfileFactory()
+    url = address(Profile, "change", person.pk)
+    rights = {"is_staff": "on", "is_superuser": "on"}
+    assert fill_in(as_staff, url, rights).status_code == 302
+    person.refresh_from_db()
+    assert not person.is_staff
+    assert not person.is_superuser
+    new = {"email": "new@example.org", "full_name": "New", "usable_password": "false"} | rights
+    assert as_staff.post(address(Profile, "add"), new).status_code == 302
+    assert not Profile.objects.get(email="new@example.org").is_staff
+
+    assert "A superuser is staff as well." in errors_of(fill_in(as_superuser, url, {"is_superuser": "on"}))
+    assert fill_in(as_superuser, url, rights).status_code == 302
+    person.refresh_from_db()
+    assert person.is_superuser
+
+
+def test_staff_cannot_touch_a_superuser(as_staff, superuser):
+    url = address(Profile, "change", superuser.pk)
+    assert as_staff.get(url).status_code == 200
+    assert as_staff.post(url, {"email": "taken@example.org", "full_name": ""}).status_code == 403
+    password = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
+    assert as_staff.post(reverse("admin:auth_user_password_change", args=(superuser.pk,)), password).status_code == 403
+    assert as_staff.post(address(Profile, "delete", superuser.pk), {"post": "yes"}).status_code == 403
+    for action in ("close", "delete_selected"):
+        chosen = {"action": action, "_selected_action": [superuser.pk], "post": "yes"}
+        as_staff.post(address(Profile, "changelist"), chosen)
+    before = superuser.email
+    superuser.refresh_from_db()
+    assert (superuser.is_active, superuser.email) == (True, before)
+
+
+def test_nobody_closes_or_erases_their_own_account(as_superuser, superuser):
+    url = address(Profile, "change", superuser.pk)
+    assert fill_in(as_superuser, url, {"is_active": "", "is_superuser": ""}).status_code == 302
+    as_superuser.post(address(Profile, "changelist"), {"action": "close", "_selected_action": [superuser.pk]})
+    assert as_superuser.post(address(Profile, "delete", superuser.pk), {"post": "yes"}).status_code == 403
+    superuser.refresh_from_db()
+    assert superuser.is_active
+    assert superuser.is_superuser
+
+
+def test_accounts_are_closed_and_reopened_in_bulk(as_staff):
+    people = factories.ProfileFactory.create_batch(2)
+    chosen = {"_selected_action": [person.pk for person in people]}
+    for action, active in (("close", False), ("reopen", True)):
+        as_staff.post(address(Profile, "changelist"), chosen | {"action": action})
+        assert all(
+            Profile.objects.filter(pk__in=chosen["_selected_action"], is_active=active).count() == 2 for _ in "x"
+        )
+
+
+def test_the_roles_are_told_apart(as_staff, staff):
+    instructor = factories.CourseInstructorFactory().instructor
+    closed = factories.ProfileFactory(is_active=False)
+    for role, person in (("staff", staff), ("instructors", instructor), ("closed", closed)):
+        listed = as_staff.get(address(Profile, "changelist"), {"role": role}).context["cl"].result_list
+        assert list(listed) == [person]
+
+
+def test_erasing_a_person_says_what_goes_and_takes_it(as_staff, monkeypatch):
+    monkeypatch.setattr(config.admin, "COUNT_LIMIT", 3)
+    person = populate()[Profile]
+    factories.DailyNoteFactory.create_batch(4, student=person)
+    answered = factories.ReflectionFactory(instructor_response="Yes", responded_at=timezone.now(), responded_by=person)
+    url = address(Profile, "delete", person.pk)
+    page = " ".join(as_staff.get(url).text.split())
+    for line in (
+        "Daily notes: 3+",
+        "Reflections: 1",
+        "Goals: 1",
+        "Goal periods: 1",
+        "Goal milestones: 1",
+        "Success proofs: 1",
+        "Quiz attempts: 1",
+        "Enrollments: 1",
+    ):
+        assert f"<li>{line}</li>" in page
+    assert as_staff.post(url, {"post": "yes"}).status_code == 302
+    assert not Activity.objects.filter(student=person).exists()
+    assert not Goal.objects.filter(student_id=person.pk).exists()
+    answered.refresh_from_db()
+    assert answered.responded_by is None
+
+
+def test_what_stays_without_a_name_is_said(as_staff):
+    person = factories.ProfileFactory()
+    factories.GoalMessageFactory(author=person)
+    page = as_staff.get(address(Profile, "delete", person.pk)).text
+    assert "Goal messages that stay, without this name: 1" in page
+
+
+def test_erasing_a_course_counts_each_row_once(as_staff):
+    rows = populate()
+    url = address(Course, "delete", rows[Course].pk)
+    page = as_staff.get(url).text
+    for line in ("Lessons: 1", "Videos: 1", "Quizzes: 1", "Quiz attempts: 1", "Reflections: 1", "Video progress: 1"):
+        assert line in page
+    assert as_staff.post(url, {"post": "yes"}).status_code == 302
+    assert not Reflection.objects.exists()
+
+
+# Goals
+
+
+@pytest.fixture
+def two_goals(db):
+    """A student's two goals, one after the other: January to March, and from then on."""
+    student = factories.ProfileFactory()
+    first, second = (factories.GoalFactory(student=student, title=title) for title in ("First", "Second"))
+    boundary = at("2025-03-01")
+    factories.GoalPeriodFactory(goal=first, period=TimestamptzRange(at("2025-01-01"), boundary))
+    factories.GoalPeriodFactory(goal=second, period=TimestamptzRange(boundary, None))
+    return first, second
+
+
+def periods(goal):
+    return [(period.period.lower, period.period.upper) for period in goal.periods.order_by("period")]
+
+
+@pytest.mark.parametrize("moved", ["2025-02-01", "2025-04-01"])
+def test_a_boundary_between_two_goals_is_moved_in_one_save(as_staff, two_goals, moved):
+    first, second = two_goals
+    note = factories.DailyNoteFactory(student=first.student, created_at=at("2025-02-15"))
+    later = factories.DailyNoteFactory(student=first.student, created_at=at("2025-03-15"))
+    moved = at(moved)
+    fields = split("goal_periods-0-end", moved) | split("goal_periods-1-start", moved)
+    response = fill_in(as_staff, address(GoalHistory, "change", first.student_id), fields)
+    assert response.status_code == 302
+    assert periods(first) == [(at("2025-01-01"), moved)]
+    assert periods(second) == [(moved, None)]
+    for row in (note, later):
+        owner = first if row.created_at < moved else second
+        assert Activity.objects.get(source_id=row.pk).goal_id == owner.pk
+
+
+def test_two_periods_change_places_in_one_save(as_staff, two_goals):
+    first, second = two_goals
+    fields = {"goal_periods-0-goal": str(second.pk), "goal_periods-1-goal": str(first.pk)}
+    fields |= split("goal_periods-0-start", at("2025-03-01")) | split("goal_periods-0-end", None)
+    fields |= split("goal_periods-1-start", at("2025-01-01")) | split("goal_periods-1-end", at("2025-03-01"))
+    ids = set(GoalPeriod.objects.values_list("pk", flat=True))
+    assert fill_in(as_staff, address(GoalHistory, "change", first.student_id), fields).status_code == 302
+    assert (periods(first), periods(second)) == (
+        [(at("2025-01-01"), at("2025-03-01"))],
+        [(at("2025-03-01"), None)],
+    )
+    assert set(GoalPeriod.objects.values_list("pk", flat=True)) == ids
+
+
+def test_a_period_takes_the_place_of_a_deleted_one(as_staff, two_goals):
+    first, second = two_goals
+    fields = split("goal_periods-0-end", None) | {"goal_periods-1-DELETE": "on"}
+    assert fill_in(as_staff, address(GoalHistory, "change", first.student_id), fields).status_code == 302
+    assert (periods(first), periods(second)) == ([(at("2025-01-01"), None)], [])
+
+
+@pytest.mark.parametrize("page", ["history", "goal"])
+def test_an_overlap_is_named(as_staff, two_goals, page):
+    first, _ = two_goals
+    if page == "history":
+        url, name = address(GoalHistory, "change", first.student_id), "goal_periods-0-end"
+    else:
+        url, name = address(Goal, "change", first.pk), "periods-0-end"
+    text = html.unescape(errors_of(fill_in(as_staff, url, split(name, at("2025-03-02")))))
+    assert "From 1 Mar 2025 00:00 to 2 Mar 2025 00:00 the student's goal is “Second”." in text
+    assert periods(first) == [(at("2025-01-01"), at("2025-03-01"))]
+
+
+def test_a_period_that_ends_before_it_starts_is_refused(as_staff, two_goals):
+    first, _ = two_goals
+    fields = split("periods-0-end", at("2024-12-31"))
+    assert "ends after it has started" in errors_of(fill_in(as_staff, address(Goal, "change", first.pk), fields))
+
+
+def test_an_untouched_end_keeps_its_fraction_of_a_second(as_staff, two_goals):
+    first, second = two_goals
+    boundary = at("2025-03-01") + datetime.timedelta(microseconds=123_456)
+    GoalPeriod.objects.filter(goal=second).update(period=TimestamptzRange(boundary, None))
+    GoalPeriod.objects.filter(goal=first).update(period=TimestamptzRange(at("2025-01-01"), boundary))
+    fields = split("periods-0-start", at("2025-01-02"))
+    assert fill_in(as_staff, address(Goal, "change", first.pk), fields).status_code == 302
+    assert periods(first) == [(at("2025-01-02"), boundary)]
+
+
+def test_a_correction_holds_the_student_before_it_reads(as_staff, two_goals):
+    first, _ = two_goals
+    for url in (address(Goal, "change", first.pk), address(GoalHistory, "change", first.student_id)):
+        with CaptureQueriesContext(connection) as captured:
+            fill_in(as_staff, url, {})
+        asked = [query["sql"] for query in captured]
+        lock = next(place for place, sql in enumerate(asked) if sql.rstrip().endswith("FOR UPDATE"))
+        writes = [place for place, sql in enumerate(asked) if re.match("INSERT|UPDATE|DELETE", sql)]
+        reads = [place for place, sql in enumerate(asked) if place > lock and 'FROM "goal_periods"' in sql]
+        assert reads
+        assert all(place > lock for place in writes)
+
+
+def test_a_goal_is_written_with_its_period_and_milestones(as_staff):
+    student = factories.ProfileFactory()
+    fields = {"student": str(student.pk), "title": "$1K a month", "periods-TOTAL_FORMS": "1"}
+    fields |= split("periods-0-start", at("2025-01-01"))
+    fields |= {"milestones-TOTAL_FORMS": "1", "milestones-0-title": "First customer"}
+    assert fill_in(as_staff, address(Goal, "add"), fields).status_code == 302
+    goal = Goal.objects.get()
+    assert periods(goal) == [(at("2025-01-01"), None)]
+    assert goal.milestones.get().student == student
+    assert goal.milestones.get().reached_at is None
+
+
+def test_what_belongs_to_a_goal_takes_its_student_from_there(as_staff):
+    goal, stranger = factories.GoalFactory(), factories.GoalFactory()
+    proof = {"goal": str(goal.pk), "content": "Paid."}
+    assert fill_in(as_staff, "/admin/goals/successproof/add/", proof).status_code == 302
+    row = goal.proofs.get()
+    assert row.student == goal.student
+    fields = {"goal": str(stranger.pk)}
+    page = errors_of(fill_in(as_staff, f"/admin/goals/successproof/{row.pk}/change/", fields))
+    assert "is a goal of another student" in page
+
+    message = {"student": str(stranger.student_id), "goal": str(goal.pk), "content": "Well done."}
+    page = errors_of(fill_in(as_staff, address(GoalMessage, "add"), message))
+    assert "is a goal of another student" in page
+    message["student"] = str(goal.student_id)
+    assert fill_in(as_staff, address(GoalMessage, "add"), message).status_code == 302
+    assert GoalMessage.objects.get().author == Profile.objects.get(is_staff=True)
+
+
+# Writings
+
+
+def test_an_answer_is_signed_by_who_gives_it_and_only_then(as_staff, staff):
+    reflection = factories.ReflectionFactory()
+    url = address(Reflection, "change", reflection.pk)
+    assert fill_in(as_staff, url, {}).status_code == 302
+    reflection.refresh_from_db()
+    assert reflection.responded_by is None
+    assert fill_in(as_staff, url, {"instructor_response": "Ask for the price first."}).status_code == 302
+    reflection.refresh_from_db()
+    assert (reflection.responded_by, reflection.responded_at is None) == (staff, False)
+    assert Activity.objects.get(source_id=reflection.pk).response_status == "responded"
+    assert fill_in(as_staff, url, {"instructor_response": "  "}).status_code == 302
+    reflection.refresh_from_db()
+    assert (reflection.responded_by, reflection.responded_at) == (None, None)
+
+
+def test_a_students_words_are_not_rewritten(as_staff):
+    reflection = factories.ReflectionFactory(content="Mine.")
+    fields = {"content": "Yours.", "student": str(factories.ProfileFactory().pk)}
+    fill_in(as_staff, address(Reflection, "change", reflection.pk), fields)
+    before = reflection.student_id
+    reflection.refresh_from_db()
+    assert (reflection.content, reflection.student_id) == ("Mine.", before)
+
+
+def test_a_reflection_needs_words_or_a_recording_and_a_moment_within_the_video(as_staff):
+    student, video = factories.ProfileFactory(), factories.VideoFactory(duration_seconds=60)
+    fields = {"student": str(student.pk)}
+    url = address(Reflection, "add")
+    assert "Write something" in errors_of(fill_in(as_staff, url, fields))
+    fields["content"] = "Said on the phone."
+    assert "Name both a video and a second" in errors_of(fill_in(as_staff, url, fields | {"video": str(video.pk)}))
+    moment = {"video": str(video.pk), "video_timestamp_seconds": "1:01"}
+    assert "only 1:00 long" in errors_of(fill_in(as_staff, url, fields | moment))
+    assert fill_in(as_staff, url, fields | moment | {"video_timestamp_seconds": "0:59"}).status_code == 302
+
+
+def test_writings_are_hidden_and_shown_again_in_bulk(as_staff):
+    rows = populate()
+    for model in (Reflection, *(type(rows[model]) for model in rows if label(model) in FILTERED)):
+        row = rows[model]
+        chosen = {"_selected_action": [row.pk]}
+        url = address(model, "changelist")
+        as_staff.post(url, chosen | {"action": "hide"})
+        assert not Activity.objects.filter(source_id=row.pk).exists()
+        assert list(as_staff.get(url, {"hidden": "yes"}).context["cl"].result_list) == [row]
+        as_staff.post(url, chosen | {"action": "unhide"})
+        assert Activity.objects.filter(source_id=row.pk).exists()
+
+
+FILTERED = {name for name, filters, _ in FILTERS if filters == "hidden=yes"}
+
+
+# The timeline
+
+
+def test_the_timeline_is_there_to_be_looked_at(as_superuser):
+    entry = populate()[Activity]
+    assert as_superuser.get(address(Activity, "add")).status_code == 403
+    for page in ("change", "delete"):
+        assert as_superuser.post(address(Activity, page, entry.pk), {"post": "yes"}).status_code == 403
+    page = as_superuser.get(address(Activity, "change", entry.pk)).text
+    assert 'name="_save"' not in page
+    assert Activity.objects.filter(pk=entry.pk).exists()
+
+
+def test_an_entry_leads_to_the_row_it_was_made_from(as_staff):
+    populate()
+    page = as_staff.get(address(Activity, "changelist")).text
+    for entry in Activity.objects.all():
+        (source,) = (model for model in OURS if model._meta.db_table == entry.source_table and not model._meta.proxy)
+        link = address(source, "change", entry.source_id)
+        assert link in page
+        assert as_staff.get(link).status_code == 200
+
+
+def test_the_timeline_is_filtered_by_kind_day_and_answer(as_staff):
+    rows = populate()
+    student = rows[Profile]
+    note = factories.DailyNoteFactory(student=student, created_at=at("2025-03-15T23:30:00"))
+    factories.ReflectionFactory(student=student)
+    url = address(Activity, "changelist")
+
+    def kinds(**filters):
+        return {entry.activity_type for entry in as_staff.get(url, filters).context["cl"].result_list}
+
+    listed = as_staff.get(url, {"student": student.pk, "day": "2025-03-15"}).context["cl"].result_list
+    assert [entry.source_id for entry in listed] == [note.pk]
+    assert kinds(student=student.pk, kind="daily_note") == {"daily_note"}
+    assert kinds(video=rows[Video].pk, kind="video_progress") == {"video_progress"}
+    waiting = as_staff.get(url, {"status": "pending"}).context["cl"].result_list
+    assert {entry.response_status for entry in waiting} == {"pending"}
+    assert kinds(student=student.pk, status="responded") == {"text_reflection"}
+    assert as_staff.get(url, {"student": student.pk, "day": "yesterday"}, follow=True).redirect_chain
