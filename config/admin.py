@@ -120,6 +120,13 @@ class Paginator(paginator.Paginator):
         rows = min(self.count, COUNT_LIMIT)
         return -(-rows // self.per_page) or int(self.allow_empty_first_page)
 
+    def page(self, number):
+        """Walk to the page by keys alone: what is joined for show is joined for the rows that are shown."""
+        page = super().page(number)
+        keys = list(page.object_list.values_list("pk", flat=True))
+        page.object_list = self.object_list.filter(pk__in=keys)
+        return page
+
 
 def erased_with(rows):
     """What the database erases or unlinks together with `rows`.
