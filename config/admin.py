@@ -5,7 +5,8 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
-from django.contrib.admin.widgets import AdminTextInputWidget, AutocompleteSelect
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget, AutocompleteSelect
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core import paginator
 from django.core.exceptions import PermissionDenied
@@ -15,13 +16,14 @@ from django.http import HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
 COUNT_LIMIT = 10_000  # rows; a list is counted and paged through that far, and no further
 ATTEMPTS = 3  # at a change that loses its races with students' writes
-PAGES = {"profiles.Profile": "student-days", "courses.Video": "video-journey"}  # a row's page on the site
+PAGES = {"profiles.Profile": "student_days", "courses.Video": "video_journey"}  # a row's page on the site
 SECTIONS = {
     "People": ["profiles.Profile"],
     "Catalogue": [
@@ -68,6 +70,7 @@ class Site(admin.AdminSite):
     site_title = site_header = "Student Activity Timeline"
     index_title = "Administration"
 
+    @method_decorator(login_not_required)
     def login(self, request, extra_context=None):
         """Send a stranger to the site's own log-in; refuse whoever is logged in but not staff."""
         target = request.GET.get("next") or reverse("admin:index", current_app=self.name)
@@ -216,6 +219,7 @@ class FieldsMixin:
     """How a model's fields become a form's, on a page and in its inlines."""
 
     one_line = ("title", "full_name", "url", "media_url", "sentiment")
+    few_lines = ("description", "prompt", "explanation")
 
     def get_autocomplete_fields(self, request):
         """Never a list of a hundred thousand students to choose from."""
@@ -229,6 +233,8 @@ class FieldsMixin:
         if isinstance(db_field, models.TextField) and not db_field.choices:
             if db_field.name in self.one_line:
                 options.setdefault("widget", AdminTextInputWidget(attrs={"class": "vLargeTextField"}))
+            elif db_field.name in self.few_lines:
+                options.setdefault("widget", AdminTextareaWidget(attrs={"rows": 3}))
             if db_field.null:
                 options.setdefault("empty_value", None)
         # Forms know nothing of database defaults.
@@ -250,6 +256,7 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
 
     paginator = Paginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
     list_per_page = 50
     list_max_show_all = 0
@@ -257,7 +264,9 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
 
     @property
     def media(self):
-        filters = forms.Media(css={"all": ["css/admin-filters.css"]}, js=["js/admin-filters.js"])
+        filters = forms.Media(
+            css={"all": ["css/admin-filters.css"]}, js=["admin/js/jquery.init.js", "js/admin-filters.js"]
+        )
         return super().media + AutocompleteSelect(None, self.admin_site).media + filters
 
     def view_on_site(self, row):

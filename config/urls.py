@@ -3,9 +3,6 @@
 from django.contrib import admin
 from django.urls import include, path
 
-admin.site.site_header = admin.site.site_title = "Student Activity Timeline"
-admin.site.index_title = "Administration"
-
 urlpatterns = [
     path("", include("profiles.urls")),
     path("", include("timeline.urls")),

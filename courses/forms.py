@@ -81,7 +81,7 @@ class LessonForm(PositionedForm):
 class VideoForm(PositionedForm):
     parent = "lesson"
     duration_seconds = ClockField(
-        label="length",
+        label="Length",
         help_text="For instance 12:05; seconds alone will do.",
         validators=Video._meta.get_field("duration_seconds").validators,
     )
@@ -104,7 +104,7 @@ class WithinVideo:
 
 
 class CheckpointForm(WithinVideo, forms.ModelForm):
-    video_timestamp_seconds = ClockField(label="at")
+    video_timestamp_seconds = ClockField(label="At")
 
     class Meta:
         model = Checkpoint
@@ -114,7 +114,7 @@ class CheckpointForm(WithinVideo, forms.ModelForm):
 class QuizForm(WithinVideo, forms.ModelForm):
     """A quiz of a lesson, or of a moment of a video; the video says which lesson."""
 
-    video_timestamp_seconds = ClockField(label="at", required=False, help_text="The moment of the video, as 2:30.")
+    video_timestamp_seconds = ClockField(label="At", required=False, help_text="The moment of the video, as 2:30.")
 
     class Meta:
         model = Quiz
@@ -240,7 +240,8 @@ class QuizQuestionForm(PositionedForm):
 
     def __init__(self, *args, instance=None, initial=None, **options):
         if instance is not None and not instance._state.adding:
-            initial = {"answers_text": write_answers(instance)} | (initial or {})
+            tolerance = instance.tolerance.normalize() + 0  # 0.5, not 0.5000
+            initial = {"answers_text": write_answers(instance), "tolerance": f"{tolerance:f}"} | (initial or {})
         super().__init__(*args, instance=instance, initial=initial, **options)
 
     def clean_answers_text(self):

@@ -49,10 +49,10 @@ class GoalHistoryInline(GoalPeriodInline):
     def get_autocomplete_fields(self, request):
         return ()  # one student has few goals
 
-    def formfield_for_foreignkey(self, db_field, request, **options):
-        field = super().formfield_for_foreignkey(db_field, request, **options)
+    def formfield_for_dbfield(self, db_field, request, **options):
+        field = super().formfield_for_dbfield(db_field, request, **options)
         if db_field.name == "goal":
-            field.widget.can_add_related = False
+            field.widget = field.widget.widget  # without the buttons that add and change goals
         return field
 
 

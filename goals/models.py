@@ -5,6 +5,7 @@ from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from profiles.models import Identified, Profile, Writing, calendar_constraint, hidden_index
 
@@ -68,7 +69,10 @@ class GoalPeriod(Identified):
         ]
 
     def __str__(self):
-        return f"{self.goal}: {self.period}"
+        start, end = (
+            moment and f"{timezone.localtime(moment):%-d %B %Y}" for moment in (self.period.lower, self.period.upper)
+        )
+        return f"{self.goal}, {start} to {end}" if end else f"{self.goal}, since {start}"
 
 
 class GoalMilestone(Identified):

@@ -7,7 +7,7 @@ from reflections.models import Reflection
 
 
 class ReflectionForm(WithinVideo, forms.ModelForm):
-    video_timestamp_seconds = ClockField(label="at", required=False, help_text="The moment of the video, as 2:30.")
+    video_timestamp_seconds = ClockField(label="At", required=False, help_text="The moment of the video, as 2:30.")
 
     class Meta:
         model = Reflection

@@ -211,6 +211,7 @@ def split(prefix, moment):
 def test_a_stranger_is_sent_to_the_sites_log_in_and_back(client, db):
     response = client.get(reverse("admin:courses_course_changelist"), follow=True)
     assert response.redirect_chain[-1][0] == f"{reverse('login')}?next=/admin/courses/course/"
+    assert client.get("/admin/login/").url == f"{reverse('login')}?next=/admin/"
 
 
 @pytest.mark.parametrize("page", ["admin:index", "admin:profiles_profile_changelist", "admin:autocomplete"])

@@ -114,7 +114,7 @@ class DayFilter(admin.ListFilter):
 
 @admin.register(Activity)
 class ActivityAdmin(ModelAdmin):
-    list_display = ("when", "who", "activity_type", "what", "course", "video", "response_status", "source", "day")
+    list_display = ("when", "who", "kind", "what", "place", "response_status", "source", "day")
     list_select_related = ("student", "course", "video", "lesson", "goal", "quiz")
     list_filter = (
         ("student", AutocompleteFilter),
@@ -126,9 +126,16 @@ class ActivityAdmin(ModelAdmin):
     )
     actions = None
 
-    def get_fields(self, request, obj=None):
-        own = ("source_table", "source_id")
-        return (*(field.name for field in self.opts.fields if field.name not in own), "source", "day")
+    fieldsets = [
+        (None, {"fields": ("student", "kind", "created_at", "day")}),
+        ("Where", {"fields": ("course", "lesson", "video", "video_timestamp_seconds", "goal", "quiz")}),
+        ("Content", {"fields": ("content", "media_type", "media_url", "media_duration_seconds")}),
+        (
+            "Answer",
+            {"fields": ("requires_response", "response_status", "instructor_response", "responded_by", "responded_at")},
+        ),
+        ("Source", {"fields": ("source", "metadata", "id")}),
+    ]
 
     def get_ordering(self, request):
         return WALKS[walk(request)]
@@ -150,6 +157,14 @@ class ActivityAdmin(ModelAdmin):
     def who(self, entry):
         return change_link(entry.student)
 
+    @admin.display(description="kind")
+    def kind(self, entry):
+        return entry.kind.label
+
+    @admin.display(description="where")
+    def place(self, entry):
+        return entry.video or entry.course
+
     @admin.display(description="what")
     def what(self, entry):
         words = " ".join((entry.content or "").split())
@@ -164,6 +179,6 @@ class ActivityAdmin(ModelAdmin):
 
     @admin.display(description="day")
     def day(self, entry):
-        """The student's day on the site."""
-        address = soft_reverse("student-day", entry.student_id, entry.activity_date)
-        return address and format_html('<a href="{}">{}</a>', address, entry.activity_date)
+        """The student's day on the site, where the site has such a page."""
+        address = soft_reverse("student_day", entry.student_id, entry.activity_date)
+        return format_html('<a href="{}">{}</a>', address, entry.activity_date) if address else entry.activity_date

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('goals', '0002_goal_keys'),
+        ('goals', '0003_goals_of_student'),
         ('profiles', '0003_search'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
