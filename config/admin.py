@@ -64,11 +64,18 @@ def change_link(row):
     return format_html('<a href="{}">{}</a>', change_url(row), row)
 
 
+def shortened(text, length=80):
+    """The beginning of a text, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
 class Site(admin.AdminSite):
     """The admin: one log-in for the whole site, and an index by what staff come for."""
 
     site_title = site_header = "Student Activity Timeline"
     index_title = "Administration"
+    enable_nav_sidebar = False  # the lists need the room
 
     @method_decorator(login_not_required)
     def login(self, request, extra_context=None):
@@ -411,10 +418,7 @@ class WritingAdmin(OfStudentAdmin):
 
     @admin.display(description="words")
     def excerpt(self, row):
-        text = " ".join(row.content.split())
-        if not text:
-            return row.get_media_type_display()
-        return text if len(text) <= 80 else f"{text[:79]}…"
+        return shortened(row.content) or row.get_media_type_display()
 
     @admin.display(description="visible", boolean=True)
     def is_visible(self, row):

@@ -2,13 +2,16 @@
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 
 from config.admin import ModelAdmin
 from profiles.models import Profile
 
 admin.site.unregister(Group)  # staff administer everything
+
+
+PASSWORD_HELP = "Disabled, the person cannot log in until somebody gives them a password."
 
 
 class ProfileFormMixin:
@@ -24,6 +27,8 @@ class ProfileFormMixin:
 
 
 class ProfileCreationForm(ProfileFormMixin, AdminUserCreationForm):
+    usable_password = AdminUserCreationForm.create_usable_password_field(PASSWORD_HELP)
+
     class Meta:
         model = Profile
         fields = ("email", "full_name")
@@ -33,6 +38,10 @@ class ProfileChangeForm(ProfileFormMixin, UserChangeForm):
     class Meta:
         model = Profile
         fields = "__all__"
+
+
+class PasswordForm(AdminPasswordChangeForm):
+    usable_password = AdminPasswordChangeForm.create_usable_password_field(PASSWORD_HELP)
 
 
 class RoleFilter(admin.SimpleListFilter):
@@ -67,6 +76,7 @@ def reopen(model_admin, request, queryset):
 class ProfileAdmin(ModelAdmin, UserAdmin):
     form = ProfileChangeForm
     add_form = ProfileCreationForm
+    change_password_form = PasswordForm
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "full_name", "usable_password", "password1", "password2")}),
     )

@@ -26,7 +26,7 @@ class WaitingFilter(admin.SimpleListFilter):
 class ReflectionAdmin(WritingAdmin):
     form = ReflectionForm
     words = (*WritingAdmin.words, "sentiment", "video", "at")
-    list_display = ("excerpt", "student", "video", "at", "created_at", "is_answered", "is_visible")
+    list_display = ("excerpt", "student", "moment", "created_at", "is_answered", "is_visible")
     list_filter = (WaitingFilter, HiddenFilter, ("student", AutocompleteFilter), ("video", AutocompleteFilter))
     list_select_related = ("student", "video")
 
@@ -55,6 +55,10 @@ class ReflectionAdmin(WritingAdmin):
     def at(self, reflection):
         second = reflection.video_timestamp_seconds
         return None if second is None else clock(second)
+
+    @admin.display(description="moment")
+    def moment(self, reflection):
+        return reflection.video and f"{reflection.video}, {self.at(reflection)}"
 
     @admin.display(description="answered", boolean=True)
     def is_answered(self, reflection):

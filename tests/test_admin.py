@@ -1045,3 +1045,24 @@ def test_the_timeline_is_filtered_by_kind_day_and_answer(as_staff):
     assert {entry.response_status for entry in waiting} == {"pending"}
     assert kinds(student=student.pk, status="responded") == {"text_reflection"}
     assert as_staff.get(url, {"student": student.pk, "day": "yesterday"}, follow=True).redirect_chain
+
+
+# In a browser
+
+
+def test_a_list_is_filtered_by_typing_part_of_a_name(page, transactional_db):
+    factories.StaffFactory(email="staff@example.org", password=PASSWORD)
+    goal = factories.GoalFactory(student__full_name="Maya Okafor", title="Hers")
+    factories.GoalFactory(title="Somebody else's")
+    page.goto("/admin/goals/goal/")
+    page.fill("input[name=username]", "staff@example.org")
+    page.fill("input[name=password]", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/goals/goal/")
+    assert page.locator("#result_list tbody tr").count() == 2
+    page.click("#changelist-filter .select2-selection")
+    page.keyboard.type("okaf")
+    page.locator(".select2-results__option", has_text="Maya Okafor").click()
+    page.wait_for_url(f"**/admin/goals/goal/?student={goal.student_id}")
+    assert page.locator("#result_list tbody tr").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

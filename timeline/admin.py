@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from config.admin import AutocompleteFilter, ModelAdmin, change_link, filter_field, soft_reverse
+from config.admin import AutocompleteFilter, ModelAdmin, change_link, filter_field, shortened, soft_reverse
 from timeline.kinds import KINDS
 from timeline.models import DAY_ZONE, Activity
 
@@ -167,8 +167,7 @@ class ActivityAdmin(ModelAdmin):
 
     @admin.display(description="what")
     def what(self, entry):
-        words = " ".join((entry.content or "").split())
-        return words[:60] or entry.quiz or entry.goal or entry.lesson
+        return shortened(entry.content or "") or entry.quiz or entry.goal or entry.lesson
 
     @admin.display(description="source")
     def source(self, entry):
