@@ -78,10 +78,10 @@ def test_the_admin_wears_the_sites_colours(page, assert_accessible, theme):
     Profile.objects.create_superuser("daniel@example.org", "three options", full_name="Daniel Reyes")
     page.emulate_media(color_scheme=theme)
     page.goto("/admin/")
-    page.get_by_label("Email").fill("daniel@example.org")
+    page.get_by_label("E-mail address").fill("daniel@example.org")
     page.get_by_label("Password").fill("three options")
     page.get_by_role("button", name="Log in").click()
-    page.get_by_role("link", name="Student Activity Timeline").wait_for()
+    page.get_by_role("link", name="Student Activity Timeline", exact=True).wait_for()
     assert page.get_by_text("Daniel Reyes").is_visible()
     paper = "getComputedStyle(document.documentElement).getPropertyValue('--body-bg')"
     assert page.evaluate(f"{paper} === {paper.replace('--body-bg', '--paper')}")
