@@ -27,7 +27,7 @@ class ActivityQuerySet(models.QuerySet):
     def _refuse(self, *args, **kwargs):
         raise ReadOnlyError
 
-    create = bulk_create = bulk_update = update = delete = _update = _raw_delete = _refuse
+    create = bulk_create = bulk_update = update = delete = _insert = _update = _raw_delete = _refuse
     get_or_create = update_or_create = _refuse
     _refuse.alters_data = True
 
@@ -72,6 +72,7 @@ class Activity(models.Model):
 
     class Meta:
         db_table = "student_activity_timeline"
+        base_manager_name = "objects"  # loaddata goes past save(), and here it ends
         verbose_name_plural = "student activity timeline"
         constraints = [
             models.CheckConstraint(
