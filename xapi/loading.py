@@ -1,0 +1,146 @@
+"""Statements into `xapi_statements`, each batch in one transaction with the marks of what it may change."""
+
+import functools
+import json
+import time
+from dataclasses import dataclass, field
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+
+from xapi import models
+from xapi.statements import Statement
+
+COLUMNS = (
+    "id, actor, verb, object, timestamp, statement, hash, agent_id, agent_name, course_id, course, course_name,"
+    " video_id, video_name, length_seconds"
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a statement came from."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """One of the contents that a statement id was found with; `origin` is None for one stored earlier."""
+
+    origin: Origin | None
+    text: str
+    hash: bytes
+    kept: bool
+
+
+@dataclass
+class Loaded:
+    new: list = field(default_factory=list)  # Statement, those that replaced another content included
+    repeated: int = 0
+    conflicts: list = field(default_factory=list)  # (Content, Content) under one id
+
+
+def retrying(function):
+    """Run again, up to five times, what lost a deadlock or a race with a live writer; nothing of it was kept."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **options):
+        for pause in (0.05, 0.1, 0.2, 0.4):
+            try:
+                with transaction.atomic():
+                    return function(*args, **options)
+            except (IntegrityError, OperationalError):
+                if not connection.is_usable():
+                    raise
+                time.sleep(pause)
+        with transaction.atomic():
+            return function(*args, **options)
+
+    return wrapper
+
+
+@retrying
+def load(batch):
+    """Store a list of (Origin, Statement); returns what became of them.
+
+    Of two contents under one id the one with the lower hash stays, whichever
+    came first.
+    """
+    loaded = Loaded()
+    hashes = dict(models.Statement.objects.filter(id__in={s.id for _, s in batch}).values_list("id", "hash"))
+    stored = {key: bytes(value) for key, value in hashes.items()}
+    winners = {}
+    for origin, statement in batch:
+        rival = winners.get(statement.id)
+        rival_hash = rival[1].hash if rival else stored.get(statement.id)
+        if rival_hash is None or statement.hash < rival_hash:
+            winners[statement.id] = origin, statement
+        if rival_hash == statement.hash:
+            loaded.repeated += 1
+        elif rival_hash is not None:
+            loaded.conflicts.append(_conflict(origin, statement, rival, rival_hash))
+    loaded.new = [statement for _, statement in winners.values()]
+    marks = _marks(_remove(winners.keys() & stored.keys()))
+    marks |= _marks((s.agent.id, s.video_id, s.course_id) for s in loaded.new)
+    _insert(loaded.new)
+    mark(marks)
+    return loaded
+
+
+def mark(marks):
+    """Note that the rows of these (agent, video, course) ids may be out of date."""
+    models.Pending.objects.bulk_create(
+        [
+            models.Pending(agent_id=agent, video_id=video, course_id=course)
+            for agent, video, course in sorted(marks, key=str)
+        ],
+        batch_size=2_000,
+        ignore_conflicts=True,
+    )
+
+
+def _marks(facts):
+    marks = set()
+    for agent, video, course in facts:
+        marks.add((agent, None, None))
+        if video:
+            marks.add((agent, video, None))
+        if course:
+            marks.add((agent, None, course))
+    return marks
+
+
+def _conflict(origin, statement, rival, rival_hash):
+    wins = statement.hash < rival_hash
+    if rival:
+        text = rival[1].text
+    else:
+        text = json.dumps(models.Statement.objects.get(id=statement.id).statement, ensure_ascii=False)
+    return (
+        Content(rival[0] if rival else None, text, rival_hash, kept=not wins),
+        Content(origin, statement.text, statement.hash, kept=wins),
+    )
+
+
+def _remove(ids):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM xapi_statements WHERE id = ANY(%s) RETURNING agent_id, video_id, course_id", [list(ids)]
+        )
+        return cursor.fetchall()
+
+
+def _insert(statements: list[Statement]):
+    agents = {statement.agent.id: statement.agent for statement in statements}
+    models.Agent.objects.bulk_create(
+        [
+            models.Agent(id=key, identifier=agent.identifier, pseudonym=agent.pseudonym, email=agent.email)
+            for key, agent in sorted(agents.items())
+        ],
+        ignore_conflicts=True,
+    )
+    with connection.cursor() as cursor, cursor.copy(f"COPY xapi_statements ({COLUMNS}) FROM STDIN") as copy:
+        for s in statements:
+            row = (s.id, s.agent.identifier, s.verb, s.object, s.timestamp, s.text, s.hash, s.agent.id, s.agent.name)
+            copy.write_row((*row, s.course_id, s.course, s.course_name, s.video_id, s.video_name, s.length_seconds))
