@@ -10,7 +10,6 @@ from django.db import connection
 
 from xapi.loading import Origin, load
 from xapi.reading import read_items
-from xapi.settling import pending_agents, settle
 from xapi.statements import InvalidStatement, read_statement
 
 BATCH = 1_000
@@ -107,6 +106,3 @@ def _load(batch, rejects, summary):
             fate = "is kept: its hash is the lower" if content.kept else "is not kept: its hash is the higher"
             reason = f"Two contents stand under one statement id. This one {fate}, {content.hash.hex()}."
             rejects.write(content.origin, reason, content.text.encode())
-
-
-__all__ = ["Rejects", "Summary", "import_stream", "only_import", "pending_agents", "settle"]

@@ -1,6 +1,7 @@
 """Statements into `xapi_statements`, each batch in one transaction with the marks of what it may change."""
 
 import functools
+import itertools
 import json
 import time
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ COLUMNS = (
     "id, actor, verb, object, timestamp, statement, hash, agent_id, agent_name, course_id, course, course_name,"
     " video_id, video_name, length_seconds"
 )
+ATTEMPTS = 30  # with their pauses and waits, more than a minute
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,25 @@ class Loaded:
 
 
 def retrying(function):
-    """Run again, up to five times, what lost a deadlock or a race with a live writer; nothing of it was kept."""
+    """Run in a transaction, again if it lost a race with a live writer; nothing of a lost one is kept.
+
+    It gives up a lock before PostgreSQL looks for deadlocks (after a second), so
+    that in a deadlock it is always the import that yields, never a person.
+    """
 
     @functools.wraps(function)
     def wrapper(*args, **options):
-        for pause in (0.05, 0.1, 0.2, 0.4):
+        for attempt in itertools.count(1):
             try:
                 with transaction.atomic():
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET LOCAL lock_timeout = '500ms'")
                     return function(*args, **options)
             except (IntegrityError, OperationalError):
-                if not connection.is_usable():
+                if attempt == ATTEMPTS or not connection.is_usable():
                     raise
-                time.sleep(pause)
-        with transaction.atomic():
-            return function(*args, **options)
+                time.sleep(min(0.05 * 2**attempt, 2))
+        raise AssertionError("unreachable")
 
     return wrapper
 

@@ -7,6 +7,7 @@ Sources: xAPI 1.0.3 / IEEE 9274.1.1 (statements), the xAPI Video Profile 1.0.3
 import datetime
 import hashlib
 import json
+import math
 import re
 import uuid
 from dataclasses import dataclass
@@ -375,7 +376,7 @@ def _watching(context, result):
     lengths = [_number(part, "length") for part in (ours, theirs) if part.get(f"{EXTENSIONS}length") is not None]
     if any(not 0 < length <= MAX_DURATION for length in lengths):
         raise InvalidStatement(f"The video's length must be more than 0 and at most {MAX_DURATION:,} seconds.")
-    length = -int(-max(lengths) // 1) if lengths else None
+    length = math.ceil(max(lengths)) if lengths else None
 
     played = ours.get(f"{EXTENSIONS}played-segments")
     if played is not None and not isinstance(played, str):

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from xapi.importing import Rejects, Summary, import_stream, only_import, pending_agents, settle
+from xapi.importing import Rejects, Summary, import_stream, only_import
+from xapi.reading import CHUNK
+from xapi.settling import pending_agents, settle
 
 REJECTED, COULD_NOT_RUN, INTERRUPTED = 1, 2, 130
 STDIN = "-"
@@ -58,6 +61,10 @@ class Command(BaseCommand):
             raise CommandError(
                 "Interrupted. What was read is kept; run the same command again to finish.", returncode=INTERRUPTED
             ) from None
+        except OperationalError as error:
+            raise CommandError(
+                f"The database does not answer as it should: {error}", returncode=COULD_NOT_RUN
+            ) from error
         except OSError as error:
             raise CommandError(f"{error.strerror or error}: {error.filename}", returncode=COULD_NOT_RUN) from error
         self._report(summary)
@@ -84,8 +91,8 @@ class Command(BaseCommand):
     def _open(self, name, stack):
         if name == STDIN:
             return sys.stdin.buffer, None, None
-        raw = stack.enter_context(Path(name).open("rb", buffering=0))
-        return io.BufferedReader(raw, 1 << 16), raw, os.fstat(raw.fileno()).st_size or None
+        raw = stack.enter_context(io.FileIO(name))
+        return io.BufferedReader(raw, CHUNK), raw, os.fstat(raw.fileno()).st_size or None
 
     def _progress(self):
         return Progress(
