@@ -25,7 +25,7 @@ from courses.models import Course, Enrollment, Video, VideoProgress
 from profiles.models import Profile
 from tests.statements import account, lines, mailbox, statement
 from xapi.importing import LOCK, Rejects, Summary, import_stream
-from xapi.models import Agent, Pending, Statement
+from xapi.models import Agent, Statement
 from xapi.settling import settle
 
 pytestmark = pytest.mark.django_db
@@ -453,15 +453,62 @@ def test_a_truncated_gzip_is_imported_as_far_as_it_goes(tmp_path):
     assert "damaged" in (tmp_path / "in.gz.rejects.jsonl").read_text()
 
 
-def test_an_interrupted_import_is_finished_by_the_next_even_without_files(tmp_path):
-    statements = [statement(n, actor=f"s{n % 7}", played="0[.]5", length=9) for n in range(1, 40)]
+@pytest.mark.parametrize("step", range(5))
+def test_an_interrupted_import_is_finished_by_the_next_even_without_files(step, tmp_path, monkeypatch):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(lines(statement(n, actor=f"s{n % 7}", played="0[.]5", length=9) for n in range(1, 40)))
     with nothing_kept():
-        imported(*statements)
+        run(path)
         whole = dump()
-    load(*statements)
-    assert Pending.objects.exists()
+    monkeypatch.setattr("xapi.settling.AGENTS_AT_ONCE", 3)
+    for name in ("_settle_catalogue", "_settle_people", "_settle_activity", "_settle_people", "_retire_catalogue"):
+        if step == 0:
+            with monkeypatch.context() as patch:
+                patch.setattr(f"xapi.settling.{name}", interrupt)
+                assert "Interrupted" in run(path, expect=130)
+            break
+        step -= 1
     run()
     assert dump() == whole
+
+
+def interrupt(*arguments):
+    raise KeyboardInterrupt
+
+
+# The admin.
+
+
+def test_the_admin_finds_statements_by_their_identifiers_and_changes_none(client, django_assert_max_num_queries):
+    imported(
+        *(statement(n, actor=f"s{n}", length=9) for n in range(1, 61)),
+        statement(77, actor=mailbox("cy@example.org"), video="urn:video:2", course="urn:course:2"),
+    )
+    client.force_login(Profile.objects.create_superuser("root@example.org", "x", full_name="Root"))
+    listed = "/admin/xapi/statement/"
+    with django_assert_max_num_queries(8) as queries:
+        page = client.get(listed)
+    assert page.context["cl"].result_count == 61
+    counts = [query["sql"] for query in queries.captured_queries if "COUNT(" in query["sql"]]
+    assert counts
+    assert all("LIMIT 10000" in sql for sql in counts)
+    one = statement(77)["id"]
+    for term in (one, "Cy@Example.org", "mailto:cy@example.org", "urn:video:2", "urn:course:2"):
+        found = client.get(listed, {"q": term}).context["cl"].result_list
+        assert [str(each.id) for each in found] == [one], term
+    assert client.get(listed, {"q": "https://lms.example s7"}).context["cl"].result_count == 1
+    assert client.get(listed, {"q": "nobody"}).context["cl"].result_count == 0
+    assert client.post(f"{listed}{one}/change/", {"actor": "x"}).status_code == 403
+    assert client.get(f"{listed}add/").status_code == 403
+    assert client.post(f"{listed}{one}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_statement_in_the_admin_shows_its_json_and_its_student(client):
+    imported(statement(1, actor=account("ann", name="<b>Ann</b>"), length=9))
+    client.force_login(Profile.objects.create_superuser("root@example.org", "x", full_name="Root"))
+    page = client.get(f"/admin/xapi/statement/{statement(1)['id']}/change/").content.decode()
+    assert page.count("&lt;b&gt;Ann&lt;/b&gt;") == 2
+    assert "<b>Ann" not in page
 
 
 # Beside others. These commit, so the tables are emptied afterwards.

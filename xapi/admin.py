@@ -1,0 +1,88 @@
+"""Statements in the admin: to be read and looked up, never changed; quick with millions of them."""
+
+import json
+import uuid
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+
+from xapi.models import Statement
+from xapi.statements import derived_id
+
+
+class CappedPaginator(Paginator):
+    """Counts no further than `most` rows and pages no further either: a search narrows better than a page."""
+
+    most = 10_000
+
+    @cached_property
+    def count(self):
+        return self.object_list.order_by()[: self.most].count()
+
+
+@admin.register(Statement)
+class StatementAdmin(admin.ModelAdmin):
+    list_display = ["timestamp", "actor", "verb_name", "object", "course"]
+    list_per_page = 50
+    list_select_related = False
+    show_full_result_count = False
+    paginator = CappedPaginator
+    search_fields = ["id"]
+    search_help_text = (
+        "A statement's id, or the whole identifier of an actor (e-mail address, or home page and account name with a "
+        "space between), of a video or of a course. Up to 10,000 statements are listed."
+    )
+    fields = ["id", "timestamp", "actor", "student", "verb", "object", "course", "stored", "json"]
+    readonly_fields = fields
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_ordering(self, request):
+        """What is searched for in order of time; everything in that of its ids, which needs no other index."""
+        return ["timestamp", "id"] if request.GET.get("q") else ["id"]
+
+    def get_sortable_by(self, request):
+        return []
+
+    def get_search_results(self, request, queryset, search_term):
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(id=uuid.UUID(term)), False
+        except ValueError:
+            pass
+        people = [derived_id("person", identifier) for identifier in (term, term.lower(), f"mailto:{term.lower()}")]
+        return queryset.filter(
+            Q(agent_id__in=people) | Q(video_id=derived_id("video", term)) | Q(course_id=derived_id("course", term))
+        ), False
+
+    @admin.display(description="verb")
+    def verb_name(self, statement):
+        return statement.verb.rstrip("/").rpartition("/")[2]
+
+    @admin.display(description="student")
+    def student(self, statement):
+        profile = statement.agent.profile
+        if profile is None:
+            return "not yet found or made"
+        if not self.admin_site.is_registered(type(profile)):
+            return str(profile)
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:profiles_profile_change", args=[profile.pk]), str(profile)
+        )
+
+    @admin.display(description="statement")
+    def json(self, statement):
+        return format_html("<pre>{}</pre>", json.dumps(statement.statement, indent=2, ensure_ascii=False))
