@@ -29,6 +29,10 @@ class Agent(models.Model):
         return self.identifier
 
 
+def _index(*columns, given, name):
+    return models.Index(*columns, condition=models.Q(**{f"{given}__isnull": False}), name=name)
+
+
 class Statement(models.Model):
     """One statement; `actor`, `verb` and `object` are their identifying IRIs.
 
@@ -59,42 +63,16 @@ class Statement(models.Model):
         db_table = "xapi_statements"
         indexes = [
             # For a learner's watching of a video in order, and the cascade from xapi_agents.
-            models.Index("agent", "video_id", "timestamp", "id", name="xapi_statements_of_pair"),
-            models.Index(
-                "agent",
-                "timestamp",
-                "id",
-                condition=models.Q(agent_name__isnull=False),
-                name="xapi_statements_naming_agent",
-            ),
-            models.Index(
-                "agent",
-                "course_id",
-                "timestamp",
-                condition=models.Q(course_id__isnull=False),
-                name="xapi_statements_enrolling",
-            ),
-            # For the first statement of a course or video, its name, the video's course and length.
-            models.Index(
-                "course_id",
-                "timestamp",
-                "id",
-                condition=models.Q(course_id__isnull=False),
-                name="xapi_statements_of_course",
-            ),
-            models.Index(
-                "video_id",
-                "timestamp",
-                "id",
-                condition=models.Q(video_id__isnull=False),
-                name="xapi_statements_of_video",
-            ),
-            models.Index(
-                "video_id",
-                "length_seconds",
-                condition=models.Q(length_seconds__isnull=False),
-                name="xapi_statements_with_length",
-            ),
+            models.Index("agent", "video_id", "timestamp", name="xapi_statements_of_pair"),
+            # For enrolments, and for what a course or video is: its first statement, its length.
+            _index("agent", "course_id", "timestamp", given="course_id", name="xapi_statements_enrolling"),
+            _index("course_id", "timestamp", given="course_id", name="xapi_statements_of_course"),
+            _index("video_id", "timestamp", given="video_id", name="xapi_statements_of_video"),
+            _index("video_id", "length_seconds", given="length_seconds", name="xapi_statements_with_length"),
+            # For the first statement that names someone or something.
+            _index("agent", "timestamp", given="agent_name", name="xapi_statements_naming_agent"),
+            _index("course_id", "timestamp", given="course_name", name="xapi_statements_naming_course"),
+            _index("video_id", "timestamp", given="video_name", name="xapi_statements_naming_video"),
         ]
 
     def __str__(self):

@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from dataclasses import asdict
 
-from django.db import connection, transaction
+from django.db import connection
 from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range
 
@@ -45,7 +45,7 @@ def settle(advance=lambda agents: None):
         rows.update(_settle_activity(agents))
         last = agents[-1]
         advance(len(agents))
-    _retire_catalogue()
+    _tidy_catalogue()
     return rows
 
 
@@ -412,7 +412,11 @@ def _write(model, wanted, *, existing=None, agents=None):
         elif key in written:
             theirs = _values(row, values)
             ours = written[key].values
-            columns = {name for name in values if values[name] != getattr(row, name) and theirs[name] == ours.get(name)}
+            columns = {
+                name
+                for name in values
+                if name not in ours or (values[name] != getattr(row, name) and theirs[name] == ours[name])
+            }
             if columns:
                 for name in columns:
                     setattr(row, name, values[name])
@@ -472,15 +476,23 @@ def _is_used(row):
 
 
 def _retire_people(agent_ids):
-    silent = Agent.objects.filter(id__in=agent_ids, statements__isnull=True)
-    for agent in silent:
+    silent = _rows(
+        """
+        SELECT key.id FROM unnest(%s::uuid[]) AS key(id)
+        LEFT JOIN LATERAL (SELECT true AS speaks FROM xapi_statements s WHERE s.agent_id = key.id LIMIT 1) one ON true
+        WHERE one.speaks IS NULL
+        """,
+        agent_ids,
+    )
+    for agent in Agent.objects.filter(id__in=[agent for (agent,) in silent]):
         if agent.profile_id == agent.id:
             _retire(Profile, [agent.id])
         Agent.objects.filter(id=agent.id).delete()
 
 
-@transaction.atomic
-def _retire_catalogue():
+@retrying
+def _tidy_catalogue():
+    """Delete what no statement speaks of; put the videos of each lesson in the order in which they were first met."""
     ids = {
         model: set(Written.objects.filter(table=model._meta.db_table, agent=None).values_list("id", flat=True))
         for model in (Video, Course)
@@ -489,3 +501,6 @@ def _retire_catalogue():
     courses = ids[Course] - _courses(ids[Course]).keys()
     _retire(Lesson, {derived_id("lesson", course) for course in courses})
     _retire(Course, courses)
+    videos = Video.objects.filter(id__in=ids[Video]).order_by("lesson_id", "created_at", "id")
+    for _, lesson in itertools.groupby(videos.values_list("lesson_id", "id"), key=lambda row: row[0]):
+        _write(Video, {video: {"position": position} for position, (_, video) in enumerate(lesson)})

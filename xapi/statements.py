@@ -216,8 +216,6 @@ def _parse(raw):
         raise InvalidStatement(f"It is not JSON: {error.msg} at character {error.pos + 1}.") from None
     if "\\u" in text:
         _refuse_unstorable(value)
-    elif "\0" in text:
-        raise InvalidStatement("It has a NUL character, which the database cannot keep.")
     return value, text
 
 
