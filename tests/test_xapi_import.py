@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from courses.models import Course, Enrollment, Lesson, Video, VideoProgress
 from profiles.models import Profile
+from tests.drift import drift
 from tests.statements import account, lines, mailbox, statement
 from xapi.importing import LOCK, Rejects, Summary, import_stream
 from xapi.models import Agent, Statement
@@ -53,18 +54,6 @@ def dump():
             cursor.execute(f"SELECT row_to_json(t)::text FROM (SELECT {columns} FROM {table}) t ORDER BY 1")
             rows[table] = [row for (row,) in cursor.fetchall()]
     return rows
-
-
-def drift():
-    """Rows of the timeline that its specification does not have, and the other way round."""
-    columns = (
-        "student_id, id, activity_type, created_at, video_id, video_timestamp_seconds, course_id, lesson_id, goal_id,"
-        " quiz_id, content, metadata, source_table, source_id"
-    )
-    one, other = f"SELECT {columns} FROM timeline_expected", f"SELECT {columns} FROM student_activity_timeline"
-    with connection.cursor() as cursor:
-        cursor.execute(f"({one} EXCEPT {other}) UNION ALL ({other} EXCEPT {one})")
-        return cursor.fetchall()
 
 
 class Collected(Rejects):
