@@ -318,7 +318,9 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
         return save_with_patience(request, view, refuse) if request.method == "POST" else view()
 
     def delete_view(self, request, object_id, extra_context=None):
-        return self._with_patience_or_back(request, lambda: super(ModelAdmin, self).delete_view(request, object_id))
+        return self._with_patience_or_back(
+            request, lambda: super(ModelAdmin, self).delete_view(request, object_id, extra_context)
+        )
 
     def changelist_view(self, request, extra_context=None):
         return self._with_patience_or_back(

@@ -15,7 +15,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth import authenticate
 from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -358,6 +358,12 @@ def test_a_long_list_is_counted_and_paged_so_far_and_no_further(as_staff, monkey
     assert counts
     assert all("LIMIT 5" in sql for sql in counts)
     assert response.context["cl"].paginator.num_pages == 2
+    seen = [
+        course.pk
+        for page in "12"
+        for course in as_staff.get(address(Course, "changelist"), {"p": page}).context["cl"].result_list
+    ]
+    assert seen == list(Course.objects.order_by("title", "id").values_list("pk", flat=True)[:4])
     response = as_staff.get(address(Course, "changelist"), {"p": "3"}, follow=True)
     assert response.redirect_chain
 
@@ -683,6 +689,40 @@ def test_a_move_waits_for_a_student_who_is_soon_done(busy_student):
         (lesson.pk, lesson.course_id)
     }
     assert [str(message).startswith("The video") for message in get_messages(response.wsgi_request)] == [True]
+
+
+@pytest.mark.parametrize("condition", ["lock_not_available", "deadlock_detected", "query_canceled"])
+@pytest.mark.parametrize("way", ["page", "action"])
+def test_a_deletion_that_the_database_gives_up_says_so(as_staff, monkeypatch, condition, way):
+    course = factories.CourseFactory()
+
+    def give_up(*args):
+        Course.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN RAISE {condition}; END $$")
+
+    course_admin = admin.site.get_model_admin(Course)
+    monkeypatch.setattr(course_admin, "delete_model", give_up)
+    monkeypatch.setattr(course_admin, "delete_queryset", give_up)
+    if way == "page":
+        response = as_staff.post(address(Course, "delete", course.pk), {"post": "yes"}, follow=True)
+    else:
+        chosen = {"action": "delete_selected", "_selected_action": [course.pk], "post": "yes"}
+        response = as_staff.post(address(Course, "changelist"), chosen, follow=True)
+    assert "Nothing was saved" in response.text
+    assert Course.objects.filter(pk=course.pk).exists()
+
+
+def test_a_fault_of_ours_is_not_hidden(as_staff, monkeypatch):
+    course = factories.CourseFactory()
+
+    def fail(*args):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nothing_of_the_kind")
+
+    monkeypatch.setattr(admin.site.get_model_admin(Course), "delete_model", fail)
+    with pytest.raises(ProgrammingError):
+        as_staff.post(address(Course, "delete", course.pk), {"post": "yes"})
 
 
 # People
@@ -1040,7 +1080,10 @@ def test_the_timeline_is_filtered_by_kind_day_and_answer(as_staff):
     listed = as_staff.get(url, {"student": student.pk, "day": "2025-03-15"}).context["cl"].result_list
     assert [entry.source_id for entry in listed] == [note.pk]
     assert kinds(student=student.pk, kind="daily_note") == {"daily_note"}
-    assert kinds(video=rows[Video].pk, kind="video_progress") == {"video_progress"}
+    assert kinds(student=student.pk, video=rows[Video].pk, kind="video_progress") == {"video_progress"}
+    everything = kinds(video=rows[Video].pk)
+    # What no index of a video serves is not offered there, and means nothing.
+    assert kinds(video=rows[Video].pk, kind="video_progress", status="pending") == everything
     waiting = as_staff.get(url, {"status": "pending"}).context["cl"].result_list
     assert {entry.response_status for entry in waiting} == {"pending"}
     assert kinds(student=student.pk, status="responded") == {"text_reflection"}

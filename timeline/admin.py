@@ -35,9 +35,9 @@ def walk(request):
     return "waiting" if request.GET.get("status") == "pending" else "all"
 
 
-def is_narrow(request):
-    """Whether the list is that of a student or of a video, and short enough to look through."""
-    return walk(request) in ("student", "video")
+def is_short(request):
+    """Whether the list is one student's, and short enough to look through; a popular video's is not."""
+    return walk(request) == "student"
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -45,10 +45,10 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request, model_admin):
-        return [(kind.value, kind.label) for kind in KINDS] if is_narrow(request) else []
+        return [(kind.value, kind.label) for kind in KINDS] if is_short(request) else []
 
     def queryset(self, request, queryset):
-        return queryset.filter(activity_type=self.value()) if self.value() and is_narrow(request) else queryset
+        return queryset.filter(activity_type=self.value()) if self.value() and is_short(request) else queryset
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -56,7 +56,9 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request, model_admin):
-        return [("pending", "Waiting for one"), *([("responded", "Answered")] if is_narrow(request) else [])]
+        if walk(request) == "video":
+            return []
+        return [("pending", "Waiting for one"), *([("responded", "Answered")] if is_short(request) else [])]
 
     def queryset(self, request, queryset):
         served = {value for value, _ in self.lookup_choices}
@@ -64,10 +66,10 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 class CourseFilter(AutocompleteFilter):
-    """Waiting entries are indexed by course; a student's and a video's are few enough to look through."""
+    """Waiting entries are indexed by course; a student's are few enough to look through."""
 
     def __init__(self, field, request, *args, **options):
-        self.serves = walk(request) != "all"
+        self.serves = walk(request) in ("student", "waiting")
         super().__init__(field, request, *args, **options)
 
     def has_output(self):
@@ -87,7 +89,7 @@ class DayFilter(admin.ListFilter):
     def __init__(self, request, params, model, model_admin):
         super().__init__(request, params, model, model_admin)
         self.value = params.pop(self.parameter, [""])[-1]
-        self.serves = is_narrow(request)
+        self.serves = walk(request) in ("student", "video")
 
     def has_output(self):
         return self.serves
