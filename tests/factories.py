@@ -229,3 +229,25 @@ class GoalMessageFactory(DjangoModelFactory):
     student = factory.SubFactory(ProfileFactory)
     author = factory.SubFactory(ProfileFactory)
     content = "Good start. Whom will you ask tomorrow?"
+
+
+def everything_of(student):
+    """One row of every source, of one student, within the period of a goal."""
+    goal = GoalPeriodFactory(goal__student=student).goal
+    now = datetime.datetime.now(datetime.UTC)
+    quiz = QuizFactory(video=VideoFactory(), video_timestamp_seconds=3)
+    checkpoint = CheckpointFactory(video=quiz.video)
+    answer = {"instructor_response": "Yes.", "responded_at": now, "responded_by": ProfileFactory()}
+    return [
+        VideoProgressFactory(student=student, video=quiz.video),
+        CheckpointReachedFactory(student=student, checkpoint=checkpoint),
+        ReflectionFactory(student=student, video=quiz.video, **answer),
+        QuizAttemptFactory(student=student, quiz=quiz, submitted=True),
+        EnrollmentFactory(student=student, course=quiz.lesson.course),
+        LessonCompletionFactory(student=student, lesson=quiz.lesson),
+        DailyNoteFactory(student=student),
+        SuccessProofFactory(goal=goal),
+        GoalMilestoneFactory(goal=goal),
+        GoalMessageFactory(student=student, goal=goal),
+        GoalFactory(student=student, completed_at=now),
+    ]

@@ -635,27 +635,6 @@ def test_a_statement_that_deletes_a_period_and_a_video_is_not_refused_by_the_tim
     assert_no_drift()
 
 
-def everything_of(student):
-    """One row of every source, of one student."""
-    goal = current_goal(student)
-    quiz = factories.QuizFactory(video=factories.VideoFactory(), video_timestamp_seconds=3)
-    checkpoint = factories.CheckpointFactory(video=quiz.video)
-    answer = {"instructor_response": "Yes.", "responded_at": NOON, "responded_by": factories.ProfileFactory()}
-    return [
-        factories.VideoProgressFactory(student=student, video=quiz.video),
-        factories.CheckpointReachedFactory(student=student, checkpoint=checkpoint),
-        factories.ReflectionFactory(student=student, video=quiz.video, **answer),
-        factories.QuizAttemptFactory(student=student, quiz=quiz, submitted=True),
-        factories.EnrollmentFactory(student=student, course=quiz.lesson.course),
-        factories.LessonCompletionFactory(student=student, lesson=quiz.lesson),
-        factories.DailyNoteFactory(student=student, created_at=NOON),
-        factories.SuccessProofFactory(goal=goal),
-        factories.GoalMilestoneFactory(goal=goal),
-        factories.GoalMessageFactory(student=student, goal=goal),
-        factories.GoalFactory(student=student, completed_at=NOON),
-    ]
-
-
 PARENTS = [
     "profiles",
     "courses",
@@ -672,7 +651,7 @@ PARENTS = [
 @pytest.mark.parametrize("parent", PARENTS)
 @pytest.mark.parametrize("form", ["sql", "truncate", "orm"])
 def test_deleting_every_parent_of_every_source_leaves_no_ghost(parent, form, django_user_model):
-    rows = everything_of(factories.ProfileFactory()) + everything_of(factories.ProfileFactory())
+    rows = factories.everything_of(factories.ProfileFactory()) + factories.everything_of(factories.ProfileFactory())
     factories.CourseInstructorFactory(course=rows[4].course, instructor=rows[2].responded_by)
     if form == "sql":
         execute(f"DELETE FROM {parent}")
@@ -695,7 +674,7 @@ def test_deleting_every_parent_of_every_source_leaves_no_ghost(parent, form, dja
 @pytest.mark.parametrize("index", range(11))
 @pytest.mark.parametrize("form", ["sql", "truncate", "orm"])
 def test_deleting_a_source_takes_its_entries_and_no_others(index, form):
-    rows = everything_of(factories.ProfileFactory())
+    rows = factories.everything_of(factories.ProfileFactory())
     row = rows.pop(index)
     table = row._meta.db_table
     kept = sum(len(entries(each)) for each in rows if each._meta.db_table != table)
