@@ -506,6 +506,7 @@ $$;
 --
 -- Every function first locks the students (docs/decisions/0002) and then looks: under READ
 -- COMMITTED the statements after the lock see what whoever held it has committed.
+-- The advisory lock is the borrowers' side of timeline_resync_places (lenders.sql).
 -- The settings keep the plans to index look-ups whatever the first statement of a session
 -- was: a plan is cached for the session, and a statement of one row may follow one of a million.
 -- The functions run as their owner: who may write a source needs no right on any other table.
@@ -534,6 +535,7 @@ BEGIN
             IF NOT EXISTS (SELECT FROM new_rows) THEN
                 RETURN NULL;
             END IF;
+            PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
             PERFORM FROM profiles WHERE id IN (SELECT student_id FROM new_rows) ORDER BY id FOR KEY SHARE;
             %2$s;
             RETURN NULL;
@@ -552,6 +554,7 @@ BEGIN
             IF NOT EXISTS (SELECT FROM new_rows) THEN
                 RETURN NULL;
             END IF;
+            PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
             PERFORM FROM profiles
             WHERE id IN (SELECT student_id FROM old_rows UNION SELECT student_id FROM new_rows)
             ORDER BY id FOR SHARE;
@@ -714,6 +717,7 @@ BEGIN
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
+            PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
             PERFORM FROM profiles WHERE id IN (OLD.student_id, NEW.student_id) ORDER BY id FOR SHARE;
             DELETE FROM student_activity_timeline
             WHERE id IN (SELECT id FROM timeline_entries(OLD) EXCEPT SELECT id FROM timeline_entries(NEW));
@@ -818,15 +822,15 @@ CREATE OR REPLACE TRIGGER timeline_lend_truncate AFTER TRUNCATE ON goal_periods
 FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_goal_truncate();
 
 -- course_chapters, media_files and quizzes lend where in the catalogue an entry is.
--- Authors move such things rarely, and never by accident: the tables that borrow are held
--- against writers until the end of the transaction, so that no row slips in with the old place.
--- The lock_timeout, below PostgreSQL's deadlock_timeout, makes the author lose a race with
--- a student, never the student.
+-- Authors move such things rarely, and never by accident: whoever writes what borrows a place
+-- holds an advisory lock shared until the end of the transaction, and whoever moves a place takes
+-- it for themself, so that no row slips in with the old place.  (A lock of the tables would do the
+-- same, but has to wait for autovacuum.)  The lock_timeout, below PostgreSQL's deadlock_timeout,
+-- makes the author lose a race with a student, never the student.
 CREATE OR REPLACE FUNCTION timeline_resync_places(lessons uuid[], videos uuid[], quizzes uuid[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
 BEGIN
-    LOCK TABLE video_progress, learning_milestones, reflections, quiz_attempts, lesson_completions
-    IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock(hashtext('student_activity_timeline'));
     PERFORM timeline_resync(array_agg(student_id))
     FROM (
         SELECT student_id FROM lesson_completions WHERE lesson_id = ANY (lessons)

@@ -80,15 +80,15 @@ CREATE OR REPLACE TRIGGER timeline_lend_truncate AFTER TRUNCATE ON goal_periods
 FOR EACH STATEMENT EXECUTE FUNCTION timeline_lend_goal_truncate();
 
 -- course_chapters, media_files and quizzes lend where in the catalogue an entry is.
--- Authors move such things rarely, and never by accident: the tables that borrow are held
--- against writers until the end of the transaction, so that no row slips in with the old place.
--- The lock_timeout, below PostgreSQL's deadlock_timeout, makes the author lose a race with
--- a student, never the student.
+-- Authors move such things rarely, and never by accident: whoever writes what borrows a place
+-- holds an advisory lock shared until the end of the transaction, and whoever moves a place takes
+-- it for themself, so that no row slips in with the old place.  (A lock of the tables would do the
+-- same, but has to wait for autovacuum.)  The lock_timeout, below PostgreSQL's deadlock_timeout,
+-- makes the author lose a race with a student, never the student.
 CREATE OR REPLACE FUNCTION timeline_resync_places(lessons uuid[], videos uuid[], quizzes uuid[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT SET lock_timeout = '500ms' AS $$
 BEGIN
-    LOCK TABLE video_progress, learning_milestones, reflections, quiz_attempts, lesson_completions
-    IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock(hashtext('student_activity_timeline'));
     PERFORM timeline_resync(array_agg(student_id))
     FROM (
         SELECT student_id FROM lesson_completions WHERE lesson_id = ANY (lessons)

@@ -24,6 +24,7 @@ $$;
 --
 -- Every function first locks the students (docs/decisions/0002) and then looks: under READ
 -- COMMITTED the statements after the lock see what whoever held it has committed.
+-- The advisory lock is the borrowers' side of timeline_resync_places (lenders.sql).
 -- The settings keep the plans to index look-ups whatever the first statement of a session
 -- was: a plan is cached for the session, and a statement of one row may follow one of a million.
 -- The functions run as their owner: who may write a source needs no right on any other table.
@@ -52,6 +53,7 @@ BEGIN
             IF NOT EXISTS (SELECT FROM new_rows) THEN
                 RETURN NULL;
             END IF;
+            PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
             PERFORM FROM profiles WHERE id IN (SELECT student_id FROM new_rows) ORDER BY id FOR KEY SHARE;
             %2$s;
             RETURN NULL;
@@ -70,6 +72,7 @@ BEGIN
             IF NOT EXISTS (SELECT FROM new_rows) THEN
                 RETURN NULL;
             END IF;
+            PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
             PERFORM FROM profiles
             WHERE id IN (SELECT student_id FROM old_rows UNION SELECT student_id FROM new_rows)
             ORDER BY id FOR SHARE;

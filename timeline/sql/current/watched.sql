@@ -21,6 +21,7 @@ BEGIN
         SET search_path FROM CURRENT SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
         AS $body$
         BEGIN
+            PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
             PERFORM FROM profiles WHERE id IN (OLD.student_id, NEW.student_id) ORDER BY id FOR SHARE;
             DELETE FROM student_activity_timeline
             WHERE id IN (SELECT id FROM timeline_entries(OLD) EXCEPT SELECT id FROM timeline_entries(NEW));
