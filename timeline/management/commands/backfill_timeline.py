@@ -11,16 +11,17 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from timeline.backfill import StillLocked, Walk, drift, resync, unknown_students
+from timeline.backfill import NO_ID, StillLocked, Walk, drift, flush, resync, unknown_students
 
 NAME = "backfill_timeline"
 KINDS = ("missing", "stale", "ghost")
+FLUSH_EVERY = 1  # second
 REPORT_EVERY = 10  # seconds between two lines where there is no terminal for a progress bar
 
 
@@ -68,30 +69,37 @@ class Command(BaseCommand):
             raise CommandError("There is no student " + ", ".join(map(str, unknown)) + ".")
         walk = Walk(drift if check else resync, only=students, since=since_student, batch_size=batch_size)
         self.total = Counter()
-        start = time.monotonic()
+        stop = None
+        start = self.flushed_at = time.monotonic()
+        self.safe_position = walk.position  # as far as a crash of the server cannot take anything
         try:
-            with sigterm_interrupts(), self.progress(walk) as advance:
-                for result in walk:
-                    self.total += result
-                    advance()
-        except KeyboardInterrupt as interrupt:
-            self.stdout.write(f"Interrupted: {self.summary(walk)}. Go on with:\n  {self.command(walk)}")
-            sys.exit(128 + (signal.SIGTERM if isinstance(interrupt, Interrupted) else signal.SIGINT))
-        except StillLocked as error:
-            names = " ".join(map(str, error.students))
-            self.stdout.write(f"{self.summary(walk)}.")
-            raise CommandError(
-                f"Other transactions keep {counted(len(error.students), 'student')} locked."
-                f" When they are over, go on with:\n  {self.command(walk, since=False)} --students {names}"
-            ) from error
+            try:
+                with sigterm_interrupts(), self.progress(walk) as advance:
+                    for result in walk:
+                        self.total += result
+                        advance()
+                        self.flush(walk, FLUSH_EVERY)
+            except (KeyboardInterrupt, StillLocked) as error:
+                stop = error
+            self.flush(walk)
         except (OperationalError, InterfaceError) as error:
-            if connection.is_usable():
+            # A failed statement has an SQLSTATE that says something else.
+            if not (getattr(error.__cause__, "sqlstate", None) or "08").startswith(("08", "57P")):
                 raise
             reason = str(error).strip().splitlines()[0]
             raise CommandError(
                 f"The connection to the database was lost ({reason}): {self.summary(walk)}."
-                f" Go on with:\n  {self.command(walk)}"
+                f" Go on with:\n  {self.command(since=self.safe_position)}"
             ) from error
+        if isinstance(stop, KeyboardInterrupt):
+            self.stdout.write(f"Interrupted: {self.summary(walk)}. Go on with:\n  {self.command(since=walk.position)}")
+            sys.exit(128 + (signal.SIGTERM if isinstance(stop, Interrupted) else signal.SIGINT))
+        if stop:
+            self.stdout.write(f"{self.summary(walk)}.")
+            raise CommandError(
+                f"Other transactions keep {counted(len(stop.students), 'student')} locked."
+                f" When they are over, go on with:\n  {self.command(students=stop.students)}"
+            )
         if check:
             self.report(walk)
         else:
@@ -121,17 +129,24 @@ class Command(BaseCommand):
         changes = ", ".join(f"{self.total[change]:,} {change}" for change in ("inserted", "updated", "deleted"))
         return f"{students} done, entries {changes}"
 
-    def command(self, walk, *, since=True):
+    def command(self, *, students=None, since=None):
         """The command that does what this one has not done."""
         typed = sys.orig_argv
         words = typed[: typed.index(NAME)] if NAME in typed else ["python", "manage.py"]
         words = [*words, NAME]
         words += ["--check"] if self.check_only else []
         words += ["--batch-size", self.batch_size] if self.batch_size else []
-        if since:
-            words += ["--students", *self.students] if self.students else []
-            words += ["--since-student", walk.position] if walk.position else []
+        students = students or self.students
+        words += ["--students", *students] if students else []
+        words += ["--since-student", since] if since and since != NO_ID else []
         return shlex.join(map(str, words))
+
+    def flush(self, walk, every=0):
+        """See that what was done is on disk, if that was last seen `every` seconds ago or longer."""
+        if time.monotonic() - self.flushed_at >= every:
+            if not self.check_only:
+                flush()
+            self.flushed_at, self.safe_position = time.monotonic(), walk.position
 
     @contextlib.contextmanager
     def progress(self, walk):
