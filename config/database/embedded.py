@@ -113,18 +113,15 @@ class EmbeddedPostgres:
 
         `settings` (a mapping, e.g. {"fsync": "off"}) count if it is we who start it.
         """
-        try:
-            with self._thread_lock:
-                self._prepare_home()
-                with locked(self.home / "starting.lock"):
-                    self._join()
-                    if not answers(self.home):
-                        if not self.data.exists():
-                            self._initdb()
-                        self._start(dict(settings))
-                    self._appoint_keeper()
-        except OSError as error:
-            raise EmbeddedPostgresError(f"The embedded PostgreSQL in {self.home} cannot be used: {error}.") from error
+        with self._thread_lock, self._explained():
+            self._prepare_home()
+            with locked(self.home / "starting.lock"):
+                self._join()
+                if not answers(self.home):
+                    if not self.data.exists():
+                        self._initdb()
+                    self._start(dict(settings))
+                self._appoint_keeper()
 
     def leave(self):
         """Give up our share; stop the server if nobody else has one."""
@@ -137,7 +134,11 @@ class EmbeddedPostgres:
 
     def delete(self):
         """Delete the server and everything in it."""
-        self._prepare_home()
+        with self._explained():
+            self._prepare_home()
+            self._delete()
+
+    def _delete(self):
         with locked(self.home / "starting.lock"), (self.home / "users.lock").open("a") as users:
             # Twice: the first time it may be the keeper that stops it.
             if not (alone(users) or alone(users)):
@@ -147,6 +148,15 @@ class EmbeddedPostgres:
             stop(self.home)
             shutil.rmtree(self.socket_directory, ignore_errors=True)
             shutil.rmtree(self.home, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _explained(self):
+        try:
+            yield
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"The embedded PostgreSQL in {self.directory} cannot be used: {error}."
+            ) from error
 
     def _prepare_home(self):
         """Make the folders that the server's user owns; nobody else may reach the socket (it asks no password)."""
