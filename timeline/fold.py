@@ -1,6 +1,8 @@
 """Entries as a page shows them: what says the same thing twice becomes one line."""
 
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,23 @@ def folded(entries):
     a quiz beside its own passing is the passing.
     """
     items = []
-    for entry in entries:
+    for entry in _in_order_of_percent(entries):
         previous = items[-1] if items else None
         if _are_one_attempt(previous, entry):
             items[-1] = max(previous, entry, key=lambda one: one.activity_type == "quiz_completion")
         elif entry.activity_type != "video_progress":
             items.append(entry)
         elif isinstance(previous, Steps) and _same_watching(previous.last, entry):
-            items[-1] = Steps(tuple(sorted((*previous.entries, entry), key=lambda step: step.metadata["percent"])))
+            items[-1] = Steps((*previous.entries, entry))
         else:
             items.append(Steps((entry,)))
     return items
+
+
+def _in_order_of_percent(entries):
+    """One report of watching may reach several tenths and the end at once; their ids say nothing of their order."""
+    for _, at_once in groupby(entries, key=attrgetter("created_at", "source_id")):
+        yield from sorted(at_once, key=lambda entry: entry.metadata.get("percent", 100))
 
 
 def _are_one_attempt(previous, entry):

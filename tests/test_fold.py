@@ -1,0 +1,117 @@
+"""What says the same thing twice becomes one line, and nothing is lost or moved by it."""
+
+import datetime
+import itertools
+import uuid
+from types import SimpleNamespace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timeline.fold import Steps, folded, with_reached
+from timeline.kinds import KINDS, sentence
+from timeline.queries import Reached
+
+NOON = datetime.datetime(2026, 3, 15, 12, tzinfo=datetime.UTC)
+ROWS = [uuid.UUID(int=number) for number in range(4)]
+
+
+def entry(activity_type, *, at=0, row=0, percent=None, second=0):
+    return SimpleNamespace(
+        activity_type=activity_type,
+        created_at=NOON + datetime.timedelta(minutes=at),
+        source_table="quiz_attempts" if activity_type.startswith("quiz") else "video_progress",
+        source_id=ROWS[row],
+        student_id=1,
+        video_id=row,
+        video_timestamp_seconds=second,
+        metadata={} if percent is None else {"percent": percent},
+    )
+
+
+def test_a_run_of_steps_is_one_line_until_something_else_happens():
+    steps = [entry("video_progress", at=tenth, percent=tenth * 10) for tenth in (1, 2, 3)]
+    note = entry("daily_note", at=4)
+    later = entry("video_progress", at=5, percent=40)
+    run, between, last = folded([*steps, note, later])
+    assert run.entries == tuple(steps)
+    assert run.percent == 30
+    assert between is note
+    assert last.entries == (later,)
+
+
+def test_steps_in_two_videos_are_two_lines():
+    one, other = folded([entry("video_progress", percent=10), entry("video_progress", row=1, percent=10)])
+    assert isinstance(one, Steps)
+    assert isinstance(other, Steps)
+
+
+def test_tenths_and_the_end_reached_at_once_stand_in_order():
+    at_once = [entry("video_progress", percent=90), entry("video_completion"), entry("video_progress", percent=80)]
+    run, end = folded(at_once)
+    assert [step.metadata["percent"] for step in run.entries] == [80, 90]
+    assert end.activity_type == "video_completion"
+
+
+def test_an_attempt_beside_its_passing_is_the_passing_in_either_order():
+    attempt, passing = entry("quiz_attempt"), entry("quiz_completion")
+    assert folded([attempt, passing]) == folded([passing, attempt]) == [passing]
+    another = entry("quiz_attempt", row=1)
+    assert folded([another, passing]) == [another, passing]
+
+
+@given(
+    st.lists(
+        st.builds(
+            entry,
+            st.sampled_from([kind.value for kind in KINDS if kind.group != "quizzes"]),
+            at=st.integers(0, 3),
+            row=st.integers(0, 3),
+            percent=st.sampled_from(range(10, 100, 10)),
+        )
+    )
+)
+def test_folding_loses_nothing_and_keeps_the_order_of_time(entries):
+    entries.sort(key=lambda one: one.created_at)
+    items = folded(entries)
+    unfolded = [one for item in items for one in (item.entries if isinstance(item, Steps) else [item])]
+    assert sorted(map(id, unfolded)) == sorted(map(id, entries))
+    assert [one.created_at for one in unfolded] == [one.created_at for one in entries]
+
+
+@given(
+    st.lists(st.integers(0, 50), max_size=30).map(sorted),
+    st.lists(st.integers(0, 60), max_size=12, unique=True).map(sorted),
+    st.integers(1, 10),
+)
+def test_every_line_stands_on_exactly_one_page_and_before_the_entries_of_its_second(seconds, marks, size):
+    lines = [Reached(second, "watched", 1) for second in marks]
+    entries = [entry("text_reflection", second=second) for second in seconds]
+    after, shown = None, []
+    for start in range(0, max(len(entries), 1), size):
+        page = entries[start : start + size]
+        is_last = start + size >= len(entries)
+        until = None if is_last else page[-1].video_timestamp_seconds
+        shown += with_reached(page, lines, after=after, until=until)
+        after = until
+    assert [item for item in shown if isinstance(item, Reached)] == lines
+    assert [item for item in shown if not isinstance(item, Reached)] == entries
+    for one, other in itertools.pairwise(shown):
+        if isinstance(one, Reached) and not isinstance(other, Reached):
+            assert one.second <= other.video_timestamp_seconds
+        if isinstance(other, Reached) and not isinstance(one, Reached):
+            assert one.video_timestamp_seconds < other.second
+
+
+def test_a_days_sentence_names_what_was_done_most_simply():
+    assert sentence({}) == ""
+    assert sentence({"video_progress": 9, "video_completion": 3}) == "Watched 3 videos."
+    assert sentence({"video_progress": 4}) == "Watched parts of videos."
+    assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Passed 2 quizzes."
+    assert sentence({"quiz_attempt": 3, "quiz_completion": 1}) == "Took 3 quizzes and passed a quiz."
+    assert (
+        sentence(
+            {"daily_note": 1, "text_reflection": 2, "quiz_attempt": 1, "quiz_completion": 1, "video_completion": 3}
+        )
+        == "Watched 3 videos, wrote 2 reflections, passed a quiz and wrote a daily note."
+    )
