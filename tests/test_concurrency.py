@@ -21,7 +21,7 @@ from psycopg.types.range import TimestamptzRange
 from config.database.embedded import EmbeddedPostgres, postmaster_pid
 from tests import factories
 from tests.drift import DRIFT
-from tests.processes import open_to_all, wait_until
+from tests.processes import open_folder, wait_until
 
 UTC = datetime.UTC
 NOON = datetime.datetime(2025, 3, 15, 16, tzinfo=UTC)
@@ -400,21 +400,22 @@ def test_after_all_writers_at_once_nothing_drifts_and_no_writer_was_refused(conn
 
 
 @pytest.fixture
-def cluster(tmp_path):
+def cluster():
     """An EmbeddedPostgres of the test's own, migrated, and a function that connects to it."""
-    server = EmbeddedPostgres(open_to_all(tmp_path) / "postgres")
-    server.start()
-    try:
-        subprocess.run(
-            [sys.executable, "manage.py", "migrate", "--verbosity=0"],
-            cwd=settings.BASE_DIR,
-            env=os.environ | {"DATABASE_URL": server.url("postgres"), "DJANGO_SETTINGS_MODULE": "config.settings"},
-            check=True,
-        )
-        yield server, functools.partial(psycopg.connect, server.url("postgres"), connect_timeout=10)
-    finally:
-        server.leave()
-        server.delete()
+    with open_folder() as folder:
+        server = EmbeddedPostgres(folder / "postgres")
+        server.start()
+        try:
+            subprocess.run(
+                [sys.executable, "manage.py", "migrate", "--verbosity=0"],
+                cwd=settings.BASE_DIR,
+                env=os.environ | {"DATABASE_URL": server.url("postgres"), "DJANGO_SETTINGS_MODULE": "config.settings"},
+                check=True,
+            )
+            yield server, functools.partial(psycopg.connect, server.url("postgres"), connect_timeout=10)
+        finally:
+            server.leave()
+            server.delete()
 
 
 def test_after_a_kill_9_of_postgres_nothing_drifts(cluster):
