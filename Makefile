@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format pins bench-backfill demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots bench-backfill pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
@@ -12,6 +12,7 @@ help:
 	@echo "make test        install what the tests need, and run them"
 	@echo "make lint        check the code's style; make format mends what can be mended"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
+	@echo "make screenshots  the pictures of README.md anew (docs/images/)"
 	@echo "make pins        choose the newest versions that pyproject.toml allows (requirements*.txt)"
 
 # Without a shell between make and Python, so that signals arrive.
@@ -39,6 +40,9 @@ lint: test-packages
 format: test-packages
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+screenshots: test-packages
+	@$(PYTHON) docs/screenshots.py
 
 # What is installed is remembered as a copy of its pins.
 demo-packages test-packages: %-packages: .venv/bin/pip
