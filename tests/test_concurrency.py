@@ -239,6 +239,20 @@ def test_a_student_who_writes_while_a_lesson_moves_waits_and_is_filed_under_the_
     assert_no_drift(observer)
 
 
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_transaction_that_looks_at_the_past_may_read_and_not_write(connect, student, goals, level):
+    """It would file what it writes under the goal that was current when it began."""
+    writer, switcher = connect(), connect()
+    writer.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+    writer.execute("SELECT FROM student_activity_timeline")
+    switcher.execute(CLOSE_PERIOD, [SWITCH, student.pk])
+    switcher.execute(OPEN_PERIOD, [student.pk, goals[1].pk, SWITCH])
+    switcher.commit()
+    with pytest.raises(errors.InvalidTransactionState, match="READ COMMITTED transactions only"):
+        writer.execute(INSERT_NOTE, [NOTE, student.pk, SWITCH])
+    assert_no_drift(writer)
+
+
 # All at once
 
 

@@ -235,6 +235,7 @@ def test_every_mapped_table_is_expected_and_watched():
         assert sorted(name for (name,) in triggers) == [
             "timeline_delete",
             "timeline_insert",
+            "timeline_isolation",
             "timeline_truncate",
             "timeline_update",
         ]

@@ -500,6 +500,30 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
     WHERE attrelid = 'timeline_entry'::regclass AND attnum > 0 AND NOT attisdropped AND attname <> 'id'
 $$;
 
+-- A transaction that looks at the past throughout, even after it waited for a lock, would file an
+-- activity under the goal, or in the course, that was the right one then: it may not write.
+CREATE OR REPLACE FUNCTION timeline_isolation() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RAISE invalid_transaction_state USING
+        MESSAGE = format('"%s" is written in READ COMMITTED transactions only.', TG_RELID::regclass),
+        HINT = 'Begin the transaction without an isolation level.';
+END
+$$;
+
+REVOKE ALL ON FUNCTION timeline_isolation() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION timeline_require_read_committed(written regclass) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER timeline_isolation BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'
+        ' WHEN (current_setting(''transaction_isolation'') <> ''read committed'')'
+        ' EXECUTE FUNCTION timeline_isolation()', written
+    );
+END
+$$;
+
 -- Keeps the timeline equal to a source table from now on: creates the source's trigger
 -- functions and statement-level triggers.  The source has columns `id` and `student_id`
 -- and a function timeline_entries(source).
@@ -600,6 +624,8 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER timeline_truncate AFTER TRUNCATE ON %s'
         ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', source, 'timeline_truncate_' || name);
+
+    PERFORM timeline_require_read_committed(source);
 
     -- Nobody else hangs them on a table of their own.
     EXECUTE format(
@@ -925,6 +951,9 @@ BEGIN
     END LOOP;
 END
 $lenders$;
+
+SELECT timeline_require_read_committed(lender)
+FROM unnest('{goal_periods, course_chapters, media_files, quizzes}'::regclass[]) AS lender;
 
 -- Nobody else hangs these functions, which run as their owner, on a table of their own.
 REVOKE ALL ON FUNCTION

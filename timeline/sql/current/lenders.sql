@@ -184,6 +184,9 @@ BEGIN
 END
 $lenders$;
 
+SELECT timeline_require_read_committed(lender)
+FROM unnest('{goal_periods, course_chapters, media_files, quizzes}'::regclass[]) AS lender;
+
 -- Nobody else hangs these functions, which run as their owner, on a table of their own.
 REVOKE ALL ON FUNCTION
     timeline_lend_goal_insert(), timeline_lend_goal_update(), timeline_lend_goal_delete(), timeline_lend_goal_truncate(),
