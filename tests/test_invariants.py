@@ -24,7 +24,7 @@ from psycopg.types.range import TimestamptzRange
 from tests import factories
 from tests.drift import assert_no_drift
 
-settings.register_profile("quick", max_examples=100, stateful_step_count=25)
+settings.register_profile("quick", max_examples=200, stateful_step_count=25)
 settings.register_profile("long", max_examples=5000, stateful_step_count=40)
 PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
@@ -513,6 +513,33 @@ class Sources(RuleBasedStateMachine):
                 pick_all("goal_periods", picks),
             )
 
+    @rule(progress=ref("video_progress"), watched=watched(), at=moment)
+    def report_watching(self, progress, watched, at):
+        with statement():
+            execute(
+                "UPDATE video_progress SET watched = %s, watched_at = %s WHERE id = %s", watched, at, pick(progress)
+            )
+
+    @rule(video=ref("media_files"), duration=st.sampled_from([1, 9, 10, 100, 101]))
+    def cut_a_video(self, video, duration):
+        with statement():
+            execute("UPDATE media_files SET duration_seconds = %s WHERE id = %s", duration, pick(video))
+
+    @rule(lesson=ref("course_chapters"), course=ref("courses"))
+    def move_a_lesson(self, lesson, course):
+        with statement():
+            execute("UPDATE course_chapters SET course_id = %s WHERE id = %s", pick(course), pick(lesson))
+
+    @rule(quiz=ref("quizzes"), row=ROWS["quizzes"])
+    def move_a_quiz(self, quiz, row):
+        with statement():
+            row = resolved(without(row, "id"))
+            execute(
+                f"UPDATE quizzes SET {', '.join(f'{name} = %s' for name in row)} WHERE id = %s",
+                *row.values(),
+                pick(quiz),
+            )
+
     @rule(video=ref("media_files"), lesson=ref("course_chapters"), second=seconds)
     def move_a_video_with_its_quizzes(self, video, lesson, second):
         with statement():
@@ -559,9 +586,14 @@ def world(db):
         for lesson, duration in zip(itertools.cycle(lessons), (1, 10, 100))
     ]
     for video in videos:
-        factories.CheckpointFactory(video=video)
-        factories.QuizFactory(video=video, video_timestamp_seconds=0)
+        checkpoint = factories.CheckpointFactory(video=video)
+        quiz = factories.QuizFactory(video=video, video_timestamp_seconds=0)
+        factories.VideoProgressFactory(student=people[0], video=video, watched=[(0, video.duration_seconds)])
+        factories.CheckpointReachedFactory(student=people[0], checkpoint=checkpoint)
+        factories.ReflectionFactory(student=people[0], video=video)
+        factories.QuizAttemptFactory(student=people[0], quiz=quiz, submitted=True)
     factories.QuizFactory(lesson=lessons[0])
+    factories.LessonCompletionFactory(student=people[0], lesson=lessons[0])
     for person in people[:2]:
         for start, end in itertools.pairwise(MOMENTS[1:4]):
             factories.GoalPeriodFactory(goal__student=person, period=TimestamptzRange(start, end))
