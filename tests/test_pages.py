@@ -269,6 +269,15 @@ def test_what_htmx_swaps_in_is_what_a_fresh_page_shows(client, classroom, name):
     assert squeezed(part) in squeezed(whole)
 
 
+@pytest.mark.parametrize("name", ["journey", "day", "days", "goal", "goals", "course"])
+@pytest.mark.parametrize("target", ["entries", "main", "../base"])
+def test_whatever_htmx_asks_for_it_gets_a_fragment(client, classroom, name, target):
+    client.force_login(classroom.instructor)
+    part = client.get(addresses(classroom)[name], headers={"HX-Request": "true", "HX-Target": target})
+    assert part.status_code == 200
+    assert "<html" not in part.content.decode()
+
+
 BAD_INPUT = [
     ("journey", "?kind=nonsense", 400),
     ("journey", "?kind=%00", 400),
@@ -276,6 +285,7 @@ BAD_INPUT = [
     ("journey", "?t=-5", 400),
     ("journey", "?t=99999999999999999999", 400),
     ("journey", "?t=٣", 400),
+    ("journey", f"?t=0000000000{'9' * 5000}", 400),
     ("journey", "?after=x", 400),
     ("journey", "?after=99999999999~00000000-0000-0000-0000-000000000000", 400),
     ("journey", "?after=5~nobody", 400),
@@ -288,6 +298,8 @@ BAD_INPUT = [
     ("days", "?before=2026-02-30", 400),
     ("days", "?before=0001-01-01", 200),
     ("day", "?after=2026-03-15T10:00:00~00000000-0000-0000-0000-000000000000", 400),
+    ("day", "?after=2026-03-15T10:00:00%2B23:59~00000000-0000-0000-0000-000000000000", 200),
+    ("day", "?after=0001-01-01T00:00:00%2B23:59~00000000-0000-0000-0000-000000000000", 400),
     ("goals", "?after=never", 400),
     ("goal", "?after=~", 400),
     ("course", "?after=x", 400),
@@ -330,6 +342,28 @@ def test_what_people_write_is_shown_as_text(client, classroom):
     page = client.get(addresses(classroom)["journey"]).content.decode()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;bold" in page
+
+
+@pytest.mark.parametrize("media_type", ["audio", "image", "video"])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", " JavaScript:alert(1)", "java\tscript:alert(1)", "data:text/html,x"]
+)
+def test_an_address_that_is_no_web_address_is_not_followed(client, classroom, media_type, address):
+    factories.ReflectionFactory(
+        student=classroom.tom, video=classroom.video, media_type=media_type, media_url=f"{address}//<b>"
+    )
+    client.force_login(classroom.instructor)
+    for page in (addresses(classroom)["journey"], "/"):
+        html = client.get(page).content.decode()
+        assert "alert(1)//&lt;b&gt;" in html or "data:text/html,x//&lt;b&gt;" in html
+        assert not re.search(r'(?:href|src)="\s*(?:java|data:)', html, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("address", ["https://www.loom.com/share/1", "HTTP://media.example.org/1", "/static/memo.ogg"])
+def test_a_web_address_is_followed(client, classroom, address):
+    factories.ReflectionFactory(student=classroom.tom, video=classroom.video, media_type="video", media_url=address)
+    client.force_login(classroom.instructor)
+    assert f'href="{address}"' in client.get(addresses(classroom)["journey"]).content.decode()
 
 
 def test_an_entry_whose_video_is_gone_by_the_time_of_the_look_up_is_still_shown(classroom):

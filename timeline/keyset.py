@@ -82,6 +82,8 @@ def _read(kind, text):
     if kind is uuid.UUID:
         return uuid.UUID(text)
     value = kind.fromisoformat(text)
-    if kind is datetime.datetime and value.tzinfo is None:
-        raise ValueError
+    if kind is datetime.datetime:
+        if value.tzinfo is None:
+            raise ValueError
+        value = value.astimezone(datetime.UTC)  # Python knows offsets that PostgreSQL refuses
     return value

@@ -18,7 +18,7 @@ from timeline.fold import folded, with_reached
 class Page(TemplateView):
     """A page at one URL; to htmx, the fragment of it (a partialdef of its template) that it asked for.
 
-    A request's HX-Target names the fragment; "entries", more of a list, is the default.
+    A request's HX-Target names the fragment; the first of `fragments` is the default.
     """
 
     fragments = ("entries",)
@@ -30,7 +30,7 @@ class Page(TemplateView):
     def get_template_names(self):
         if self.request.htmx and not self.request.htmx.boosted and not self.request.htmx.history_restore_request:
             target = self.request.htmx.target
-            return [f"{self.template_name}#{target if target in self.fragments else 'entries'}"]
+            return [f"{self.template_name}#{target if target in self.fragments else self.fragments[0]}"]
         return [self.template_name]
 
     def render_to_response(self, context, **options):
@@ -142,7 +142,7 @@ class VideoJourney(Page):
         second = self.request.GET.get("t")
         if not second:
             return None
-        if not (second.isascii() and second.isdigit() and int(second[:10]) < 2**31):
+        if not (second.isascii() and second.isdigit() and len(second) <= 10 and int(second) < 2**31):
             raise BadRequest("The second of the video (t) must be a whole number.")
         return f"{int(second) - 1}~{uuid.UUID(int=2**128 - 1)}"
 
@@ -203,7 +203,7 @@ class StudentGoals(StudentPage):
     """A student's goals in order, each with its period, counts and the start of its timeline."""
 
     template_name = "timeline/student_goals.html"
-    fragments = ("entries", "goals")
+    fragments = ("goals",)
 
     def get_context_data(self, **kwargs):
         page = queries.student_goals(student=self.student, after=self.request.GET.get("after"))

@@ -4,7 +4,7 @@ from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from timeline.kinds import BY_VALUE, KINDS
+from timeline.kinds import KINDS
 from timeline.queries import COUNT_LIMIT, today
 
 register = template.Library()
@@ -50,11 +50,6 @@ def by_kind(counts):
 
 
 @register.filter
-def total(counts):
-    """How many entries the counts of all kinds sum up to."""
-    return sum(counts.values())
-
-
-@register.filter
-def kind(activity_type):
-    return BY_VALUE[activity_type]
+def web_address(url):
+    """`url` if it leads to the web or within this site; "" if a browser would run it or show it: javascript:, data:."""
+    return url if url and url.lower().startswith(("https://", "http://", "/")) else ""
