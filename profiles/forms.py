@@ -8,7 +8,9 @@ from profiles.models import Profile
 
 class LoginForm(AuthenticationForm):
     username = forms.EmailField(
-        label="E-mail address", widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"})
+        label="E-mail address",
+        max_length=Profile._meta.get_field("email").max_length,  # django-axes notes down 255
+        widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"}),
     )
 
     error_messages = {

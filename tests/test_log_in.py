@@ -47,6 +47,12 @@ def test_nobody_without_a_password_or_closed_gets_in(client, maya):
     assert "_auth_user_id" not in client.session
 
 
+def test_an_address_longer_than_any_account_has_is_refused_with_a_sentence(client):
+    response = log_in(client, f"{'a' * 250}@example.org")
+    assert response.status_code == 200
+    assert "at most 254 characters" in response.content.decode()
+
+
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
 def test_log_in_leads_to_no_other_site(client, maya, elsewhere):
     assert log_in(client, "maya@example.org", next=elsewhere)["Location"] == "/password/"
