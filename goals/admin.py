@@ -1,6 +1,7 @@
 """Goals and when each was the current one; and what is written on the way to them."""
 
 from django.contrib import admin
+from django.db import connection
 from django.db.models import Prefetch
 from django.urls import reverse
 from django.utils.html import format_html
@@ -67,8 +68,22 @@ class GoalMilestoneInline(TabularInline):
         return super().get_queryset(request).order_by("reached_at", "id")
 
 
+class HoldingStudent:
+    """Holds the student before anything is read to be changed (docs/decisions/0002)."""
+
+    def student_id(self, row):
+        return row.student_id
+
+    def get_object(self, request, object_id, from_field=None):
+        row = super().get_object(request, object_id, from_field)
+        if row is None or request.method != "POST" or not connection.in_atomic_block:  # Django's history has none
+            return row
+        Profile.objects.select_for_update().filter(pk=self.student_id(row)).first()
+        return super().get_object(request, object_id, from_field)
+
+
 @admin.register(Goal)
-class GoalAdmin(OfStudentAdmin):
+class GoalAdmin(HoldingStudent, OfStudentAdmin):
     list_display = ("title", "student", "target_date", "completed_at")
     list_filter = (("student", AutocompleteFilter),)
     list_select_related = ("student",)
@@ -78,14 +93,6 @@ class GoalAdmin(OfStudentAdmin):
 
     def get_fields(self, request, obj=None):
         return (*self.fields, "elsewhere") if obj else self.fields
-
-    def get_object(self, request, object_id, from_field=None):
-        """Hold the student before anything of the goal is read to be changed (design, section 4)."""
-        goal = super().get_object(request, object_id, from_field)
-        if goal is None or request.method != "POST":
-            return goal
-        Profile.objects.select_for_update().filter(pk=goal.student_id).first()
-        return super().get_object(request, object_id, from_field)
 
     @admin.display(description="see also")
     def elsewhere(self, goal):
@@ -102,7 +109,7 @@ class GoalAdmin(OfStudentAdmin):
 
 
 @admin.register(GoalHistory)
-class GoalHistoryAdmin(ModelAdmin):
+class GoalHistoryAdmin(HoldingStudent, ModelAdmin):
     list_display = ("__str__", "email", "current_goal")
     search_fields = ("full_name", "email")
     search_help_text = "Part of the student's name or e-mail address."
@@ -120,10 +127,12 @@ class GoalHistoryAdmin(ModelAdmin):
         current = GoalPeriod.objects.filter(period__upper_inf=True).select_related("goal")
         return super().get_queryset(request).prefetch_related(Prefetch("goal_periods", current, "current_periods"))
 
-    def get_object(self, request, object_id, from_field=None):
-        if request.method == "POST":
-            self.model.objects.select_for_update().filter(pk=object_id).first()
-        return super().get_object(request, object_id, from_field)
+    def student_id(self, student):
+        return student.pk
+
+    def lookup_allowed(self, lookup, value, request):
+        """As in Django's UserAdmin: what the list finds must not spell out a password's hash."""
+        return not lookup.startswith("password") and super().lookup_allowed(lookup, value, request)
 
     @admin.display(description="current goal")
     def current_goal(self, student):

@@ -959,6 +959,21 @@ def test_a_correction_holds_the_student_before_it_reads(as_staff, two_goals):
         assert all(place > lock for place in writes)
 
 
+@pytest.mark.parametrize("model", [Goal, GoalHistory])
+def test_the_history_of_a_goal_takes_a_post_and_an_address_of_nothing_leads_back(client, transactional_db, model):
+    goal = factories.GoalFactory()
+    client.force_login(factories.StaffFactory())
+    known = goal.pk if model is Goal else goal.student_id
+    assert client.post(address(model, "history", known)).status_code == 200
+    for page in ("change", "history"):
+        assert client.post(address(model, page, "nothing")).status_code in (302, 404)
+
+
+@pytest.mark.parametrize("model", [Profile, GoalHistory])
+def test_no_list_tells_a_passwords_hash(as_staff, model):
+    assert as_staff.get(f"{address(model, 'changelist')}?password__startswith=md5").status_code == 400
+
+
 def test_a_goal_is_written_with_its_period_and_milestones(as_staff):
     student = factories.ProfileFactory()
     fields = {"student": str(student.pk), "title": "$1K a month", "periods-TOTAL_FORMS": "1"}
