@@ -146,7 +146,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="webmaster@localhost"
 # Language and time
 
 LANGUAGE_CODE = "en-us"
-# Every day of the timeline is a day in this zone (design, section 2).
+# Every day of the timeline is a day in this zone (docs/decisions/0012).
 TIME_ZONE = "America/New_York"
 USE_TZ = True
 

@@ -33,7 +33,7 @@ class ActivityQuerySet(models.QuerySet):
 
 
 def reference(to, **options):
-    """A column that points at a source's row; the sources hold the real foreign keys (design, section 2)."""
+    """A column that points at a source's row; the sources hold the real foreign keys (docs/decisions/0007)."""
     return models.ForeignKey(
         to, DO_NOTHING, db_constraint=False, db_index=False, related_name="+", editable=False, **options
     )

@@ -120,7 +120,7 @@ def _settle_activity(agent_ids):
     """Enrolments and watching of some agents, whose marks go with it."""
     students = dict(Agent.objects.filter(id__in=agent_ids).values_list("id", "profile_id"))
     with connection.cursor() as cursor:
-        # As the triggers of the timeline will, but in order (design, section 4).
+        # As the triggers of the timeline will, but in order (docs/decisions/0002).
         cursor.execute(
             "SELECT FROM profiles WHERE id = ANY(%s) ORDER BY id FOR SHARE",
             [[student for student in students.values() if student]],
