@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests import factories
-from timeline import queries
+from timeline import access, queries
 from timeline.kinds import KINDS
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +151,12 @@ def test_students_of_a_course_come_in_order_of_name_from_an_index(school):
     (plan,) = plans_of(lambda: queries.students_of_course(course=school["course"]))
     assert "profiles_full_name" in {node.get("Index Name") for node in nodes(plan)}, json.dumps(plan, indent=1)
     assert "Seq Scan" not in {node["Node Type"] for node in nodes(plan)}
+
+
+def test_whether_a_student_may_be_seen_does_not_depend_on_how_many_are_taught(school):
+    instructor = factories.CourseInstructorFactory(course=school["course"]).instructor
+    (plan,) = plans_of(lambda: access.visible_students(instructor).get(pk=school["student"].pk))
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 50, json.dumps(plan, indent=1)
 
 
 def test_a_students_goals_come_from_an_index(school):

@@ -4,7 +4,9 @@ Each function returns a queryset of what `user` may see; a view takes its
 object from it, so that what is not theirs does not exist for them: 404.
 """
 
-from courses.models import Course, Video
+from django.db.models import Exists, OuterRef, Q
+
+from courses.models import Course, Enrollment, Video
 from profiles.models import Profile
 
 
@@ -23,6 +25,6 @@ def visible_students(user):
     """The people whose days and goals `user` sees: themself, and everyone enrolled in a course that they teach."""
     if user.is_staff:
         return Profile.objects.all()
-    return Profile.objects.filter(pk=user.pk) | Profile.objects.filter(
-        pk__in=Profile.objects.filter(enrollments__course__instructors=user).values("pk")
-    )
+    # Asked of one person at a time: a list of everybody taught would be read anew for each page.
+    taught = Enrollment.objects.filter(student=OuterRef("pk"), course__instructors=user)
+    return Profile.objects.filter(Q(pk=user.pk) | Exists(taught))
