@@ -4,18 +4,12 @@ from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from courses.forms import clock
 from timeline.kinds import KINDS
 from timeline.queries import COUNT_LIMIT, today
 
 register = template.Library()
-
-
-@register.filter
-def clock(seconds):
-    """A position in a video: 130 gives "2:10", 3723 gives "1:02:03"."""
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+register.filter(clock)
 
 
 @register.filter
