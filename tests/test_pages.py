@@ -186,6 +186,16 @@ def test_a_goal_has_its_period_its_counts_and_its_timeline(client, classroom):
     assert "The first invoice, paid." in page
 
 
+def test_every_kind_that_led_to_a_goal_is_counted_whole(classroom, monkeypatch):
+    from timeline import queries
+
+    monkeypatch.setattr(queries, "COUNT_LIMIT", 3)
+    goal = factories.GoalPeriodFactory().goal
+    for make, number in ((factories.GoalMilestoneFactory, 5), (factories.SuccessProofFactory, 4)):
+        make.create_batch(number, goal=goal)
+    assert queries.goal_timeline(goal=goal).counts == {"goal_milestone": 5, "success_proof": 4}
+
+
 def test_a_reflection_that_waits_stands_on_the_instructors_home_page_until_it_is_answered(client, classroom):
     client.force_login(classroom.instructor)
     assert "Waiting for an answer 2" in text_of(client.get("/"))

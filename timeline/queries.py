@@ -1,9 +1,9 @@
 """What the pages ask of the timeline.  Nothing else reads `Activity.objects`.
 
 Each function names the index that answers it; `tests/test_queries.py` reads
-the plans.  Lists are paged by keyset (`timeline.keyset`), counts stop at
-COUNT_LIMIT, and what entries refer to is fetched by `with_places()` in a fixed
-number of queries.
+the plans.  Lists are paged by keyset (`timeline.keyset`), counts over many
+students stop at COUNT_LIMIT, and what entries refer to is fetched by
+`with_places()` in a fixed number of queries.
 """
 
 import datetime
@@ -52,7 +52,7 @@ class Day:
 
 @dataclass(frozen=True)
 class GoalTimeline:
-    """A goal with how many entries of each activity_type led to it (counted to COUNT_LIMIT), and the first of them."""
+    """A goal with how many entries of each activity_type led to it, and the first of them."""
 
     goal: Goal
     counts: dict[str, int]
@@ -279,7 +279,7 @@ ENTRIES_OF_DAYS = """
 def student_goals(*, student, after=None, size=10, entries_of_a_goal=10):
     """The student's goals in the order in which they were set, as a Page of GoalTimeline.
 
-    Each count is an index-only scan of at most COUNT_LIMIT + 1 entries.
+    Counts are an index-only scan of the entries of the goals shown.
     Indexes: goals_of_student, idx_student_goal.
     """
     page = BY_TIME.page(Goal.objects.filter(student=student).prefetch_related("periods"), after, size)
@@ -307,21 +307,18 @@ def goal_timeline(*, goal, after=None, size=50):
 def _goal_counts(student, goals):
     counts = defaultdict(dict)
     with connection.cursor() as cursor:
-        cursor.execute(GOAL_COUNTS, {"student": student.pk, "goals": goals, "limit": COUNT_LIMIT + 1})
+        cursor.execute(GOAL_COUNTS, {"student": student.pk, "goals": goals})
         for goal, activity_type, number in cursor.fetchall():
             counts[goal][activity_type] = number
     return counts
 
 
+# Without a limit, which would cut off whole kinds: a goal holds what one person did.
 GOAL_COUNTS = """
-    SELECT goal.id, entry.activity_type, count(*)
-    FROM unnest(%(goals)s::uuid[]) AS goal (id)
-    CROSS JOIN LATERAL (
-        SELECT activity_type FROM student_activity_timeline
-        WHERE student_id = %(student)s AND goal_id = goal.id
-        LIMIT %(limit)s
-    ) AS entry
-    GROUP BY goal.id, entry.activity_type
+    SELECT goal_id, activity_type, count(*)
+    FROM student_activity_timeline
+    WHERE student_id = %(student)s AND goal_id = ANY (%(goals)s::uuid[])
+    GROUP BY goal_id, activity_type
 """
 
 ENTRIES_OF_GOALS = """
