@@ -8,8 +8,11 @@ BEGIN
     FOR installed IN
         SELECT oid FROM pg_proc
         WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'timeline_')
+        ORDER BY oid
     LOOP
-        EXECUTE format('DROP FUNCTION IF EXISTS %s CASCADE', installed);
+        IF EXISTS (SELECT FROM pg_proc WHERE oid = installed) THEN  -- an earlier one may have taken it along
+            EXECUTE format('DROP FUNCTION %s CASCADE', installed);
+        END IF;
     END LOOP;
     DROP TYPE timeline_entry;
     FOR reference IN
