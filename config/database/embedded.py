@@ -36,7 +36,8 @@ SYSTEM_USER = "embedded_postgres"  # PostgreSQL refuses to run as root
 # What root's server needs, where the project's own folder is closed to SYSTEM_USER (below /root, say).
 ROOT_HOME = Path("/var/lib/student-activity-timeline")
 SOCKET_PATH_LIMIT = 100  # bytes; the systems' own limits are 104 (macOS) and 108 (Linux)
-PATIENCE = 60  # seconds for the server to start (after a crash: to recover) or to stop
+PATIENCE = 60  # seconds for the server to start (after a crash: to recover)
+STOP_PATIENCE = 20  # seconds for a fast shutdown
 
 
 class EmbeddedPostgresError(Exception):
@@ -363,14 +364,22 @@ def first_number(file):
 
 
 def stop(home):
-    """Stop the server of `home`, if it runs, with a fast shutdown; the caller holds users.lock alone."""
+    """Stop the server of `home`, if it runs; the caller holds users.lock alone.
+
+    A fast shutdown, and where it does not come to an end (a server that was
+    recovering from a crash may wait for ever) an immediate one, from which
+    the next start recovers.
+    """
     if not answers(home):
         return
     with contextlib.suppress(OSError, ValueError):
-        os.kill(postmaster_pid(home), signal.SIGINT)
-        deadline = time.monotonic() + PATIENCE
-        while (home / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        for request in (signal.SIGINT, signal.SIGQUIT):
+            os.kill(postmaster_pid(home), request)
+            deadline = time.monotonic() + STOP_PATIENCE
+            while (home / "data" / "postmaster.pid").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if time.monotonic() < deadline:
+                return
 
 
 def keep(home):
