@@ -2,9 +2,10 @@
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.fields.ranges import RangeStartsWith
 from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
 from profiles.models import Identified, Profile, Writing, calendar_constraint, hidden_index
@@ -57,9 +58,16 @@ class GoalPeriod(Identified):
         constraints = [
             ExclusionConstraint(
                 name="goals_goalperiod_one_goal_at_a_time",
-                expressions=[("student", RangeOperators.EQUAL), ("period", RangeOperators.OVERLAPS)],
+                # As text, so that no query can use its index: a scan of a GiST index may miss rows while the
+                # table is vacuumed (docs/decisions/0019).
+                expressions=[
+                    (Cast("student", models.TextField()), RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
                 violation_error_message="The student has another current goal in that time.",
             ),
+            # For the period that holds a moment: the last one that began by then.
+            models.UniqueConstraint(F("student"), RangeStartsWith("period"), name="goals_goalperiod_of_student"),
             models.CheckConstraint(
                 condition=Q(period__isempty=False, period__lower_inc=True, period__upper_inc=False),
                 name="goals_goalperiod_half_open",

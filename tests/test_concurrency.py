@@ -268,6 +268,7 @@ class Traffic:
             threading.Thread(target=self.repeat, args=(act, random.Random(seed))) for seed, act in enumerate(kinds)
         ]
         self.threads.append(threading.Thread(target=self.repeat, args=(self.backfill, random.Random(99))))
+        self.threads.append(threading.Thread(target=self.vacuum))
 
     def __enter__(self):
         for thread in self.threads:
@@ -292,6 +293,15 @@ class Traffic:
                 self.lost += 1
             else:
                 self.failures.append(f"{act.__name__}: {error}")
+
+    def vacuum(self):
+        """What autovacuum does now and then, all the time: scans of a GiST index miss rows beside it."""
+        try:
+            with self.connect(autocommit=True) as connection:
+                while not self.stopping.wait(0.02):
+                    connection.execute("VACUUM goal_periods")
+        except psycopg.OperationalError:
+            self.lost += 1
 
     def at(self, chance):
         return NOON + datetime.timedelta(hours=chance.randrange(48))

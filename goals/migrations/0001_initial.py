@@ -4,6 +4,7 @@ import datetime
 import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
 import django.db.models.deletion
+import django.db.models.functions.comparison
 import django.db.models.functions.datetime
 import django.db.models.functions.uuid
 from django.conf import settings
@@ -172,7 +173,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='goalperiod',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('student', '='), ('period', '&&')], name='goals_goalperiod_one_goal_at_a_time', violation_error_message='The student has another current goal in that time.'),
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(django.db.models.functions.comparison.Cast('student', models.TextField()), '='), ('period', '&&')], name='goals_goalperiod_one_goal_at_a_time', violation_error_message='The student has another current goal in that time.'),
+        ),
+        migrations.AddConstraint(
+            model_name='goalperiod',
+            constraint=models.UniqueConstraint(models.F('student'), django.contrib.postgres.fields.ranges.RangeStartsWith('period'), name='goals_goalperiod_of_student'),
         ),
         migrations.AddConstraint(
             model_name='goalperiod',

@@ -31,7 +31,7 @@ CREATE TYPE timeline_entry AS (
 -- The id of the entry that a source row has for `what` (and, of several, for `part`).
 -- It is derived, so it stays the same for ever and is the idempotency key.  A UUIDv8:
 -- the first 48 bits are those of source_id, its UUIDv7 time, so that the index stays
--- local; 74 of the others are a hash.  `what` is never the activity_type: a reflection
+-- local; 72 of the others are a hash.  `what` is never the activity_type: a reflection
 -- that turns from text to voice keeps its entry.
 CREATE OR REPLACE FUNCTION timeline_entry_id(source_table text, source_id uuid, what text, part integer)
 RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -57,8 +57,9 @@ SELECT
     NULL::uuid AS course_id,
     NULL::uuid AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> source.created_at
+        SELECT CASE WHEN goal_periods.period @> source.created_at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= source.created_at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     source.content AS content,
@@ -89,8 +90,9 @@ SELECT
     source.course_id AS course_id,
     NULL::uuid AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> step.at
+        SELECT CASE WHEN goal_periods.period @> step.at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= step.at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     NULL::text AS content,
@@ -128,8 +130,9 @@ SELECT
     coalesce(
         source.goal_id,
         (
-            SELECT goal_periods.goal_id FROM goal_periods
-            WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> source.created_at
+            SELECT CASE WHEN goal_periods.period @> source.created_at THEN goal_periods.goal_id END FROM goal_periods
+            WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= source.created_at
+            ORDER BY lower(goal_periods.period) DESC LIMIT 1
         )
     ) AS goal_id,
     NULL::uuid AS quiz_id,
@@ -219,8 +222,9 @@ SELECT
     place.course_id AS course_id,
     place.lesson_id AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> source.reached_at
+        SELECT CASE WHEN goal_periods.period @> source.reached_at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= source.reached_at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     NULL::text AS content,
@@ -256,8 +260,9 @@ SELECT
     place.course_id AS course_id,
     source.lesson_id AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> source.completed_at
+        SELECT CASE WHEN goal_periods.period @> source.completed_at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= source.completed_at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     NULL::text AS content,
@@ -294,8 +299,9 @@ SELECT
     place.course_id AS course_id,
     place.lesson_id AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> step.at
+        SELECT CASE WHEN goal_periods.period @> step.at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= step.at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     source.quiz_id AS quiz_id,
     NULL::text AS content,
@@ -342,8 +348,9 @@ SELECT
     place.course_id AS course_id,
     place.lesson_id AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> source.created_at
+        SELECT CASE WHEN goal_periods.period @> source.created_at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= source.created_at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     source.content AS content,
@@ -418,8 +425,9 @@ SELECT
     place.course_id AS course_id,
     place.lesson_id AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> step.reached_at
+        SELECT CASE WHEN goal_periods.period @> step.reached_at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= step.reached_at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     NULL::text AS content,

@@ -31,7 +31,7 @@ CREATE TYPE timeline_entry AS (
 -- The id of the entry that a source row has for `what` (and, of several, for `part`).
 -- It is derived, so it stays the same for ever and is the idempotency key.  A UUIDv8:
 -- the first 48 bits are those of source_id, its UUIDv7 time, so that the index stays
--- local; 74 of the others are a hash.  `what` is never the activity_type: a reflection
+-- local; 72 of the others are a hash.  `what` is never the activity_type: a reflection
 -- that turns from text to voice keeps its entry.
 CREATE OR REPLACE FUNCTION timeline_entry_id(source_table text, source_id uuid, what text, part integer)
 RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE

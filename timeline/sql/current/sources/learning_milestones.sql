@@ -11,8 +11,9 @@ SELECT
     place.course_id AS course_id,
     place.lesson_id AS lesson_id,
     (
-        SELECT goal_periods.goal_id FROM goal_periods
-        WHERE goal_periods.student_id = source.student_id AND goal_periods.period @> source.reached_at
+        SELECT CASE WHEN goal_periods.period @> source.reached_at THEN goal_periods.goal_id END FROM goal_periods
+        WHERE goal_periods.student_id = source.student_id AND lower(goal_periods.period) <= source.reached_at
+        ORDER BY lower(goal_periods.period) DESC LIMIT 1
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     NULL::text AS content,
