@@ -179,6 +179,17 @@ class Writing(Identified):
                 name="%(app_label)s_%(class)s_media",
                 violation_error_message="A recording or picture has an address and a type.",
             ),
+            # Never javascript: or data:, which a browser would run or show as ours.
+            models.CheckConstraint(
+                condition=Q(media_url__isnull=True) | Q(media_url__iregex="^(https?://|/(?!/))"),
+                name="%(app_label)s_%(class)s_media_address",
+                violation_error_message="The address of a recording or picture begins with https://, http:// or one /.",
+            ),
+            models.CheckConstraint(
+                condition=Q(media_url__isnull=True) | Q(media_url__length__lte=2_000),
+                name="%(app_label)s_%(class)s_media_address_length",
+                violation_error_message="The address of a recording or picture is longer than 2,000 characters.",
+            ),
             models.CheckConstraint(
                 condition=Q(media_duration_seconds__isnull=True) | Q(media_duration_seconds__gte=0),
                 name="%(app_label)s_%(class)s_media_duration",

@@ -27,7 +27,7 @@ from psycopg.types.range import TimestamptzRange
 import config.admin
 from courses.forms import QuizForm, clock, read_answers, write_answers
 from courses.models import Course, Lesson, QuestionKind, Quiz, QuizQuestion, Video
-from goals.models import Goal, GoalHistory, GoalMessage, GoalPeriod
+from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalPeriod
 from profiles.models import Profile
 from reflections.models import Reflection
 from tests import factories
@@ -627,6 +627,22 @@ def test_a_quiz_moves_with_its_video_also_while_it_is_changed(as_staff):
     assert fill_in(as_staff, address(Video, "change", video.pk), fields).status_code == 302
     quiz.refresh_from_db()
     assert (quiz.lesson, quiz.title) == (lesson, "Another name")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("javascript:alert(1)", "begins with https://, http:// or one /"),
+        ("/" + "a" * 2_000, "is longer than 2,000 characters"),
+    ],
+)
+def test_the_address_of_a_recording_is_a_web_address_of_bearable_length(as_staff, url, words):
+    fields = {"student": factories.ProfileFactory().pk, "media_type": "audio", "media_url": url}
+    page = errors_of(fill_in(as_staff, address(DailyNote, "add"), fields))
+    assert f"The address of a recording or picture {words}." in page
+    assert not DailyNote.objects.exists()
+    fields["media_url"] = "HTTPS://media.example.org/memo.m4a"
+    assert fill_in(as_staff, address(DailyNote, "add"), fields).status_code == 302
 
 
 def test_what_only_the_database_refuses_comes_back_as_an_error_of_the_form(as_staff, monkeypatch):

@@ -132,6 +132,24 @@ BAD = {
     ),
     "a medium without an address": ("UPDATE reflections SET media_type = 'audio'", "reflections_reflection_media"),
     "an address without a medium": ("UPDATE reflections SET media_url = '/a'", "reflections_reflection_media"),
+    **{
+        f"a medium at {address[:20]!r}": (
+            f"UPDATE {table} SET media_type = 'audio', media_url = E'{address}'",
+            f"{constraint}_media_address",
+        )
+        for table, constraint, address in (
+            ("reflections", "reflections_reflection", "javascript:alert(1)"),
+            ("daily_notes", "goals_dailynote", "data:text/html,x"),
+            ("goal_messages", "goals_goalmessage", "//elsewhere.example/a"),
+            ("success_proofs", "goals_successproof", " https://media.example.org/a"),
+            ("reflections", "reflections_reflection", "javascript:\\nhttps://x"),
+            ("reflections", "reflections_reflection", "media.example.org/a"),
+        )
+    },
+    "a medium at an endless address": (
+        "UPDATE reflections SET media_type = 'audio', media_url = '/' || repeat('a', 2000)",
+        "reflections_reflection_media_address_length",
+    ),
     "a duration of nothing": ("UPDATE daily_notes SET media_duration_seconds = 3", "goals_dailynote_media"),
     "an unknown medium": (
         "UPDATE daily_notes SET media_type = 'smell', media_url = '/a'",
