@@ -3,7 +3,8 @@
 import os
 
 wsgi_app = "config.wsgi"
-bind = f"0.0.0.0:{os.environ.get('PORT', 8000)}"
+# This machine alone: the proxy that does HTTPS is here, or, for a container, where its image says (Dockerfile).
+bind = f"{os.environ.get('WEB_HOST', '127.0.0.1')}:{os.environ.get('PORT', 8000)}"
 workers = int(os.environ.get("WEB_CONCURRENCY", 2))
 threads = int(os.environ.get("WEB_THREADS", 4))
 worker_class = "gthread"

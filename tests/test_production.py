@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import runpy
 import secrets
 import shlex
 import signal
@@ -107,6 +108,18 @@ def production(django_db_setup, django_db_blocker, static_root, tmp_path_factory
         assert "Traceback" not in log.read_text()
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize("in_the_image", [False, True])
+def test_only_the_image_listens_to_other_machines(in_the_image, monkeypatch):
+    for name in ("WEB_HOST", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+    if in_the_image:
+        for line in dockerfile("ENV"):
+            for assignment in shlex.split(line):
+                monkeypatch.setenv(*assignment.split("=", 1))
+    bind = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["bind"]
+    assert bind == ("0.0.0.0:8000" if in_the_image else "127.0.0.1:8000")
 
 
 def get(port, path, headers=BEHIND_HTTPS):
