@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axes.models import AccessAttempt
 from django.core.mail import mailers
 from django.test import override_settings
 
@@ -100,6 +101,35 @@ def test_behind_a_proxy_the_address_that_it_added_counts(client, maya, settings)
     assert log_in(client, "maya@example.org").status_code == 429
     client.defaults["HTTP_X_FORWARDED_FOR"] = "192.0.2.8"
     assert log_in(client, "maya@example.org").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("198.51.100.1:9999, 192.0.2.7:5678", "192.0.2.7"),
+        ("[2001:db8::1]:80", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("unknown", "127.0.0.1"),
+        ("[::1", "127.0.0.1"),
+        ("192.0.2.7,", "127.0.0.1"),
+        ("999.1.1.1", "127.0.0.1"),
+    ],
+)
+def test_whatever_a_proxy_says_a_wrong_password_is_counted(client, maya, settings, forwarded, address):
+    """By the address, whatever stands around it; by the proxy's own where there is none."""
+    settings.BEHIND_PROXY = True
+    client.defaults["HTTP_X_FORWARDED_FOR"] = forwarded
+    assert log_in(client, "maya@example.org", "wrong").status_code == 200
+    assert AccessAttempt.objects.get().ip_address == address
+
+
+def test_a_server_on_a_socket_without_addresses_counts_wrong_passwords_too(client, maya):
+    client.defaults["REMOTE_ADDR"] = ""
+    for _ in range(10):
+        response = log_in(client, "maya@example.org", "wrong")
+    assert response.status_code == 429
 
 
 def test_a_right_password_forgets_the_wrong_ones(client, maya):
