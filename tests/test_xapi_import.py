@@ -18,9 +18,11 @@ import uuid
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import config.admin
 from courses.models import Course, Enrollment, Lesson, Video, VideoProgress
 from profiles.models import Profile
 from tests.drift import drift
@@ -481,12 +483,12 @@ def test_the_admin_finds_statements_by_their_identifiers_and_changes_none(client
     )
     client.force_login(Profile.objects.create_superuser("root@example.org", "x", full_name="Root"))
     listed = "/admin/xapi/statement/"
-    with django_assert_max_num_queries(8) as queries:
+    with django_assert_max_num_queries(9) as queries:
         page = client.get(listed)
     assert page.context["cl"].result_count == 61
     counts = [query["sql"] for query in queries.captured_queries if "COUNT(" in query["sql"]]
     assert counts
-    assert all("LIMIT 10000" in sql for sql in counts)
+    assert all("LIMIT 10001" in sql for sql in counts)
     one = statement(77)["id"]
     for term in (one, "Cy@Example.org", "mailto:cy@example.org", "urn:video:2", "urn:course:2"):
         found = client.get(listed, {"q": term}).context["cl"].result_list
@@ -496,6 +498,33 @@ def test_the_admin_finds_statements_by_their_identifiers_and_changes_none(client
     assert client.post(f"{listed}{one}/change/", {"actor": "x"}).status_code == 403
     assert client.get(f"{listed}add/").status_code == 403
     assert client.post(f"{listed}{one}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("term", ["https://lms.example/courses/1", "https://lms.example/videos/1"])
+def test_a_search_for_a_busy_course_or_video_reads_no_more_statements_than_are_listed(client, monkeypatch, term):
+    monkeypatch.setattr(config.admin, "COUNT_LIMIT", 100)
+    imported(statement(1, length=9))
+    values = {field.column: f'"{field.column}"' for field in Statement._meta.concrete_fields}
+    values |= {"id": "gen_random_uuid()", "timestamp": "timestamp + n * interval '1 s'"}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO xapi_statements ({', '.join(f'"{name}"' for name in values)})"
+            f" SELECT {', '.join(values.values())} FROM xapi_statements, generate_series(1, 5000) AS n"
+        )
+        cursor.execute("ANALYZE xapi_statements")
+    client.force_login(Profile.objects.create_superuser("root@example.org", "x", full_name="Root"))
+    with CaptureQueriesContext(connection) as captured:
+        page = client.get("/admin/xapi/statement/", {"q": term, "p": 2})
+    assert [kept.timestamp.minute for kept in page.context["cl"].result_list] == [0] * 10 + [1] * 40
+    asked = [query["sql"] for query in captured if 'FROM "xapi_statements"' in query["sql"]]
+    assert asked
+    for sql in asked:
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql)
+            nodes = [cursor.fetchone()[0][0]["Plan"]]
+        for node in nodes:
+            nodes += node.get("Plans", [])
+            assert node["Actual Rows"] * node["Actual Loops"] <= 150, json.dumps(nodes[0], indent=1)
 
 
 def test_a_statement_in_the_admin_shows_its_json_and_its_student(client):
