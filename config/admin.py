@@ -328,7 +328,9 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
         )
 
     def response_action(self, request, queryset, **options):
-        if request.POST.get("select_across") == "1" and bounded_count(queryset) > COUNT_LIMIT:
+        # Read as Django does, to whom "yes" is a tick, too.
+        across = self.action_form.base_fields["select_across"].to_python(request.POST.get("select_across"))
+        if across and bounded_count(queryset) > COUNT_LIMIT:
             self.message_user(
                 request, f"Choose at most {COUNT_LIMIT:,} at once: search or filter first.", messages.WARNING
             )

@@ -368,10 +368,11 @@ def test_a_long_list_is_counted_and_paged_so_far_and_no_further(as_staff, monkey
     assert response.redirect_chain
 
 
-def test_all_rows_of_a_long_list_cannot_be_chosen_at_once(as_staff, monkeypatch):
+@pytest.mark.parametrize("ticked", ["1", "2", "true", "on"])
+def test_all_rows_of_a_long_list_cannot_be_chosen_at_once(as_staff, monkeypatch, ticked):
     monkeypatch.setattr(config.admin, "COUNT_LIMIT", 2)
     notes = factories.DailyNoteFactory.create_batch(3)
-    options = {"action": "hide", "select_across": "1", "_selected_action": [notes[0].pk], "index": "0"}
+    options = {"action": "hide", "select_across": ticked, "_selected_action": [notes[0].pk], "index": "0"}
     response = as_staff.post("/admin/goals/dailynote/", options, follow=True)
     assert "Choose at most 2 at once" in response.text
     assert not any(type(note).objects.filter(hidden_at__isnull=False).exists() for note in notes)
