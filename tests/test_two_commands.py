@@ -130,6 +130,7 @@ def test_a_killed_worker_and_a_killed_database_come_back_by_themselves(demo, dat
     wait_until(lambda: can_serve(port))
     postmaster = psutil.Process(int((database.data / "postmaster.pid").read_text().split()[0]))
     postmaster.kill()
+    postmaster.wait()
     wait_until(lambda: can_serve(port))
     assert postmaster.pid != int((database.data / "postmaster.pid").read_text().split()[0])
 
