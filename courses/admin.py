@@ -17,6 +17,7 @@ from courses.forms import (
     CheckpointForm,
     LessonForm,
     QuizForm,
+    QuizInVideoForm,
     QuizInVideoFormSet,
     QuizQuestionForm,
     VideoForm,
@@ -92,15 +93,10 @@ class CheckpointInline(TabularInline):
 
 class QuizOfVideoInline(TabularInline):
     model = Quiz
-    form = QuizForm
+    form = QuizInVideoForm
     formset = QuizInVideoFormSet
     fields = ("video_timestamp_seconds", "title", "passing_score")
     verbose_name_plural = "quizzes in this video (save, then follow “Change” to write the questions)"
-
-    def get_formset(self, request, obj=None, **options):
-        formset = super().get_formset(request, obj, **options)
-        formset.form.base_fields["video_timestamp_seconds"].required = True
-        return formset
 
     def get_queryset(self, request):
         return super().get_queryset(request).order_by("video_timestamp_seconds", "id")

@@ -140,6 +140,12 @@ class QuizForm(WithinVideo, forms.ModelForm):
         return cleaned
 
 
+class QuizInVideoForm(QuizForm):
+    """A quiz on the page of its video."""
+
+    video_timestamp_seconds = ClockField(label="At", help_text="The moment of the video, as 2:30.")
+
+
 class QuizInVideoFormSet(forms.BaseInlineFormSet):
     """The quizzes of a video are quizzes of its lesson, also while it moves to another."""
 

@@ -1141,3 +1141,16 @@ def test_a_list_is_filtered_by_typing_part_of_a_name(page, transactional_db):
     page.wait_for_url(f"**/admin/goals/goal/?student={goal.student_id}")
     assert page.locator("#result_list tbody tr").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.django_db
+def test_a_quiz_of_a_lesson_alone_can_be_saved_after_a_videos_page_was_opened(admin_client):
+    lesson = factories.LessonFactory()
+    assert admin_client.get(reverse("admin:courses_video_add")).status_code == 200
+    response = admin_client.post(
+        reverse("admin:courses_quiz_add"),
+        {"lesson": lesson.pk, "title": "Before you go", "passing_score": "70"}
+        | {f"questions-{name}": 0 for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS")},
+    )
+    assert response.status_code == 302, response.content.decode()
+    assert lesson.quizzes.get().video_timestamp_seconds is None

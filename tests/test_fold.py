@@ -92,7 +92,10 @@ def test_every_line_stands_on_exactly_one_page_and_before_the_entries_of_its_sec
         page = entries[start : start + size]
         is_last = start + size >= len(entries)
         until = None if is_last else page[-1].video_timestamp_seconds
-        shown += with_reached(page, lines, after=after, until=until)
+        between = [
+            line for line in lines if (after is None or line.second > after) and (until is None or line.second <= until)
+        ]  # as queries.reached() gives them
+        shown += with_reached(page, between)
         after = until
     assert [item for item in shown if isinstance(item, Reached)] == lines
     assert [item for item in shown if not isinstance(item, Reached)] == entries
@@ -106,7 +109,7 @@ def test_every_line_stands_on_exactly_one_page_and_before_the_entries_of_its_sec
 def test_a_days_sentence_names_what_was_done_most_simply():
     assert sentence({}) == ""
     assert sentence({"video_progress": 9, "video_completion": 3}) == "Watched 3 videos."
-    assert sentence({"video_progress": 4}) == "Watched parts of videos."
+    assert sentence({"video_progress": 4}) == "Watched some video."
     assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Passed 2 quizzes."
     assert sentence({"quiz_attempt": 3, "quiz_completion": 1}) == "Took 3 quizzes and passed a quiz."
     assert (

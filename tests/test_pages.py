@@ -162,6 +162,7 @@ def test_kinds_can_be_filtered(client, classroom):
     client.force_login(classroom.instructor)
     journey = addresses(classroom)["journey"]
     assert "2 entries" in text_of(client.get(f"{journey}?kind=reflections"))
+    assert "Nothing of this kind" in text_of(client.get(f"{journey}?kind=quizzes&student={classroom.tom.pk}"))
     both = text_of(client.get(f"{journey}?kind=reflections&kind=quizzes"))
     assert "4 entries" in both
     assert "watched 10 %" not in both
@@ -292,6 +293,7 @@ def test_whatever_htmx_asks_for_it_gets_a_fragment(client, classroom, name, targ
 BAD_INPUT = [
     ("journey", "?kind=nonsense", 400),
     ("journey", "?kind=%00", 400),
+    ("journey", "?kind=goals", 400),
     ("journey", "?t=soon", 400),
     ("journey", "?t=-5", 400),
     ("journey", "?t=99999999999999999999", 400),
@@ -324,13 +326,15 @@ def test_bad_input_gets_a_sentence_and_never_an_error_of_ours(client, classroom,
     response = client.get(addresses(classroom)[name] + query)
     assert response.status_code == status
     if status == 400:
-        assert re.search(r"no kind of activity|whole number|not complete", response.content.decode())
+        assert re.search(r"no kind of activity in a video|whole number|not complete", response.content.decode())
 
 
-@pytest.mark.parametrize("date", ["2026-3-15", "2026-02-30", "tomorrow", "20260315x", "9999-99-99"])
+@pytest.mark.parametrize(
+    "date", ["2026-3-15", "2026-02-30", "tomorrow", "20260315", "2026-W11-7", "9999-99-99", "٢٠٢٦-03-15"]
+)
 def test_a_day_that_is_none_is_not_found(client, classroom, date):
     client.force_login(classroom.sara)
-    assert client.get(reverse("student_day", args=[classroom.sara.pk, date])).status_code == 404
+    assert client.get(f"{reverse('student_days', args=[classroom.sara.pk])}{date}/").status_code == 404
 
 
 def test_a_day_without_activity_is_a_quiet_day_with_its_neighbours(client, classroom):
@@ -408,3 +412,35 @@ def squeezed(response):
     return " ".join(
         re.sub(r"<input type=\"hidden\" name=\"csrfmiddlewaretoken\"[^>]*>", "", response.content.decode()).split()
     )
+
+
+def test_somebody_who_is_not_enrolled_is_named_in_the_journey_and_leads_nowhere(client, classroom):
+    factories.ReflectionFactory(student=classroom.stranger, video=classroom.video)
+    client.force_login(classroom.instructor)
+    page = client.get(addresses(classroom)["journey"]).content.decode()
+    assert classroom.stranger.full_name in unescape(page)
+    assert reverse("student_days", args=[classroom.stranger.pk]) not in page
+    assert reverse("student_days", args=[classroom.sara.pk]) in page
+
+
+def test_home_pages_through_many_courses_and_gathers_who_waits_in_all_of_them(client, classroom):
+    for number in range(30):
+        course = factories.CourseFactory(title=f"Another course {number:02}")
+        factories.CourseInstructorFactory(course=course, instructor=classroom.instructor)
+    factories.ReflectionFactory(video=factories.VideoFactory(lesson__course=course), content="In the last one.")
+    client.force_login(classroom.instructor)
+    page = client.get("/").content.decode()
+    assert "In the last one." in page
+    more = unescape(re.search(r'href="([^"]+)">More courses', page)[1])
+    titles = {
+        title
+        for text in (page, client.get(f"/{more}").content.decode())
+        for title in re.findall(r"Another course \d\d", text)
+    }
+    assert len(titles) == 30
+
+
+def test_pages_about_people_are_not_kept_by_shared_caches(client, classroom):
+    client.force_login(classroom.instructor)
+    for address in [*addresses(classroom).values(), "/"]:
+        assert "private" in client.get(address)["Cache-Control"], address

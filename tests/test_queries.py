@@ -86,18 +86,31 @@ LATE = f"2025-12-01T12:00:00+00:00~{uuid.UUID(int=2**127)}"
 FAR = f"540~{uuid.UUID(int=2**127)}"
 
 QUESTIONS = {
-    "journey": (lambda s: queries.video_journey(video=s["video"]), "idx_video_moments"),
-    "journey, deep": (lambda s: queries.video_journey(video=s["video"], after=FAR), "idx_video_moments"),
+    "journey": (lambda s: queries.video_journey(video=s["video"]), "idx_video_kind"),
+    "journey, deep": (lambda s: queries.video_journey(video=s["video"], after=FAR), "idx_video_kind"),
+    "journey of a rare kind": (
+        lambda s: queries.video_journey(video=s["video"], kinds=["daily_note"]),
+        "idx_video_kind",
+    ),
+    "journey of some kinds, deep": (
+        lambda s: queries.video_journey(video=s["video"], kinds=["loom_reflection", "quiz_attempt"], after=FAR),
+        "idx_video_kind",
+    ),
+    "count of some kinds": (
+        lambda s: queries.video_journey_count(video=s["video"], kinds=["loom_reflection", "quiz_attempt"]),
+        "idx_video_kind",
+    ),
     "journey of one": (lambda s: queries.video_journey(video=s["video"], student=s["student"]), "idx_student_video"),
     "journey of one, deep": (
         lambda s: queries.video_journey(video=s["video"], student=s["student"], after=FAR),
         "idx_student_video",
     ),
-    "journey count": (lambda s: queries.video_journey_count(video=s["video"]), "idx_video_moments"),
-    "reached": (lambda s: queries.reached(video=s["video"]), "idx_video_all_students"),
-    "waiting": (lambda s: queries.awaiting_response(courses=[s["course"]]), "idx_response_status"),
-    "waiting, deep": (lambda s: queries.awaiting_response(courses=[s["course"]], after=LATE), "idx_response_status"),
-    "waiting counts": (lambda s: queries.awaiting_response_counts(courses=[s["course"]]), "idx_response_status"),
+    "journey count": (lambda s: queries.video_journey_count(video=s["video"]), "idx_video_kind"),
+    "reached": (lambda s: queries.reached(video=s["video"]), "idx_video_kind"),
+    "waiting": (lambda s: queries.awaiting_response(courses=[s["course"].pk]), "idx_response_status"),
+    "waiting, deep": (lambda s: queries.awaiting_response(courses=[s["course"].pk], after=LATE), "idx_response_status"),
+    "waiting count": (lambda s: queries.awaiting_response_count(courses=[s["course"].pk]), "idx_response_status"),
+    "waiting counts": (lambda s: queries.awaiting_response_counts(courses=[s["course"].pk]), "idx_response_status"),
     "days": (lambda s: queries.student_days(student=s["student"]), "idx_student_date"),
     "days, deep": (lambda s: queries.student_days(student=s["student"], before="2025-03-01"), "idx_student_date"),
     "day": (
@@ -117,8 +130,20 @@ QUESTIONS = {
     "goal, deep": (lambda s: queries.goal_timeline(goal=s["goal"], after=LATE), "idx_student_goal"),
 }
 
-# Pages of 8 kB that one query may read: lists of at most 51 rows, and counts that stop at 10,000.
-BUFFERS = {"journey count": 500, "reached": 500, "waiting counts": 500, "goals": 600}
+# Pages of 8 kB that one query may read: lists of at most 51 rows (of everyone's journey each is looked up
+# by its primary key, 4 pages, once the index has said which), and counts that stop at 10,000.
+BUFFERS = {
+    "journey": 300,
+    "journey, deep": 300,
+    "journey of a rare kind": 300,
+    "journey of some kinds, deep": 300,
+    "journey count": 500,
+    "count of some kinds": 500,
+    "waiting count": 500,
+    "reached": 500,
+    "waiting counts": 500,
+    "goals": 600,
+}
 BUFFERS_OF_A_LIST = 200
 
 

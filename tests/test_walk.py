@@ -12,6 +12,8 @@ from timeline import queries
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PASSWORD = "a long enough password"
+# Noon of yesterday in New York, or an hour beside it: one day's entries, at whatever hour the tests run.
+YESTERDAY = timezone.now().replace(hour=17, minute=0, second=0, microsecond=0) - datetime.timedelta(days=1)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def school():
             video=video,
             video_timestamp_seconds=second,
             content=f"Thought {second:03}.",
-            created_at=timezone.now() - datetime.timedelta(minutes=second),
+            created_at=YESTERDAY + datetime.timedelta(minutes=second),
         )
     factories.QuizAttemptFactory(student=tom, quiz=factories.QuizFactory(video=video, video_timestamp_seconds=90))
     return {"video": video, "sara": sara, "tom": tom, "course": course}
@@ -75,15 +77,19 @@ def test_an_instructor_opens_a_journey_filters_it_pages_through_it_and_goes_to_a
 
     page.go_back()
     page.get_by_text("121 entries").wait_for()
-
+    page.get_by_label("Watching").check()
+    page.get_by_text("0 entries").wait_for()
     page.get_by_role("complementary").get_by_role("link", name="Tom Abara").click()
+    assert "kind=watching" in page.url
+    assert page.get_by_label("Watching").is_checked()
     page.get_by_role("heading", name="Tom Abara").wait_for()
     page.get_by_text("Watched to 50 %").wait_for()
     assert page.get_by_text("Thought 000.").count() == 0
 
-    page.go_back()
-    page.get_by_role("link", name="Sara Lindqvist").first.click()
-    page.get_by_role("heading", name="Today").or_(page.get_by_role("heading", name="Yesterday")).wait_for()
+    page.goto(reverse("video_journey", args=[school["video"].pk]))
+    page.locator(".entry").get_by_role("link", name="Sara Lindqvist").first.click()
+    page.get_by_role("heading", level=1).wait_for()
+    page.get_by_text("Thought 001.").wait_for()
     assert_accessible(page)
 
 

@@ -61,15 +61,9 @@ def _same_watching(one, other):
     return (one.student_id, one.video_id) == (other.student_id, other.video_id)
 
 
-def with_reached(items, lines, *, after, until):
-    """`items` of everyone's journey with the `Reached` lines that belong between them.
-
-    The page holds the seconds after `after` up to `until` (None: from the
-    start, to the end).  A line stands before the entries of its second.
-    """
-    lines = [
-        line for line in lines if (after is None or line.second > after) and (until is None or line.second <= until)
-    ]
+def with_reached(items, lines):
+    """`items` of everyone's journey with the `queries.Reached` among them, each before the entries of its second."""
+    lines = list(lines)
     merged = []
     for item in items:
         while lines and lines[0].second <= item.video_timestamp_seconds:

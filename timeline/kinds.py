@@ -36,7 +36,7 @@ KINDS = tuple(
     Kind(*fields)
     for fields in (
         ("video_progress", "watching", "play", "", "Watched part of a video",
-         "step through a video", "steps through videos", "watched part of a video", "watched parts of videos"),
+         "step through a video", "steps through videos", "watched part of a video", "watched some video"),
         ("video_completion", "watching", "play-check", "", "Watched a video",
          "video watched", "videos watched", "watched a video", "watched {} videos"),
         ("text_reflection", "reflections", "quote", "reflection.html", "Reflection",

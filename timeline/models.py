@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import DO_NOTHING, Q
 from django.db.models.functions import TruncDate
 
-from timeline.kinds import BY_VALUE, COUNTED, KINDS
+from timeline.kinds import BY_VALUE, KINDS
 
 DAY_ZONE = ZoneInfo("America/New_York")  # the zone whose days are THE days, for everybody
 
@@ -111,15 +111,15 @@ class Activity(models.Model):
                 condition=Q(video__isnull=False),
                 name="idx_video_all_students",
             ),
-            # For the journey of all students without what each of them leaves at the same seconds (COUNTED),
-            # which is most of a popular video's entries: queries.video_journey().
+            # For the journey of all students, of some kinds or of all but COUNTED, and how far everyone got:
+            # queries.video_journey(), queries.reached().
             models.Index(
                 "video",
+                "activity_type",
                 "video_timestamp_seconds",
                 "id",
-                include=["activity_type"],
-                condition=Q(video__isnull=False) & ~Q(activity_type__in=COUNTED),
-                name="idx_video_moments",
+                condition=Q(video__isnull=False),
+                name="idx_video_kind",
             ),
             # For what is new on a video, newest first, and date ranges.
             models.Index("video", "created_at", "id", condition=Q(video__isnull=False), name="idx_video_recent"),

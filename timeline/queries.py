@@ -18,7 +18,7 @@ from courses.models import Checkpoint, Course, Lesson, Quiz, Video
 from goals.models import Goal
 from profiles.models import Profile
 from timeline.keyset import Keyset, Page
-from timeline.kinds import COUNTED
+from timeline.kinds import COUNTED, KINDS
 from timeline.models import DAY_ZONE, Activity
 
 COUNT_LIMIT = 10_000  # a count shown to a person is exact up to here, then "10,000+"
@@ -27,6 +27,7 @@ CHECKPOINTS = 100  # of a video, that a page counts
 BY_SECOND = Keyset(("video_timestamp_seconds", "id"), (int, uuid.UUID))
 BY_TIME = Keyset(("created_at", "id"), (datetime.datetime, uuid.UUID))
 BY_DAY = Keyset(("activity_date",), (datetime.date,), descending=True)
+BY_TITLE = Keyset(("title", "id"), (str, uuid.UUID))
 BY_NAME = Keyset(("full_name", "id"), (str, uuid.UUID))
 
 
@@ -68,29 +69,77 @@ def video_journey(*, video, student=None, kinds=None, after=None, size=50):
     """A video's entries by second, of `student` or of everyone; of some `kinds` (activity_types) or of all.
 
     Of everyone, what each student leaves at the same seconds is not listed:
-    `reached()` counts it.  Indexes: idx_student_video, or idx_video_moments
-    for everyone.
+    `reached()` counts it.  Reads at most size + 1 index entries of each kind.
+    Indexes: idx_student_video, or idx_video_kind for everyone.
     """
-    return BY_SECOND.page(_journey(video, student, kinds), after, size)
+    if student:
+        entries = Activity.objects.filter(video=video, student=student)
+        return BY_SECOND.page(entries.filter(activity_type__in=kinds) if kinds else entries, after, size)
+    condition, params = "", {"video": video.pk, "kinds": _listed(kinds), "limit": size + 1}
+    if after:
+        condition = "AND (video_timestamp_seconds, id) > (%(video_timestamp_seconds)s, %(id)s)"
+        params |= zip(BY_SECOND.columns, BY_SECOND.parse(after), strict=True)
+    entries = list(Activity.objects.raw(JOURNEY_OF_EVERYONE.format(condition=condition), params))
+    return _first(entries, size, BY_SECOND)
 
 
 def video_journey_count(*, video, student=None, kinds=None):
     """How many entries `video_journey()` has, up to COUNT_LIMIT + 1.  Indexes: as there."""
-    return _journey(video, student, kinds).order_by()[: COUNT_LIMIT + 1].count()
+    if student:
+        entries = Activity.objects.filter(video=video, student=student)
+        return (entries.filter(activity_type__in=kinds) if kinds else entries)[: COUNT_LIMIT + 1].count()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            JOURNEY_OF_EVERYONE_COUNT, {"video": video.pk, "kinds": _listed(kinds), "limit": COUNT_LIMIT + 1}
+        )
+        return cursor.fetchone()[0]
 
 
-def _journey(video, student, kinds):
-    entries = Activity.objects.filter(video=video)
-    entries = entries.filter(student=student) if student else entries.exclude(activity_type__in=COUNTED)
-    return entries if kinds is None else entries.filter(activity_type__in=kinds)
+def _listed(kinds):
+    """The activity_types that the journey of everyone lists."""
+    return [kind.value for kind in KINDS if kind.value not in COUNTED and (kinds is None or kind.value in kinds)]
 
 
-def reached(*, video):
+JOURNEY_OF_EVERYONE = """
+    SELECT entry.*
+    FROM (
+        SELECT found.id
+        FROM unnest(%(kinds)s::text[]) AS kind (activity_type)
+        CROSS JOIN LATERAL (
+            SELECT video_timestamp_seconds, id FROM student_activity_timeline
+            WHERE video_id = %(video)s AND activity_type = kind.activity_type {condition}
+            ORDER BY video_timestamp_seconds, id
+            LIMIT %(limit)s
+        ) AS found
+        ORDER BY found.video_timestamp_seconds, found.id
+        LIMIT %(limit)s
+    ) AS page
+    JOIN student_activity_timeline AS entry ON entry.id = page.id
+    ORDER BY entry.video_timestamp_seconds, entry.id
+"""
+
+JOURNEY_OF_EVERYONE_COUNT = """
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM unnest(%(kinds)s::text[]) AS kind (activity_type)
+        CROSS JOIN LATERAL (
+            SELECT FROM student_activity_timeline
+            WHERE video_id = %(video)s AND activity_type = kind.activity_type
+            LIMIT %(limit)s
+        ) AS found
+        LIMIT %(limit)s
+    ) AS counted
+"""
+
+
+def reached(*, video, after=None, until=None):
     """How many students got how far: [Reached], by second: the tenths of the video and its checkpoints.
 
-    Each number is counted to COUNT_LIMIT + 1 by an index-only scan.  A video
-    shorter than ten seconds has several tenths at one second, and so none
-    here.  Index: idx_video_all_students.
+    Of the seconds after `after` up to `until`; None: from the start, to the
+    end.  Each number is counted to COUNT_LIMIT + 1 by an index-only scan.  A
+    video shorter than ten seconds has several tenths at one second, and so
+    none here.  Index: idx_video_kind.
     """
     tenths = range(1, 10) if video.duration_seconds >= 10 else ()
     marks = [(video.duration_seconds * tenth // 10, "video_progress", f"watched {tenth * 10} %") for tenth in tenths]
@@ -98,15 +147,15 @@ def reached(*, video):
         (checkpoint.video_timestamp_seconds, "checkpoint_reached", f"reached “{checkpoint.title}”")
         for checkpoint in video.checkpoints.order_by("video_timestamp_seconds")[:CHECKPOINTS]
     ]
-    seconds, activity_types, deeds = zip(*sorted(marks), strict=True) if marks else ([], [], [])
+    marks = sorted(mark for mark in marks if (after is None or mark[0] > after) and (until is None or mark[0] <= until))
     with connection.cursor() as cursor:
         cursor.execute(
             REACHED,
             {
                 "video": video.pk,
-                "seconds": list(seconds),
-                "types": list(activity_types),
-                "deeds": list(deeds),
+                "seconds": [second for second, _, _ in marks],
+                "types": [activity_type for _, activity_type, _ in marks],
+                "deeds": [deed for _, _, deed in marks],
                 "limit": COUNT_LIMIT + 1,
             },
         )
@@ -141,17 +190,16 @@ def students_of_course(*, course, name="", after=None, size=50):
 
 
 def awaiting_response(*, courses, after=None, size=20):
-    """Reflections in `courses` that wait for an answer, oldest first.
+    """Reflections in `courses` (ids) that wait for an answer, oldest first.
 
     Reads at most size + 1 entries of each course.  Index: idx_response_status.
     """
-    condition, params = "", {"courses": [course.pk for course in courses], "limit": size + 1}
+    condition, params = "", {"courses": courses, "limit": size + 1}
     if after:
         condition = "AND (created_at, id) > (%(created_at)s, %(id)s)"
         params |= zip(BY_TIME.columns, BY_TIME.parse(after), strict=True)
     entries = list(Activity.objects.raw(AWAITING_RESPONSE.format(condition=condition), params))
-    more = len(entries) > size
-    return Page(entries[:size], BY_TIME.cursor(entries[size - 1]) if more else None)
+    return _first(entries, size, BY_TIME)
 
 
 AWAITING_RESPONSE = """
@@ -168,15 +216,35 @@ AWAITING_RESPONSE = """
 """
 
 
+def awaiting_response_count(*, courses):
+    """How many reflections wait in all of `courses` (ids), up to COUNT_LIMIT + 1.  Index: idx_response_status."""
+    with connection.cursor() as cursor:
+        cursor.execute(AWAITING_RESPONSE_COUNT, {"courses": courses, "limit": COUNT_LIMIT + 1})
+        return cursor.fetchone()[0]
+
+
+AWAITING_RESPONSE_COUNT = """
+    SELECT count(*)
+    FROM (
+        SELECT
+        FROM unnest(%(courses)s::uuid[]) AS course (id)
+        CROSS JOIN LATERAL (
+            SELECT FROM student_activity_timeline
+            WHERE course_id = course.id AND response_status = 'pending'
+            LIMIT %(limit)s
+        ) AS waiting
+        LIMIT %(limit)s
+    ) AS counted
+"""
+
+
 def awaiting_response_counts(*, courses):
-    """How many reflections wait in each course: {course id: number up to COUNT_LIMIT + 1}.
+    """How many reflections wait in each of `courses` (ids): {id: number up to COUNT_LIMIT + 1}.
 
     Index: idx_response_status.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            AWAITING_RESPONSE_COUNTS, {"courses": [course.pk for course in courses], "limit": COUNT_LIMIT + 1}
-        )
+        cursor.execute(AWAITING_RESPONSE_COUNTS, {"courses": courses, "limit": COUNT_LIMIT + 1})
         return dict(cursor.fetchall())
 
 
@@ -192,6 +260,11 @@ AWAITING_RESPONSE_COUNTS = """
         ) AS counted
     ) AS waiting
 """
+
+
+def courses_by_title(courses, *, after=None, size=24):
+    """A page of `courses` (a queryset) in order of title.  Index: courses_by_title."""
+    return BY_TITLE.page(courses, after, size)
 
 
 def student_days(*, student, before=None, size=7, entries_of_a_day=20):

@@ -1,8 +1,25 @@
 """The addresses of the pages.  /days/ and /goals/ are one's own."""
 
-from django.urls import path
+import datetime
+
+from django.urls import path, register_converter
 
 from timeline import views
+
+
+class DayConverter:
+    """A day in an address: 2026-03-15, and no other spelling of it."""
+
+    regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value):
+        return datetime.date.fromisoformat(value)  # a ValueError means that the address is none
+
+    def to_url(self, value):
+        return str(value)
+
+
+register_converter(DayConverter, "day")
 
 urlpatterns = [
     path("", views.Home.as_view(), name="home"),
@@ -11,7 +28,7 @@ urlpatterns = [
     path("days/", views.StudentDays.as_view(), name="my_days"),
     path("goals/", views.StudentGoals.as_view(), name="my_goals"),
     path("students/<uuid:student>/days/", views.StudentDays.as_view(), name="student_days"),
-    path("students/<uuid:student>/days/<str:date>/", views.StudentDay.as_view(), name="student_day"),
+    path("students/<uuid:student>/days/<day:date>/", views.StudentDay.as_view(), name="student_day"),
     path("students/<uuid:student>/goals/", views.StudentGoals.as_view(), name="student_goals"),
     path("students/<uuid:student>/goals/<uuid:goal>/", views.StudentGoal.as_view(), name="student_goal"),
 ]

@@ -1,12 +1,11 @@
 """The pages.  Each view's setup() resolves who may see what: what one may not see is a 404."""
 
-import datetime
 import uuid
 
 from django.core.exceptions import BadRequest
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.generic import TemplateView
 
 from courses.models import Enrollment
@@ -36,6 +35,7 @@ class Page(TemplateView):
     def render_to_response(self, context, **options):
         response = super().render_to_response(context, **options)
         patch_vary_headers(response, ["HX-Request", "HX-Target"])
+        patch_cache_control(response, private=True)
         return response
 
 
@@ -43,23 +43,26 @@ class Home(Page):
     """What an instructor teaches and who waits there; what a student is enrolled in, works towards and did today."""
 
     template_name = "timeline/home.html"
-    COURSES = 24
+    INBOX = 500  # courses whose waiting reflections are gathered; who administers more looks into each
 
     def get_context_data(self, **kwargs):
-        user = self.request.user
-        taught = list(access.courses_taught(user).order_by("title", "id")[: self.COURSES])
-        waiting_counts = queries.awaiting_response_counts(courses=taught)
-        waiting = queries.awaiting_response(courses=taught, after=self.request.GET.get("after"), size=10)
+        user, asked = self.request.user, self.request.GET
+        taught = access.courses_taught(user)
+        inbox = list(taught.values_list("pk", flat=True)[: self.INBOX])
+        waiting = queries.awaiting_response(courses=inbox, after=asked.get("after"), size=10)
+        courses = queries.courses_by_title(taught, after=asked.get("courses"))
+        counts = queries.awaiting_response_counts(courses=[course.pk for course in courses.entries])
         enrollments = list(
             Enrollment.objects.filter(student=user, left_at=None).select_related("course").order_by("-enrolled_at")[:12]
         )
         today = queries.student_day(student=user, date=queries.today(), size=20)
         current = GoalPeriod.objects.filter(student=user, period__endswith=None).select_related("goal").first()
         return super().get_context_data(
-            taught=[(course, waiting_counts.get(course.pk, 0)) for course in taught],
-            waiting=queries.with_places(waiting.entries),
+            taught=[(course, counts[course.pk]) for course in courses.entries],
+            more_courses=courses.next,
+            waiting=access.mark_visible(user, queries.with_places(waiting.entries)),
             more=waiting.next,
-            waiting_total=sum(waiting_counts.values()),
+            waiting_total=queries.awaiting_response_count(courses=inbox),
             enrollments=enrollments,
             today=today,
             items=folded(queries.with_places(today.entries.entries)),
@@ -96,6 +99,7 @@ class VideoJourney(Page):
 
     template_name = "timeline/video_journey.html"
     fragments = ("entries", "journey")
+    GROUPS = ("watching", "reflections", "quizzes")  # whose entries have a video
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -106,8 +110,8 @@ class VideoJourney(Page):
 
     def get_context_data(self, **kwargs):
         groups = self.request.GET.getlist("kind")
-        if unknown := [group for group in groups if group not in kinds.GROUPS]:
-            raise BadRequest(f"There is no kind of activity called “{unknown[0][:40]}”.")
+        if unknown := [group for group in groups if group not in self.GROUPS]:
+            raise BadRequest(f"There is no kind of activity in a video called “{unknown[0][:40]}”.")
         asked = {
             "video": self.video,
             "student": self.student,
@@ -115,25 +119,28 @@ class VideoJourney(Page):
         }
         after = self.request.GET.get("after") or self._from_second()
         page = queries.video_journey(**asked, after=after)
-        queries.with_places(page.entries)
+        access.mark_visible(self.request.user, queries.with_places(page.entries))
         items = folded(page.entries)
-        if not self.student and (not groups or "watching" in groups):
-            items = with_reached(
-                items,
-                queries.reached(video=self.video),
+        counted = not self.student and (not groups or "watching" in groups)
+        if counted:
+            lines = queries.reached(
+                video=self.video,
                 after=queries.BY_SECOND.parse(after)[0] if after else None,
                 until=page.entries[-1].video_timestamp_seconds if page.next else None,
             )
+            items = with_reached(items, lines)
         name = _text(self.request, "name")
         return super().get_context_data(
             video=self.video,
             student=self.student,
-            groups=[(group, label, group in groups) for group, label in kinds.GROUPS.items()],
+            groups=[(group, kinds.GROUPS[group], group in groups) for group in self.GROUPS],
+            filtered=bool(groups),
+            counted=counted,
             items=items,
             more=page.next,
             count=queries.video_journey_count(**asked),
             name=name,
-            found=queries.students_of_course(course=self.video.lesson.course, name=name, size=12).entries,
+            found=queries.students_of_course(course=self.video.lesson.course, name=name, size=12),
             **kwargs,
         )
 
@@ -178,10 +185,7 @@ class StudentDay(StudentPage):
 
     def setup(self, request, *args, date, **kwargs):
         super().setup(request, *args, **kwargs)
-        try:
-            self.date = datetime.date.fromisoformat(date)
-        except ValueError as error:
-            raise Http404("There is no such day.") from error
+        self.date = date
 
     def get_context_data(self, **kwargs):
         day = queries.student_day(student=self.student, date=self.date, after=self.request.GET.get("after"))

@@ -213,7 +213,9 @@ def _parse(raw):
     try:
         value = _decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise InvalidStatement(f"It is not JSON: {error.msg} at character {error.pos + 1}.") from None
+        raise InvalidStatement(
+            f"It is not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}."
+        ) from None
     if "\\u" in text:
         _refuse_unstorable(value)
     return value, text

@@ -21,6 +21,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='activity',
-            index=models.Index(models.F('video'), models.F('video_timestamp_seconds'), models.F('id'), condition=models.Q(('video__isnull', False), models.Q(('activity_type__in', ('video_progress', 'checkpoint_reached')), _negated=True)), include=('activity_type',), name='idx_video_moments'),
+            index=models.Index(models.F('video'), models.F('activity_type'), models.F('video_timestamp_seconds'), models.F('id'), condition=models.Q(('video__isnull', False)), name='idx_video_kind'),
         ),
     ]
