@@ -36,10 +36,6 @@ class Course(Identified):
             models.CheckConstraint(condition=~Q(title=""), name="courses_course_title"),
             calendar_constraint("created_at"),
         ]
-        indexes = [
-            # For lists of courses in order of title.
-            models.Index(fields=["title", "id"], name="courses_by_title"),
-        ]
 
     def __str__(self):
         return self.title

@@ -77,6 +77,8 @@ class Profile(Identified, AbstractBaseUser):
     is_superuser = models.BooleanField("superuser", db_default=False, help_text="May also make others staff.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    NAME_LIMIT = 300
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["full_name"]
 
@@ -89,6 +91,11 @@ class Profile(Identified, AbstractBaseUser):
                 condition=Q(email__isnull=True) | (Q(email=Lower("email")) & ~Q(email="")),
                 name="profiles_profile_email_lower_case",
                 violation_error_message="E-mail addresses are kept in lower case.",
+            ),
+            models.CheckConstraint(
+                condition=Q(full_name__length__lte=300),
+                name="profiles_profile_full_name_length",
+                violation_error_message="A name has at most 300 characters.",
             ),
             models.CheckConstraint(
                 condition=Q(is_superuser=False) | Q(is_staff=True), name="profiles_profile_superuser_is_staff"

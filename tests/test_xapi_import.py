@@ -654,3 +654,8 @@ def test_people_watch_while_an_import_of_their_watching_runs(many):
         assert (90, 95) in row.watched
         assert ((97, 100) in row.watched) == ((row.student_id, row.video_id) in written)
     assert not drift()
+
+
+def test_a_name_longer_than_a_profile_takes_is_cut():
+    imported(statement(actor=account("ada", name="Ada" * 5000)))
+    assert Profile.objects.get().full_name == "Ada" * 100

@@ -263,7 +263,7 @@ AWAITING_RESPONSE_COUNTS = """
 
 
 def courses_by_title(courses, *, after=None, size=24):
-    """A page of `courses` (a queryset) in order of title.  Index: courses_by_title."""
+    """A page of `courses` (a queryset) in order of title: a sort of what there is, for catalogues are small."""
     return BY_TITLE.page(courses, after, size)
 
 
