@@ -1,5 +1,6 @@
 """`make demo` and `make test`: what they promise on a machine of one's own."""
 
+import contextlib
 import os
 import re
 import signal
@@ -12,9 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from config.database.embedded import EmbeddedPostgres, answers
 from config.health import can_serve
+from demo.management.commands import demo as demo_command
 from tests.processes import open_folder, wait_until
 
 ROOT = settings.BASE_DIR
@@ -178,3 +181,20 @@ def test_the_python_of_the_venv_is_3_12_or_later_or_one_sentence_says_what_to_in
     assert re.fullmatch(r"This needs Python 3\.12 or later .*\n", nothing.stderr)
     (tmp_path / "python3.12").symlink_to(Path(sys.executable).resolve())
     assert find(tmp_path).stdout == f"{tmp_path}/python3.12\n"
+
+
+def test_a_ctrl_c_that_is_lost_on_the_way_still_keeps_the_demo_from_serving(monkeypatch, port):
+    def swallow(*args, **options):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    served = []
+    monkeypatch.setattr(demo_command, "migrate", lambda: None)
+    monkeypatch.setattr(demo_command, "call_command", swallow)
+    monkeypatch.setattr(demo_command.Server, "run", lambda self: served.append(self))
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        call_command("demo", port=str(port))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert served == []

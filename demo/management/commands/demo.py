@@ -36,6 +36,9 @@ class Command(BaseCommand):
     def handle(self, *, port, reset, **options):
         if not settings.LOCAL:
             raise CommandError("The demo serves this machine alone, with log-ins that everybody knows: set LOCAL=on.")
+        # A KeyboardInterrupt may be lost in code that runs it in a callback, and is therefore noted.
+        interrupted = []
+        signal.signal(signal.SIGINT, lambda *where: interrupted.append(True) or signal.default_int_handler(*where))
         # The keeper stops the database if we are killed here.
         with contextlib.suppress(KeyboardInterrupt):
             if reset:
@@ -46,7 +49,8 @@ class Command(BaseCommand):
                 migrate()
             call_command("load_demo")
             connections.close_all()
-            Server(listener).run()
+            if not interrupted:
+                Server(listener).run()
 
 
 def delete_database():
