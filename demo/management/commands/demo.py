@@ -36,9 +36,14 @@ class Command(BaseCommand):
     def handle(self, *, port, reset, **options):
         if not settings.LOCAL:
             raise CommandError("The demo serves this machine alone, with log-ins that everybody knows: set LOCAL=on.")
-        # A KeyboardInterrupt may be lost in code that runs it in a callback, and is therefore noted.
-        interrupted = []
-        signal.signal(signal.SIGINT, lambda *where: interrupted.append(True) or signal.default_int_handler(*where))
+        interrupts = []
+
+        def interrupt(*where):
+            # Noted as well as raised: where code runs that may not raise, Python drops a KeyboardInterrupt.
+            interrupts.append(where)
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGINT, interrupt)
         # The keeper stops the database if we are killed here.
         with contextlib.suppress(KeyboardInterrupt):
             if reset:
@@ -49,7 +54,7 @@ class Command(BaseCommand):
                 migrate()
             call_command("load_demo")
             connections.close_all()
-            if not interrupted:
+            if not interrupts:
                 Server(listener).run()
 
 
