@@ -11,4 +11,4 @@ class ReflectionForm(WithinVideo, forms.ModelForm):
 
     class Meta:
         model = Reflection
-        exclude = ["responded_by", "responded_at"]  # noqa: DJ006 (the admin names the fields)
+        exclude = ["responded_by", "responded_at", "response_edited_at"]  # noqa: DJ006 (the admin names the fields)

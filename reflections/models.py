@@ -9,7 +9,11 @@ from profiles.models import Writing, calendar_constraint, hidden_index
 
 
 class Reflection(Writing):
-    """Text, voice memo (audio), screenshot (image) or Loom (video); it waits until `responded_at` is set."""
+    """Text, voice memo (audio), screenshot (image) or Loom (video); it waits until `responded_at` is set.
+
+    `responded_at` is when it was first answered, `responded_by` who wrote the
+    answer that stands, `response_edited_at` when that last changed.
+    """
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="reflections", db_index=False)
     video = models.ForeignKey("courses.Video", DB_CASCADE, related_name="reflections", null=True, blank=True)
@@ -20,18 +24,24 @@ class Reflection(Writing):
     responded_by = models.ForeignKey(
         "profiles.Profile", DB_SET_NULL, related_name="responses", null=True, blank=True, db_column="responded_by"
     )
+    response_edited_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "reflections"
         constraints = [
             *(constraint for constraint in Writing.Meta.constraints if not constraint.name.endswith("_calendar")),
-            calendar_constraint("created_at", "hidden_at", "responded_at"),
+            calendar_constraint("created_at", "hidden_at", "responded_at", "response_edited_at"),
             moment_constraint("reflections_reflection_moment"),
             models.CheckConstraint(
                 condition=Q(instructor_response__isnull=True, responded_at__isnull=True, responded_by__isnull=True)
                 | (Q(instructor_response__isnull=False, responded_at__isnull=False) & ~Q(instructor_response="")),
                 name="reflections_reflection_response",
                 violation_error_message="An answer has words and a time.",
+            ),
+            models.CheckConstraint(
+                condition=Q(response_edited_at__isnull=True) | Q(responded_at__isnull=False),
+                name="reflections_reflection_response_edited",
+                violation_error_message="Only an answer can have been edited.",
             ),
         ]
         indexes = [

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import DO_NOTHING, Q
 from django.db.models.functions import TruncDate
 
-from timeline.kinds import BY_VALUE, KINDS
+from timeline.kinds import BY_VALUE, COUNTED, KINDS
 
 DAY_ZONE = ZoneInfo("America/New_York")  # the zone whose days are THE days, for everybody
 
@@ -102,7 +102,7 @@ class Activity(models.Model):
                 condition=Q(goal__isnull=False),
                 name="idx_student_goal",
             ),
-            # For all of a video's entries by second, and how far everyone got: queries.tenths_reached().
+            # For all of a video's entries by second, whatever their kind: the plan's query, and the export.
             models.Index(
                 "video",
                 "video_timestamp_seconds",
@@ -121,8 +121,27 @@ class Activity(models.Model):
                 condition=Q(video__isnull=False),
                 name="idx_video_kind",
             ),
-            # For what is new on a video, newest first, and date ranges.
+            # For a video's entries, newest first, whatever their kind: the admin's list.
             models.Index("video", "created_at", "id", condition=Q(video__isnull=False), name="idx_video_recent"),
+            # For the journey of all students, newest first or within dates, and what is new in it.
+            models.Index(
+                "video",
+                "activity_type",
+                "created_at",
+                "id",
+                include=["video_timestamp_seconds"],
+                condition=Q(video__isnull=False) & ~Q(activity_type__in=sorted(COUNTED)),
+                name="idx_video_listed",
+            ),
+            # For what waits for an answer in a video, by second: its moments, and who waits.
+            models.Index(
+                "video",
+                "video_timestamp_seconds",
+                "id",
+                include=["student", "created_at"],
+                condition=Q(response_status="pending"),
+                name="idx_video_pending",
+            ),
             # For the journey of one student: queries.video_journey(student=…).
             models.Index(
                 "student",

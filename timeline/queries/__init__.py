@@ -1,0 +1,42 @@
+"""What the pages ask of the timeline.  Nothing else reads `Activity.objects`.
+
+Each function names the index that answers it; `tests/test_queries.py` reads
+the plans.  Lists are paged by keyset (`timeline.keyset`), counts over many
+students stop at COUNT_LIMIT, and what entries refer to is fetched by
+`with_places()` in a fixed number of queries.
+"""
+
+from timeline.queries.common import BY_DAY, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, today
+from timeline.queries.courses import courses_by_title, students_of_course
+from timeline.queries.days import Day, neighbouring_days, student_day, student_days
+from timeline.queries.goals import GoalTimeline, goal_timeline, student_goals
+from timeline.queries.inbox import awaiting_response, awaiting_response_count, awaiting_response_counts
+from timeline.queries.journey import Reached, reached, video_journey, video_journey_count
+from timeline.queries.places import with_places
+
+__all__ = [
+    "BY_DAY",
+    "BY_NAME",
+    "BY_SECOND",
+    "BY_TIME",
+    "BY_TITLE",
+    "COUNT_LIMIT",
+    "Day",
+    "GoalTimeline",
+    "Reached",
+    "awaiting_response",
+    "awaiting_response_count",
+    "awaiting_response_counts",
+    "courses_by_title",
+    "goal_timeline",
+    "neighbouring_days",
+    "reached",
+    "student_day",
+    "student_days",
+    "student_goals",
+    "students_of_course",
+    "today",
+    "video_journey",
+    "video_journey_count",
+    "with_places",
+]

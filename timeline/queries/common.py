@@ -1,0 +1,26 @@
+"""What the questions share: the orders of rows, and how far counts go."""
+
+import datetime
+import uuid
+
+from django.utils import timezone
+
+from timeline.keyset import Keyset, Page
+from timeline.models import DAY_ZONE
+
+COUNT_LIMIT = 10_000  # a count shown to a person is exact up to here, then "10,000+"
+BY_SECOND = Keyset(("video_timestamp_seconds", "id"), (int, uuid.UUID))
+BY_TIME = Keyset(("created_at", "id"), (datetime.datetime, uuid.UUID))
+BY_DAY = Keyset(("activity_date",), (datetime.date,), descending=True)
+BY_TITLE = Keyset(("title", "id"), (str, uuid.UUID))
+BY_NAME = Keyset(("full_name", "id"), (str, uuid.UUID))
+
+
+def today():
+    """The day it is in the zone whose days are the timeline's."""
+    return timezone.now().astimezone(DAY_ZONE).date()
+
+
+def first_page(entries, size, keyset):
+    """A Page of rows that were read with a limit of size + 1."""
+    return Page(entries[:size], keyset.cursor(entries[size - 1]) if len(entries) > size else None)

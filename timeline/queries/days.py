@@ -1,0 +1,102 @@
+"""A student's days."""
+
+import datetime
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db import connection
+
+from timeline.keyset import Page
+from timeline.models import Activity
+from timeline.queries.common import BY_DAY, BY_TIME, first_page
+
+
+@dataclass(frozen=True)
+class Day:
+    """A student's day: how many entries of each activity_type, and the first of them in order of time."""
+
+    date: datetime.date
+    counts: dict[str, int]
+    entries: Page
+
+
+def student_days(*, student, before=None, size=7, entries_of_a_day=20):
+    """The student's days with activity, newest first, as a Page of Day.
+
+    Steps from day to day through the index; counts are an index-only scan of
+    the days shown.  Index: idx_student_date.
+    """
+    first = BY_DAY.parse(before)[0] if before else datetime.date.max
+    with connection.cursor() as cursor:
+        cursor.execute(DAYS, {"student": student.pk, "before": first, "limit": size + 1})
+        dates = [date for (date,) in cursor.fetchall()]
+    dates, more = dates[:size], len(dates) > size
+    counts = _day_counts(student, dates)
+    entries = defaultdict(list)
+    for entry in Activity.objects.raw(
+        ENTRIES_OF_DAYS, {"student": student.pk, "dates": dates, "limit": entries_of_a_day + 1}
+    ):
+        entries[entry.activity_date].append(entry)
+    days = [Day(date, counts[date], first_page(entries[date], entries_of_a_day, BY_TIME)) for date in dates]
+    return Page(days, dates[-1].isoformat() if more else None)
+
+
+def student_day(*, student, date, after=None, size=100):
+    """One Day of a student, paged within itself.  Index: idx_student_date."""
+    entries = Activity.objects.filter(student=student, activity_date=date)
+    return Day(date, _day_counts(student, [date])[date], BY_TIME.page(entries, after, size))
+
+
+def neighbouring_days(*, student, date):
+    """The days with activity before and after `date`, None where there is none.  Index: idx_student_date."""
+    days = Activity.objects.filter(student=student).values_list("activity_date", flat=True)
+    before = days.filter(activity_date__lt=date).order_by("-activity_date").first()
+    after = days.filter(activity_date__gt=date).order_by("activity_date").first()
+    return before, after
+
+
+def _day_counts(student, dates):
+    counts = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(DAY_COUNTS, {"student": student.pk, "dates": dates})
+        for date, activity_type, number in cursor.fetchall():
+            counts[date][activity_type] = number
+    return counts
+
+
+DAYS = """
+    WITH RECURSIVE day (date) AS (
+        (
+            SELECT activity_date FROM student_activity_timeline
+            WHERE student_id = %(student)s AND activity_date < %(before)s
+            ORDER BY activity_date DESC LIMIT 1
+        )
+        UNION ALL
+        SELECT (
+            SELECT activity_date FROM student_activity_timeline
+            WHERE student_id = %(student)s AND activity_date < day.date
+            ORDER BY activity_date DESC LIMIT 1
+        )
+        FROM day WHERE day.date IS NOT NULL
+    )
+    SELECT date FROM day WHERE date IS NOT NULL LIMIT %(limit)s
+"""
+
+DAY_COUNTS = """
+    SELECT activity_date, activity_type, count(*)
+    FROM student_activity_timeline
+    WHERE student_id = %(student)s AND activity_date = ANY (%(dates)s::date[])
+    GROUP BY activity_date, activity_type
+"""
+
+ENTRIES_OF_DAYS = """
+    SELECT entry.*
+    FROM unnest(%(dates)s::date[]) AS day (date)
+    CROSS JOIN LATERAL (
+        SELECT * FROM student_activity_timeline
+        WHERE student_id = %(student)s AND activity_date = day.date
+        ORDER BY created_at, id
+        LIMIT %(limit)s
+    ) AS entry
+    ORDER BY entry.activity_date DESC, entry.created_at, entry.id
+"""

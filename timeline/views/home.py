@@ -1,0 +1,40 @@
+"""Home."""
+
+from courses.models import Enrollment
+from goals.models import GoalPeriod
+from timeline import access, kinds, queries
+from timeline.fold import folded
+from timeline.views.page import Page
+
+
+class Home(Page):
+    """What an instructor teaches and who waits there; what a student is enrolled in, works towards and did today."""
+
+    template_name = "timeline/home.html"
+    INBOX = 500  # courses whose waiting reflections are gathered; who administers more looks into each
+
+    def get_context_data(self, **kwargs):
+        user, asked = self.request.user, self.request.GET
+        taught = access.courses_taught(user)
+        inbox = list(taught.values_list("pk", flat=True)[: self.INBOX])
+        waiting = queries.awaiting_response(courses=inbox, after=asked.get("after"), size=10)
+        courses = queries.courses_by_title(taught, after=asked.get("courses"))
+        counts = queries.awaiting_response_counts(courses=[course.pk for course in courses.entries])
+        enrollments = list(
+            Enrollment.objects.filter(student=user, left_at=None).select_related("course").order_by("-enrolled_at")[:12]
+        )
+        today = queries.student_day(student=user, date=queries.today(), size=20)
+        current = GoalPeriod.objects.filter(student=user, period__endswith=None).select_related("goal").first()
+        return super().get_context_data(
+            taught=[(course, counts[course.pk]) for course in courses.entries],
+            more_courses=courses.next,
+            waiting=access.mark_visible(user, queries.with_places(waiting.entries)),
+            more=waiting.next,
+            waiting_total=queries.awaiting_response_count(courses=inbox),
+            enrollments=enrollments,
+            today=today,
+            items=folded(queries.with_places(today.entries.entries)),
+            sentence=kinds.sentence(today.counts),
+            current=current,
+            **kwargs,
+        )

@@ -1,0 +1,44 @@
+"""What all pages share."""
+
+import uuid
+
+from django.http import Http404
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.views.generic import TemplateView
+
+
+class Page(TemplateView):
+    """A page at one URL; to htmx, the fragment of it (a partialdef of its template) that it asked for.
+
+    A request's HX-Target names the fragment; the first of `fragments` is the default.
+    """
+
+    fragments = ("entries",)
+
+    def get(self, request, *args, **kwargs):
+        # The address is read in setup(); it is not the template's business.
+        return self.render_to_response(self.get_context_data())
+
+    def get_template_names(self):
+        if self.request.htmx and not self.request.htmx.boosted and not self.request.htmx.history_restore_request:
+            target = self.request.htmx.target
+            return [f"{self.template_name}#{target if target in self.fragments else self.fragments[0]}"]
+        return [self.template_name]
+
+    def render_to_response(self, context, **options):
+        response = super().render_to_response(context, **options)
+        patch_vary_headers(response, ["HX-Request", "HX-Target"])
+        patch_cache_control(response, private=True)
+        return response
+
+
+def uuid_asked(text):
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise Http404("There is nobody with that id.") from error
+
+
+def text_asked(request, name):
+    """A text of the query string, without what PostgreSQL cannot hold; at most 200 characters."""
+    return request.GET.get(name, "").replace("\0", "").strip()[:200]

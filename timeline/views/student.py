@@ -1,0 +1,89 @@
+"""A student's days and goals."""
+
+from django.shortcuts import get_object_or_404
+
+from goals.models import Goal
+from timeline import access, kinds, queries
+from timeline.fold import folded
+from timeline.views.page import Page
+
+
+class StudentPage(Page):
+    """A page about one student: the one of the address, or oneself."""
+
+    def setup(self, request, *args, student=None, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.student = get_object_or_404(access.visible_students(request.user), pk=student or request.user.pk)
+        self.own = self.student == request.user
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(student=self.student, own=self.own, **kwargs)
+
+
+class StudentDays(StudentPage):
+    """A student's days, newest first, each with a sentence of what happened and its entries."""
+
+    template_name = "timeline/student_days.html"
+
+    def get_context_data(self, **kwargs):
+        page = queries.student_days(student=self.student, before=self.request.GET.get("before"))
+        queries.with_places([entry for day in page.entries for entry in day.entries.entries])
+        days = [(day, kinds.sentence(day.counts), folded(day.entries.entries)) for day in page.entries]
+        return super().get_context_data(days=days, more=page.next, today=queries.today(), **kwargs)
+
+
+class StudentDay(StudentPage):
+    """One day of a student, paged within itself."""
+
+    template_name = "timeline/student_day.html"
+
+    def setup(self, request, *args, date, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.date = date
+
+    def get_context_data(self, **kwargs):
+        day = queries.student_day(student=self.student, date=self.date, after=self.request.GET.get("after"))
+        queries.with_places(day.entries.entries)
+        before, after = queries.neighbouring_days(student=self.student, date=self.date)
+        return super().get_context_data(
+            date=self.date,
+            sentence=kinds.sentence(day.counts),
+            items=folded(day.entries.entries),
+            more=day.entries.next,
+            day_before=before,
+            day_after=after,
+            today=queries.today(),
+            **kwargs,
+        )
+
+
+class StudentGoals(StudentPage):
+    """A student's goals in order, each with its period, counts and the start of its timeline."""
+
+    template_name = "timeline/student_goals.html"
+    fragments = ("goals",)
+
+    def get_context_data(self, **kwargs):
+        page = queries.student_goals(student=self.student, after=self.request.GET.get("after"))
+        queries.with_places([entry for timeline in page.entries for entry in timeline.entries.entries])
+        goals = [(timeline, folded(timeline.entries.entries)) for timeline in page.entries]
+        return super().get_context_data(goals=goals, more=page.next, **kwargs)
+
+
+class StudentGoal(StudentPage):
+    """What led to one goal, in order of time."""
+
+    template_name = "timeline/student_goal.html"
+
+    def setup(self, request, *args, goal, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.goal = get_object_or_404(
+            Goal.objects.filter(student=self.student).select_related("student").prefetch_related("periods"), pk=goal
+        )
+
+    def get_context_data(self, **kwargs):
+        timeline = queries.goal_timeline(goal=self.goal, after=self.request.GET.get("after"))
+        queries.with_places(timeline.entries.entries)
+        return super().get_context_data(
+            timeline=timeline, items=folded(timeline.entries.entries), more=timeline.entries.next, **kwargs
+        )
