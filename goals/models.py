@@ -169,6 +169,27 @@ class GoalMessage(Writing):
         return self.content[:60]
 
 
+class ConversationVisit(Identified):
+    """When `viewer` last read the goal conversation of `student`, and when they did so the time before.
+
+    `previous_seen_at` is where what is new to them begins; None on the first visit.
+    """
+
+    viewer = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="+", db_index=False)
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="+")
+    seen_at = models.DateTimeField(db_default=Now())
+    previous_seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "conversation_visits"
+        constraints = [
+            models.UniqueConstraint(fields=["viewer", "student"], name="goals_conversationvisit_once"),
+        ]
+
+    def __str__(self):
+        return f"{self.viewer} read {self.student}"
+
+
 class GoalHistory(Profile):
     """A student, as the owner of their goals' periods: the page on which a boundary between two goals is moved."""
 

@@ -152,7 +152,8 @@ def hidden_index(name):
 class Writing(Identified):
     """What a person wrote or recorded: text, one recording or picture, or both.
 
-    `hidden_at` takes it out of every timeline and brings it back when cleared.
+    `edited_at` is when its words last changed.  `hidden_at` takes it out of
+    every timeline and brings it back when cleared.
     """
 
     content = models.TextField(db_default="", blank=True)
@@ -160,6 +161,7 @@ class Writing(Identified):
     media_type = models.TextField(choices=MediaType, null=True, blank=True)
     media_duration_seconds = models.IntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
+    edited_at = models.DateTimeField(null=True, blank=True)
     hidden_at = models.DateTimeField(null=True, blank=True)
 
     CONTENT_LIMIT = 20_000  # characters
@@ -202,7 +204,7 @@ class Writing(Identified):
                 name="%(app_label)s_%(class)s_media_duration",
                 violation_error_message="A duration cannot be negative.",
             ),
-            calendar_constraint("created_at", "hidden_at"),
+            calendar_constraint("created_at", "edited_at", "hidden_at"),
         ]
 
 

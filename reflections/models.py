@@ -30,7 +30,7 @@ class Reflection(Writing):
         db_table = "reflections"
         constraints = [
             *(constraint for constraint in Writing.Meta.constraints if not constraint.name.endswith("_calendar")),
-            calendar_constraint("created_at", "hidden_at", "responded_at", "response_edited_at"),
+            calendar_constraint("created_at", "edited_at", "hidden_at", "responded_at", "response_edited_at"),
             moment_constraint("reflections_reflection_moment"),
             models.CheckConstraint(
                 condition=Q(instructor_response__isnull=True, responded_at__isnull=True, responded_by__isnull=True)

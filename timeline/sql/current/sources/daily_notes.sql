@@ -17,7 +17,7 @@ SELECT
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     source.content AS content,
-    '{}'::jsonb AS metadata,
+    jsonb_strip_nulls(jsonb_build_object('edited', CASE WHEN source.edited_at IS NOT NULL THEN true END)) AS metadata,
     source.media_url AS media_url,
     source.media_type AS media_type,
     source.media_duration_seconds AS media_duration_seconds,

@@ -20,7 +20,10 @@ SELECT
     ) AS goal_id,
     NULL::uuid AS quiz_id,
     source.content AS content,
-    jsonb_strip_nulls(jsonb_build_object('author_id', source.author_id)) AS metadata,
+    jsonb_strip_nulls(jsonb_build_object(
+        'author_id', source.author_id,
+        'edited', CASE WHEN source.edited_at IS NOT NULL THEN true END
+    )) AS metadata,
     source.media_url AS media_url,
     source.media_type AS media_type,
     source.media_duration_seconds AS media_duration_seconds,

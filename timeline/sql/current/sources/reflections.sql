@@ -24,6 +24,7 @@ SELECT
     source.content AS content,
     jsonb_strip_nulls(jsonb_build_object(
         'sentiment', source.sentiment,
+        'edited', CASE WHEN source.edited_at IS NOT NULL THEN true END,
         'response_edited', CASE WHEN source.response_edited_at IS NOT NULL THEN true END
     )) AS metadata,
     source.media_url AS media_url,

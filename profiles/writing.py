@@ -1,0 +1,88 @@
+"""What people write in pages: checked, written once, edited, hidden and brought back.
+
+The page that shows a form makes the row's id, so that a form sent twice (a
+double click, a retry after a lost answer) is one row.
+"""
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from profiles.models import Writing
+
+
+class WritingConflict(Exception):
+    """The row has changed since the form was made; `row` is what stands now."""
+
+    def __init__(self, row):
+        super().__init__("These words have changed since you opened them.")
+        self.row = row
+
+
+def words(text, limit=Writing.CONTENT_LIMIT):
+    """`text` as it is kept: trimmed, lines ending in a line feed; ValidationError, in the writer's words, if unfit."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if "\0" in text:
+        raise ValidationError("The text holds a character that cannot be kept. Write it anew without it.")
+    if len(text) > limit:
+        raise ValidationError(f"That is {len(text):,} characters; at most {limit:,} can be kept.")
+    return text
+
+
+def write_once(row):
+    """Insert `row`, whose id the form made; if it is there already, return the one that is there.
+
+    ValidationError if the row breaks a rule of its table, or if another
+    person's row has that id.
+    """
+    row.full_clean(exclude=[field.name for field in row._meta.fields if field.is_relation], validate_unique=False)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+        return row
+    except IntegrityError:
+        there = type(row).objects.filter(pk=row.pk).first()
+        if there is None or not _same_writer(row, there):
+            raise ValidationError("This form cannot be sent. Reload the page and try again.") from None
+        return there
+
+
+def _same_writer(one, other):
+    people = [field.attname for field in one._meta.fields if field.name in {"student", "author"}]
+    return all(getattr(one, name) == getattr(other, name) for name in people)
+
+
+def version(row):
+    """The state of a row's words, for a form to carry: "" until they are first edited."""
+    return row.edited_at.isoformat() if row.edited_at else ""
+
+
+def edit(row, text, seen):
+    """Change the words of `row` (a Writing) that stand at version `seen`; return the row as it is then.
+
+    Nothing is written if they are the same; WritingConflict if another version
+    stands; ValidationError if the text is unfit, or if nothing would be left.
+    """
+    text = words(text)
+    if not text and not row.media_url:
+        raise ValidationError("Write something, or hide it instead.")
+    with transaction.atomic():
+        # Without waiting for a lock on the student first: a trigger takes that one after the row's, as any update does.
+        present = type(row).objects.select_for_update().get(pk=row.pk)
+        if present.content == text:
+            return present
+        if version(present) != seen:
+            raise WritingConflict(present)
+        present.content, present.edited_at = text, timezone.now()
+        present.save(update_fields=["content", "edited_at"])
+    return present
+
+
+def hide(row):
+    """Take `row` out of every timeline; hiding it again changes nothing."""
+    type(row).objects.filter(pk=row.pk, hidden_at=None).update(hidden_at=timezone.now())
+
+
+def bring_back(row):
+    """Show a hidden `row` where it was."""
+    type(row).objects.filter(pk=row.pk, hidden_at__isnull=False).update(hidden_at=None)
