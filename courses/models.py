@@ -243,6 +243,10 @@ class Enrollment(Identified):
             models.UniqueConstraint(fields=["student", "course"], name="courses_enrollment_once"),
             calendar_constraint("enrolled_at", "completed_at", "left_at"),
         ]
+        indexes = [
+            # For a class: how many it has now, and who.
+            models.Index(fields=["course", "student"], condition=Q(left_at__isnull=True), name="enrollments_current"),
+        ]
 
     def __str__(self):
         return f"{self.student} in {self.course}"

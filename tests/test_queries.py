@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import factories
 from timeline import access, queries
-from timeline.kinds import KINDS
+from timeline.kinds import KINDS, of_groups
 
 pytestmark = pytest.mark.django_db
 
@@ -27,8 +27,12 @@ def school(django_db_setup, django_db_blocker):
         videos = [factories.VideoFactory(lesson__course=course) for _ in range(20)]
         goals = [factories.GoalFactory(student=student) for _ in range(12)]
         cursor.execute("INSERT INTO profiles (full_name) SELECT 'Student ' || n FROM generate_series(1, 3000) AS n")
-        cursor.execute("INSERT INTO enrollments (student_id, course_id) SELECT id, %s FROM profiles", [course.pk])
+        for each in (course, *factories.CourseFactory.create_batch(3)):
+            cursor.execute("INSERT INTO enrollments (student_id, course_id) SELECT id, %s FROM profiles", [each.pk])
         cursor.execute("INSERT INTO goals (student_id, title) SELECT id, 'Earn $1K' FROM profiles")
+        for video in videos[:3]:
+            cursor.execute(WATCHING, [video.pk])
+        cursor.execute(LANDMARKS, {"videos": [video.pk for video in videos]})
         cursor.execute("TRUNCATE student_activity_timeline")
         cursor.execute(
             ENTRIES,
@@ -57,6 +61,23 @@ def vacuum(cursor):
         time.sleep(0.1)
     pytest.fail("Something in the database holds an old snapshot.")
 
+
+WATCHING = """
+    INSERT INTO video_progress (student_id, video_id, watched)
+    SELECT id, %s, int4multirange(int4range(0, 1 + (random() * 598)::integer)) FROM profiles
+"""
+
+LANDMARKS = """
+    WITH spots AS (
+        SELECT media_files.id AS video_id, lesson_id, n AS video_timestamp_seconds, 'Spot ' || n AS title
+        FROM media_files CROSS JOIN generate_series(0, 590, 5) AS n
+        WHERE media_files.id = ANY (%(videos)s::uuid[])
+    ), quizzes AS (
+        INSERT INTO quizzes (video_id, lesson_id, video_timestamp_seconds, title) SELECT * FROM spots
+    )
+    INSERT INTO checkpoints (video_id, video_timestamp_seconds, title)
+    SELECT video_id, video_timestamp_seconds, title FROM spots
+"""
 
 ENTRIES = """
     INSERT INTO student_activity_timeline (
@@ -107,6 +128,13 @@ QUESTIONS = {
     ),
     "journey count": (lambda s: queries.video_journey_count(video=s["video"]), "idx_video_kind"),
     "reached": (lambda s: queries.reached(video=s["video"]), "idx_video_kind"),
+    "markers": (lambda s: queries.markers(video=s["video"]), "idx_video_kind"),
+    "markers of what waits": (lambda s: queries.markers(video=s["video"]), "idx_video_pending"),
+    "markers of a group": (
+        lambda s: queries.markers(video=s["video"], kinds=of_groups(["quizzes"])),
+        "idx_video_kind",
+    ),
+    "markers of one": (lambda s: queries.markers(video=s["video"], student=s["student"]), "idx_student_video"),
     "waiting": (lambda s: queries.awaiting_response(courses=[s["course"].pk]), "idx_response_status"),
     "waiting, deep": (lambda s: queries.awaiting_response(courses=[s["course"].pk], after=LATE), "idx_response_status"),
     "waiting count": (lambda s: queries.awaiting_response_count(courses=[s["course"].pk]), "idx_response_status"),
@@ -131,7 +159,8 @@ QUESTIONS = {
 }
 
 # Pages of 8 kB that one query may read: lists of at most 51 rows (of everyone's journey each is looked up
-# by its primary key, 4 pages, once the index has said which), and counts that stop at 10,000.
+# by its primary key, 4 pages, once the index has said which), and counts that stop at 10,000.  Markers are
+# 24 slots of 5 kinds and of what waits, each a descent of the index.
 BUFFERS = {
     "journey": 300,
     "journey, deep": 300,
@@ -139,6 +168,9 @@ BUFFERS = {
     "journey of some kinds, deep": 300,
     "journey count": 500,
     "count of some kinds": 500,
+    "markers": 800,
+    "markers of what waits": 800,
+    "markers of one": 1_000,  # 760 entries
     "waiting count": 500,
     "reached": 500,
     "waiting counts": 500,
@@ -160,16 +192,33 @@ def test_a_question_is_answered_by_the_index_that_it_names(school, name):
             for node in nodes(plan)
             if node.get("Relation Name") == "student_activity_timeline" and "Index Name" not in node
         ], json.dumps(plan, indent=1)
-        buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-        assert buffers <= BUFFERS.get(name, BUFFERS_OF_A_LIST), json.dumps(plan, indent=1)
+        assert buffers(plan) <= BUFFERS.get(name, BUFFERS_OF_A_LIST), json.dumps(plan, indent=1)
 
 
 def test_counts_read_the_index_alone(school):
-    for name in ("journey count", "reached", "waiting counts"):
+    for name in ("journey count", "reached", "waiting counts", "markers", "markers of what waits"):
         ask, index = QUESTIONS[name]
         plan = plans_of(lambda ask=ask: ask(school))[-1]
         (scan,) = (node for node in nodes(plan) if node.get("Index Name") == index)
         assert scan["Node Type"] == "Index Only Scan", name
+
+
+def test_the_audience_is_a_sample_and_two_counts_from_indexes(school):
+    (plan,) = plans_of(lambda: queries.audience(video=school["video"]))
+    scans = {node["Index Name"]: node for node in nodes(plan) if "Index Name" in node}
+    assert scans.keys() == {"video_progress_sample", "enrollments_current"}, json.dumps(plan, indent=1)
+    assert {node["Node Type"] for node in nodes(plan)} & {"Seq Scan", "Sort", "Bitmap Heap Scan"} == set()
+    assert buffers(plan) <= 2_000 + 200
+
+
+def test_what_one_student_watched_and_the_landmarks_are_found_by_index(school):
+    for ask in (
+        lambda: queries.watched_by(video=school["video"], student=school["student"]),
+        lambda: queries.landmarks(video=school["video"]),
+    ):
+        for plan in plans_of(ask):
+            assert buffers(plan) <= 150, json.dumps(plan, indent=1)
+            assert "Seq Scan" not in {node["Node Type"] for node in nodes(plan)}, json.dumps(plan, indent=1)
 
 
 def test_students_of_a_course_come_in_order_of_name_from_an_index(school):
@@ -181,7 +230,7 @@ def test_students_of_a_course_come_in_order_of_name_from_an_index(school):
 def test_whether_a_student_may_be_seen_does_not_depend_on_how_many_are_taught(school):
     instructor = factories.CourseInstructorFactory(course=school["course"]).instructor
     (plan,) = plans_of(lambda: access.visible_students(instructor).get(pk=school["student"].pk))
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 50, json.dumps(plan, indent=1)
+    assert buffers(plan) <= 50, json.dumps(plan, indent=1)
 
 
 def test_a_students_goals_come_from_an_index(school):
@@ -195,7 +244,7 @@ def test_deep_pages_cost_what_first_pages_cost(school):
         cost = {}
         for name in (first, deep):
             plans = plans_of(lambda name=name: QUESTIONS[name][0](school))
-            cost[name] = plans[-1]["Shared Hit Blocks"] + plans[-1]["Shared Read Blocks"]
+            cost[name] = buffers(plans[-1])
         assert cost[deep] <= cost[first] * 1.5 + 10, cost
 
 
@@ -209,6 +258,10 @@ def plans_of(ask):
             cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query["sql"].replace("%", "%%"), [])
             plans.append(cursor.fetchone()[0][0]["Plan"])
     return plans
+
+
+def buffers(plan):
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
 
 def nodes(plan):

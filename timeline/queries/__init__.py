@@ -13,6 +13,8 @@ from timeline.queries.goals import GoalTimeline, goal_timeline, student_goals
 from timeline.queries.inbox import awaiting_response, awaiting_response_count, awaiting_response_counts
 from timeline.queries.journey import Reached, reached, video_journey, video_journey_count
 from timeline.queries.places import with_places
+from timeline.queries.track import SLOTS, Landmark, Marker, landmarks, markers
+from timeline.queries.watchers import Audience, Stop, audience, watched_by
 
 __all__ = [
     "BY_DAY",
@@ -21,14 +23,22 @@ __all__ = [
     "BY_TIME",
     "BY_TITLE",
     "COUNT_LIMIT",
+    "SLOTS",
+    "Audience",
     "Day",
     "GoalTimeline",
+    "Landmark",
+    "Marker",
     "Reached",
+    "Stop",
+    "audience",
     "awaiting_response",
     "awaiting_response_count",
     "awaiting_response_counts",
     "courses_by_title",
     "goal_timeline",
+    "landmarks",
+    "markers",
     "neighbouring_days",
     "reached",
     "student_day",
@@ -38,5 +48,6 @@ __all__ = [
     "today",
     "video_journey",
     "video_journey_count",
+    "watched_by",
     "with_places",
 ]

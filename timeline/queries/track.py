@@ -1,0 +1,135 @@
+"""What stands along a video's track: clusters of entries, and the video's own checkpoints and quizzes."""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from timeline.kinds import of_groups
+
+SLOTS = 24  # equal parts of the track, with at most one marker of a group in each
+MARKER_LIMIT = 99  # a marker's counts are exact up to here, then "99+"
+LANDMARKS = 100
+ENTRIES_OF_A_SLOT = 500  # of one student, that are looked at
+
+# The activity_types that the markers of a group count.  A passed attempt has two entries, which lists show as
+# one: attempts alone say how many there were.
+MARKED = {"reflections": tuple(of_groups(["reflections"])), "quizzes": ("quiz_attempt",)}
+
+
+@dataclass(frozen=True)
+class Marker:
+    """The entries of a group in one slot of the track.
+
+    `slot` counts from 0; second s is in slot s * SLOTS // duration.  `second`
+    is the first entry's.  `count` and `waiting` (how many of them wait for an
+    answer) go up to MARKER_LIMIT + 1.
+    """
+
+    slot: int
+    group: str
+    second: int
+    count: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """A "checkpoint" or a "quiz" (its `kind`) that the author put at a second of the video."""
+
+    second: int
+    title: str
+    kind: str
+
+
+def markers(*, video, student=None, kinds=None):
+    """The video's [Marker], of `student` or of everyone, by slot and group; of some `kinds` (activity_types) or of all.
+
+    What stands after the end of the video counts for the last slot; what waits
+    is counted over all kinds of reflections.  Of everyone, probes each slot
+    once for each of the five kinds and once for what waits, for at most
+    MARKER_LIMIT + 1 index entries each, without reading entries; of one, reads
+    at most ENTRIES_OF_A_SLOT in each slot.
+    Indexes: idx_video_kind and idx_video_pending, or idx_student_video.
+    """
+    starts = [-(-slot * video.duration_seconds // SLOTS) for slot in range(SLOTS)]
+    marked = [(kind, group) for group, of in MARKED.items() for kind in of if kinds is None or kind in kinds]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            MARKERS_OF_ONE if student else MARKERS_OF_EVERYONE,
+            {
+                "video": video.pk,
+                "student": student.pk if student else None,
+                "starts": starts,
+                "ends": [*starts[1:], 2**31],
+                "kinds": [kind for kind, _ in marked],
+                "groups": [group for _, group in marked],
+                "limit": MARKER_LIMIT + 1,
+                "entries": ENTRIES_OF_A_SLOT,
+            },
+        )
+        return [Marker(*row) for row in cursor.fetchall()]
+
+
+MARKERS_OF_EVERYONE = """
+    SELECT cluster.slot, cluster.name, cluster.second, cluster.entries, waiting.entries
+    FROM (
+        SELECT slot.number - 1 AS slot, slot.start, slot."end", kind.name,
+            min(found.second) AS second, least(sum(found.entries), %(limit)s)::integer AS entries
+        FROM unnest(%(starts)s::integer[], %(ends)s::bigint[]) WITH ORDINALITY AS slot (start, "end", number)
+        CROSS JOIN unnest(%(kinds)s::text[], %(groups)s::text[]) AS kind (activity_type, name)
+        CROSS JOIN LATERAL (
+            SELECT min(counted.video_timestamp_seconds) AS second, count(*) AS entries
+            FROM (
+                SELECT video_timestamp_seconds FROM student_activity_timeline
+                WHERE video_id = %(video)s AND activity_type = kind.activity_type
+                    AND video_timestamp_seconds >= slot.start AND video_timestamp_seconds < slot."end"
+                ORDER BY video_timestamp_seconds
+                LIMIT %(limit)s
+            ) AS counted
+        ) AS found
+        WHERE found.entries > 0
+        GROUP BY slot.number, slot.start, slot."end", kind.name
+    ) AS cluster
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS entries
+        FROM (
+            SELECT FROM student_activity_timeline
+            WHERE video_id = %(video)s AND response_status = 'pending' AND cluster.name = 'reflections'
+                AND video_timestamp_seconds >= cluster.start AND video_timestamp_seconds < cluster."end"
+            LIMIT %(limit)s
+        ) AS counted
+    ) AS waiting
+    ORDER BY cluster.slot, cluster.name
+"""
+
+MARKERS_OF_ONE = """
+    SELECT slot.number - 1, kind.name, min(entry.video_timestamp_seconds), least(count(*), %(limit)s),
+        least(count(*) FILTER (WHERE entry.response_status = 'pending'), %(limit)s)
+    FROM unnest(%(starts)s::integer[], %(ends)s::bigint[]) WITH ORDINALITY AS slot (start, "end", number)
+    CROSS JOIN LATERAL (
+        SELECT activity_type, video_timestamp_seconds, response_status FROM student_activity_timeline
+        WHERE student_id = %(student)s AND video_id = %(video)s
+            AND video_timestamp_seconds >= slot.start AND video_timestamp_seconds < slot."end"
+        ORDER BY video_timestamp_seconds, id
+        LIMIT %(entries)s
+    ) AS entry
+    JOIN unnest(%(kinds)s::text[], %(groups)s::text[]) AS kind (activity_type, name)
+        ON kind.activity_type = entry.activity_type
+    GROUP BY slot.number, kind.name
+    ORDER BY slot.number, kind.name
+"""
+
+
+def landmarks(*, video):
+    """The checkpoints and quizzes that stand in the video: the first LANDMARKS of them as [Landmark], by second.
+
+    Indexes: courses_checkpoint_once, and that of quizzes.video_id.
+    """
+    found = [
+        Landmark(second, title, kind)
+        for kind, rows in (("checkpoint", video.checkpoints), ("quiz", video.quizzes))
+        for second, title in rows.order_by("video_timestamp_seconds", "id").values_list(
+            "video_timestamp_seconds", "title"
+        )[:LANDMARKS]
+    ]
+    return sorted(found, key=lambda landmark: landmark.second)[:LANDMARKS]
