@@ -47,6 +47,13 @@ class Reflection(Writing):
         indexes = [
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="reflections_of_student"),
+            # For the answers that a student received since a moment, and when somebody last answered them.
+            models.Index(
+                fields=["student", "responded_at"],
+                include=["responded_by"],
+                condition=Q(responded_at__isnull=False),
+                name="reflections_answered",
+            ),
             hidden_index("reflections_hidden"),
             # For the admin's list of what waits for an answer.
             models.Index(

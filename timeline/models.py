@@ -139,7 +139,7 @@ class Activity(models.Model):
                 "video_timestamp_seconds",
                 "id",
                 include=["student", "created_at"],
-                condition=Q(response_status="pending"),
+                condition=Q(video__isnull=False, response_status="pending"),
                 name="idx_video_pending",
             ),
             # For the journey of one student: queries.video_journey(student=…).
@@ -150,6 +150,10 @@ class Activity(models.Model):
                 "id",
                 condition=Q(video__isnull=False),
                 name="idx_student_video",
+            ),
+            # For what waits of one student, whatever the course: queries.waiting_of_student().
+            models.Index(
+                "student", "created_at", "id", condition=Q(response_status="pending"), name="idx_student_pending"
             ),
             # For what waits for an answer, over an instructor's courses: queries.awaiting_response().
             models.Index(

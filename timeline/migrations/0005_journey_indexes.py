@@ -22,6 +22,6 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             model_name='activity',
-            index=models.Index(models.F('video'), models.F('video_timestamp_seconds'), models.F('id'), condition=models.Q(('response_status', 'pending')), include=('student', 'created_at'), name='idx_video_pending'),
+            index=models.Index(models.F('video'), models.F('video_timestamp_seconds'), models.F('id'), condition=models.Q(('response_status', 'pending'), ('video__isnull', False)), include=('student', 'created_at'), name='idx_video_pending'),
         ),
     ]

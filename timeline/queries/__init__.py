@@ -7,6 +7,18 @@ students stop at COUNT_LIMIT, and what entries refer to is fetched by
 """
 
 from timeline.queries.common import BY_DAY, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, today
+from timeline.queries.conversation import (
+    DaysFilter,
+    FoundDays,
+    SinceSpoken,
+    answers_since,
+    calendar,
+    first_new,
+    found_days,
+    last_spoken,
+    since_spoken,
+    waiting_of_student,
+)
 from timeline.queries.courses import courses_by_title, students_of_course
 from timeline.queries.days import Day, neighbouring_days, student_day, student_days
 from timeline.queries.goals import GoalTimeline, goal_timeline, student_goals
@@ -15,39 +27,3 @@ from timeline.queries.journey import Reached, reached, video_journey, video_jour
 from timeline.queries.places import with_places
 from timeline.queries.track import SLOTS, Landmark, Marker, landmarks, markers
 from timeline.queries.watchers import Audience, Stop, audience, watched_by
-
-__all__ = [
-    "BY_DAY",
-    "BY_NAME",
-    "BY_SECOND",
-    "BY_TIME",
-    "BY_TITLE",
-    "COUNT_LIMIT",
-    "SLOTS",
-    "Audience",
-    "Day",
-    "GoalTimeline",
-    "Landmark",
-    "Marker",
-    "Reached",
-    "Stop",
-    "audience",
-    "awaiting_response",
-    "awaiting_response_count",
-    "awaiting_response_counts",
-    "courses_by_title",
-    "goal_timeline",
-    "landmarks",
-    "markers",
-    "neighbouring_days",
-    "reached",
-    "student_day",
-    "student_days",
-    "student_goals",
-    "students_of_course",
-    "today",
-    "video_journey",
-    "video_journey_count",
-    "watched_by",
-    "with_places",
-]

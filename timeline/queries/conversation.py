@@ -1,0 +1,289 @@
+"""A student's goal conversation beyond its days: the calendar, what is new, what was found, and since when."""
+
+import datetime
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.db import connection
+
+from goals.models import GoalMessage
+from reflections.models import Reflection
+from timeline.keyset import Page
+from timeline.models import DAY_ZONE, Activity
+from timeline.queries.common import BY_TIME, COUNT_LIMIT, today
+from timeline.queries.days import Day
+
+WEEKS = 53  # of a calendar
+LOOK = 2_000  # entries that one search looks through
+NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
+
+
+@dataclass(frozen=True)
+class DaysFilter:
+    """What of a student's days is asked for: activity_types, one course or goal (ids), words."""
+
+    kinds: tuple[str, ...] | None = None
+    course: str | None = None
+    goal: str | None = None
+    text: str = ""
+
+    def __bool__(self):
+        return bool(self.kinds is not None or self.course or self.goal or self.text)
+
+
+@dataclass(frozen=True)
+class FoundDays:
+    """Days with what was found of them; `next` is where to look on, `back_to` the day down to which was looked.
+
+    `back_to` is None where nothing is left to look through, or the page is full.
+    """
+
+    days: list
+    next: str | None
+    back_to: datetime.date | None
+
+
+@dataclass(frozen=True)
+class SinceSpoken:
+    """What a student did since `moment`, when an instructor last wrote to them or answered them.
+
+    `counts`: {activity_type: entries up to COUNT_LIMIT + 1}; `first`: the first
+    of these entries; `waiting`: their oldest reflections without an answer, and
+    how many there are; `quiet`: whole days since the student last did anything
+    (None: they never did).
+    """
+
+    moment: datetime.datetime | None
+    counts: dict[str, int]
+    first: Activity | None
+    waiting: list
+    waiting_count: int
+    last: Activity | None
+    quiet: int | None
+
+
+def calendar(*, student, until):
+    """How many entries each of the WEEKS * 7 days up to `until` has: {day: number}, without the empty ones.
+
+    An index-only scan of these days' entries.  Index: idx_student_date.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CALENDAR,
+            {"student": student.pk, "first": until - datetime.timedelta(days=WEEKS * 7 - 1), "until": until},
+        )
+        return dict(cursor.fetchall())
+
+
+CALENDAR = """
+    SELECT activity_date, count(*)
+    FROM student_activity_timeline
+    WHERE student_id = %(student)s AND activity_date BETWEEN %(first)s AND %(until)s
+    GROUP BY activity_date
+"""
+
+
+def found_days(*, student, asked, before=None, size=25):
+    """What `asked` (a DaysFilter) finds in the student's days, newest first: up to `size` entries, as FoundDays.
+
+    Looks through at most LOOK entries.  Of kinds alone it reads the index, and
+    the entries found; of a course or words each entry that it looks at.
+    Indexes: idx_student_date, or idx_student_goal for one goal.
+    """
+    place = {"student": student.pk, "goal": asked.goal, "look": LOOK}
+    condition = ["student_id = %(student)s"]
+    order = ("activity_date", "created_at", "id")
+    if asked.goal:
+        condition.append("goal_id = %(goal)s")
+        order = order[1:]
+    if before:
+        moment, entry = BY_TIME.parse(before)
+        place |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
+        values = ", ".join(f"%({column})s" for column in order)
+        condition.append(f"({', '.join(order)}) < ({values})")
+    parts = {
+        "condition": " AND ".join(condition),
+        "order": ", ".join(f"{column} DESC" for column in order),
+        "wanted": "true" if asked.kinds is None else "activity_type = ANY (%(kinds)s)",
+    }
+    wanted = {"kinds": list(asked.kinds or ()), "course": asked.course, "text": like(asked.text), "size": size + 1}
+    by_content = asked.course or asked.text
+    entries = list(Activity.objects.raw((FOUND if by_content else FOUND_KINDS).format(**parts), place | wanted))
+    following = BY_TIME.cursor(entries[size - 1]) if len(entries) > size else None
+    back_to = None
+    if following is None:
+        with connection.cursor() as cursor:
+            cursor.execute(LOOKED_BACK_TO.format(**parts), place)
+            if last := cursor.fetchone():
+                back_to, following = last[0], f"{last[1].isoformat()}{BY_TIME.SEPARATOR}{last[2]}"
+    days = []
+    for date, of_day in groupby(entries[:size], key=lambda entry: entry.activity_date):
+        of_day = list(of_day)[::-1]
+        counts = defaultdict(int)
+        for entry in of_day:
+            counts[entry.activity_type] += 1
+        days.append(Day(date, counts, Page(of_day, None)))
+    return FoundDays(days, following, back_to)
+
+
+def like(text):
+    """The pattern of ILIKE that finds `text` as it is written."""
+    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+FOUND = """
+    SELECT looked.*
+    FROM (
+        SELECT * FROM student_activity_timeline WHERE {condition} ORDER BY {order} LIMIT %(look)s
+    ) AS looked
+    WHERE {wanted}
+    AND (%(course)s::uuid IS NULL OR course_id = %(course)s::uuid)
+    AND (%(text)s = '%%' OR content ILIKE %(text)s OR instructor_response ILIKE %(text)s)
+    ORDER BY {order}
+    LIMIT %(size)s
+"""
+
+FOUND_KINDS = """
+    SELECT entry.*
+    FROM (
+        SELECT id AS found, activity_type AS kind
+        FROM (
+            SELECT activity_date, created_at, id, activity_type FROM student_activity_timeline
+            WHERE {condition} ORDER BY {order} LIMIT %(look)s
+        ) AS looked
+        WHERE {wanted}
+        ORDER BY {order}
+        LIMIT %(size)s
+    ) AS page
+    JOIN student_activity_timeline AS entry ON entry.id = page.found
+    ORDER BY {order}
+"""
+
+LOOKED_BACK_TO = """
+    SELECT activity_date, created_at, id
+    FROM student_activity_timeline
+    WHERE {condition}
+    ORDER BY {order}
+    OFFSET %(look)s - 1 LIMIT 1
+"""
+
+
+def first_new(*, student, viewer, since):
+    """The first entry of the conversation since a moment that is not the viewer's own doing, and how many there are.
+
+    (entry or None, number up to NEW_LIMIT + 1).  To the student, what they did
+    themself is not new; to others, what they wrote.  Indexes: idx_student_date,
+    goal_messages_of_student.
+    """
+    if viewer == student:
+        messages = GoalMessage.objects.filter(student=student, created_at__gt=since, hidden_at=None)
+        moments = list(messages.order_by("created_at").values_list("created_at", flat=True)[: NEW_LIMIT + 1])
+        if not moments:
+            return None, 0
+        first = Activity.objects.filter(
+            student=student,
+            activity_date=moments[0].astimezone(DAY_ZONE).date(),
+            created_at=moments[0],
+            activity_type="instructor_message",
+        ).first()
+        return first, len(moments)
+    asked = {"student": student.pk, "day": since.astimezone(DAY_ZONE).date(), "since": since}
+    entries = list(Activity.objects.raw(NEW, asked | {"viewer": str(viewer.pk), "limit": NEW_LIMIT + 1}))
+    return (entries[0] if entries else None), len(entries)
+
+
+NEW = """
+    SELECT * FROM student_activity_timeline
+    WHERE student_id = %(student)s AND activity_date >= %(day)s AND created_at > %(since)s
+    AND (activity_type <> 'instructor_message' OR metadata ->> 'author_id' IS DISTINCT FROM %(viewer)s)
+    ORDER BY activity_date, created_at, id
+    LIMIT %(limit)s
+"""
+
+
+def answers_since(*, student, since, size=20):
+    """The student's reflections that were answered after a moment, oldest answer first.
+
+    Index: reflections_answered.
+    """
+    return list(
+        Reflection.objects.filter(student=student, responded_at__gt=since, hidden_at=None)
+        .select_related("video", "responded_by")
+        .order_by("responded_at")[:size]
+    )
+
+
+def last_spoken(*, student, instructor):
+    """When `instructor` last wrote to the student or answered them; None if never.
+
+    Indexes: goal_messages_of_student, reflections_answered.
+    """
+    written = GoalMessage.objects.filter(student=student, author=instructor, hidden_at=None).order_by("-created_at")
+    answered = Reflection.objects.filter(student=student, responded_by=instructor, responded_at__isnull=False)
+    moments = [
+        written.values_list("created_at", flat=True).first(),
+        answered.order_by("-responded_at").values_list("responded_at", flat=True).first(),
+    ]
+    return max((moment for moment in moments if moment), default=None)
+
+
+def since_spoken(*, student, instructor, size=5):
+    """What the student did since `instructor` last wrote to them or answered them, as SinceSpoken.
+
+    Indexes: those of `last_spoken()`; idx_student_date; idx_student_pending.
+    """
+    moment = last_spoken(student=student, instructor=instructor)
+    since = moment or datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
+    asked = {
+        "student": student.pk,
+        "day": since.astimezone(DAY_ZONE).date(),
+        "since": since,
+        "limit": COUNT_LIMIT + 1,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(SINCE_COUNTS, asked)
+        counts = dict(cursor.fetchall())
+    first, last = (next(iter(Activity.objects.raw(query, asked)), None) for query in (FIRST_SINCE, LAST_DOING))
+    waiting, waiting_count = waiting_of_student(student=student, size=size)
+    return SinceSpoken(
+        moment, counts, first, waiting, waiting_count, last, last and (today() - last.activity_date).days
+    )
+
+
+# The newest COUNT_LIMIT + 1, where there are more: an index-only scan.
+SINCE_COUNTS = """
+    SELECT activity_type, count(*)
+    FROM (
+        SELECT activity_type FROM student_activity_timeline
+        WHERE student_id = %(student)s AND activity_date >= %(day)s AND created_at > %(since)s
+        AND activity_type <> 'instructor_message'
+        ORDER BY activity_date DESC, created_at DESC, id DESC
+        LIMIT %(limit)s
+    ) AS counted
+    GROUP BY activity_type
+"""
+
+FIRST_SINCE = """
+    SELECT * FROM student_activity_timeline
+    WHERE student_id = %(student)s AND activity_date >= %(day)s AND created_at > %(since)s
+    AND activity_type <> 'instructor_message'
+    ORDER BY activity_date, created_at, id
+    LIMIT 1
+"""
+
+LAST_DOING = """
+    SELECT * FROM student_activity_timeline
+    WHERE student_id = %(student)s AND activity_type <> 'instructor_message'
+    ORDER BY activity_date DESC, created_at DESC, id DESC
+    LIMIT 1
+"""
+
+
+def waiting_of_student(*, student, size=5):
+    """The student's oldest reflections that wait for an answer, and how many wait, up to COUNT_LIMIT + 1.
+
+    Index: idx_student_pending.
+    """
+    waiting = Activity.objects.filter(student=student, response_status="pending")
+    return list(waiting.order_by("created_at", "id")[:size]), waiting[: COUNT_LIMIT + 1].count()
