@@ -1,10 +1,10 @@
 """Reflections: read, answered, hidden."""
 
 from django.contrib import admin
-from django.utils import timezone
 
 from config.admin import AutocompleteFilter, HiddenFilter, WritingAdmin
 from courses.forms import clock
+from reflections import answers
 from reflections.forms import ReflectionForm
 from reflections.models import Reflection
 
@@ -33,7 +33,8 @@ class ReflectionAdmin(WritingAdmin):
     def get_fieldsets(self, request, obj=None):
         moment = ("video", "at" if obj else "video_timestamp_seconds")
         media = ("media_type", "media_url", "media_duration_seconds")
-        answer = ("instructor_response", *(("responded_by", "responded_at") if obj else ()))
+        signature = ("responded_by", "responded_at", "response_edited_at")
+        answer = ("instructor_response", *(signature if obj else ()))
         return [
             (None, {"fields": ("student", moment, "content", "sentiment", "created_at", "hidden_at")}),
             ("Recording or picture", {"fields": media}),
@@ -41,14 +42,27 @@ class ReflectionAdmin(WritingAdmin):
         ]
 
     def get_readonly_fields(self, request, obj=None):
-        return (*super().get_readonly_fields(request, obj), "responded_by", "responded_at")
+        return (*super().get_readonly_fields(request, obj), "responded_by", "responded_at", "response_edited_at")
+
+    def formfield_for_dbfield(self, db_field, request, **options):
+        if db_field.name == "instructor_response":
+            options["show_hidden_initial"] = True  # so that the form can tell what was shown from what stands
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    def get_object(self, request, object_id, from_field=None):
+        """Locked while it is changed: nobody's answer slips in between."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None or request.method != "POST":
+            return found
+        return Reflection.objects.select_for_update().filter(pk=found.pk).first()
 
     def save_model(self, request, obj, form, change):
-        """Whoever changes the answer signs it; an answer taken away leaves no signature."""
-        if "instructor_response" in form.changed_data:
+        """Whoever changes the answer signs it, as on the site; an answer taken away leaves no signature."""
+        if obj.instructor_response != form.answer_before:
             answered = obj.instructor_response is not None
-            obj.responded_by = request.user if answered else None
-            obj.responded_at = timezone.now() if answered else None
+            signature = answers.signature(request.user, edits=obj.responded_at is not None)
+            for name, value in (signature if answered else answers.UNSIGNED).items():
+                setattr(obj, name, value)
         super().save_model(request, obj, form, change)
 
     @admin.display(description="at")

@@ -1,9 +1,27 @@
-"""A reflection, as staff enter and answer it."""
+"""A reflection, as staff enter and answer it; an answer, as an instructor writes it."""
 
 from django import forms
+from django.core.exceptions import ValidationError
 
 from courses.forms import ClockField, WithinVideo
+from reflections import answers
 from reflections.models import Reflection
+
+
+class AnswerField(forms.CharField):
+    """The words of an answer, as `answers.cleaned()` keeps them."""
+
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def clean(self, value):
+        return answers.cleaned(self.to_python(value))
+
+
+class AnswerForm(forms.Form):
+    """An answer, and the `version()` of it that the writer had before their eyes."""
+
+    text = AnswerField(label="Your answer")
+    seen = forms.CharField(required=False, max_length=50, widget=forms.HiddenInput)
 
 
 class ReflectionForm(WithinVideo, forms.ModelForm):
@@ -12,3 +30,19 @@ class ReflectionForm(WithinVideo, forms.ModelForm):
     class Meta:
         model = Reflection
         exclude = ["responded_by", "responded_at", "response_edited_at"]  # noqa: DJ006 (the admin names the fields)
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.answer_before = self.instance.instructor_response
+
+    def clean_instructor_response(self):
+        """The answer that stands, if it was not touched here; nobody else's is written over unseen."""
+        standing, text = self.answer_before, self.cleaned_data["instructor_response"]
+        if "instructor_response" not in self.changed_data:
+            return standing
+        text = answers.cleaned(text) if text else None
+        shown = self.data.get(self["instructor_response"].html_initial_name, "")
+        if text != standing and shown.split() != (standing or "").split():
+            who = self.instance.responded_by or "Somebody"
+            raise ValidationError(f"{who} changed the answer meanwhile. Copy yours, load this page anew and see.")
+        return text

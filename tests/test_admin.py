@@ -29,6 +29,7 @@ from courses.forms import QuizForm, clock, read_answers, write_answers
 from courses.models import Course, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalPeriod
 from profiles.models import Profile
+from reflections.answers import answer
 from reflections.models import Reflection
 from tests import factories
 from timeline.models import Activity
@@ -1037,6 +1038,57 @@ def test_an_answer_is_signed_by_who_gives_it_and_only_then(as_staff, staff):
     assert fill_in(as_staff, url, {"instructor_response": "  "}).status_code == 302
     reflection.refresh_from_db()
     assert (reflection.responded_by, reflection.responded_at) == (None, None)
+
+
+def test_an_edited_answer_is_signed_by_its_editor_and_keeps_its_first_time(as_staff, staff):
+    first = timezone.now() - datetime.timedelta(days=1)
+    answer = {"instructor_response": "First.", "responded_at": first, "responded_by": factories.ProfileFactory()}
+    reflection = factories.ReflectionFactory(**answer)
+    url = address(Reflection, "change", reflection.pk)
+    fill_in(as_staff, url, {"instructor_response": "First.\r\n"})
+    reflection.refresh_from_db()
+    assert (reflection.response_edited_at, reflection.responded_by) == (None, answer["responded_by"])
+    fill_in(as_staff, url, {"instructor_response": "Second."})
+    reflection.refresh_from_db()
+    assert (reflection.instructor_response, reflection.responded_by) == ("Second.", staff)
+    assert reflection.responded_at == first < reflection.response_edited_at
+    fill_in(as_staff, url, {"instructor_response": ""})
+    reflection.refresh_from_db()
+    assert (reflection.responded_at, reflection.response_edited_at) == (None, None)
+
+
+def test_an_answer_given_while_a_reflection_is_open_in_the_admin_is_not_lost(as_staff):
+    reflection = factories.ReflectionFactory()
+    url = address(Reflection, "change", reflection.pk)
+    opened = FormReader(as_staff.get(url).text).fields
+    for name in ("q", "action", "post"):
+        opened.pop(name, None)
+    ines = factories.ProfileFactory(full_name="Ines Teixeira")
+    answer(reflection.pk, by=ines, text="First.", seen="")
+    assert "Ines Teixeira changed the answer meanwhile" in errors_of(
+        as_staff.post(url, opened | {"instructor_response": "Second."})
+    )
+    hidden = {"hidden_at_0": "2026-03-15", "hidden_at_1": "10:00:00"}
+    assert as_staff.post(url, opened | hidden).status_code == 302
+    reflection.refresh_from_db()
+    assert (reflection.instructor_response, reflection.hidden_at is None) == ("First.", False)
+
+
+def test_an_answer_in_the_admin_has_the_limit_of_one_on_the_site(as_staff):
+    reflection = factories.ReflectionFactory()
+    url = address(Reflection, "change", reflection.pk)
+    assert "at most 20,000" in errors_of(fill_in(as_staff, url, {"instructor_response": "x" * 20_001}))
+
+
+def test_a_reflection_can_be_entered_with_its_answer(as_staff, staff):
+    fields = {
+        "student": str(factories.ProfileFactory().pk),
+        "content": "Asked by phone.",
+        "instructor_response": "Yes.",
+    }
+    assert fill_in(as_staff, address(Reflection, "add"), fields).status_code == 302
+    reflection = Reflection.objects.get()
+    assert (reflection.responded_by, reflection.responded_at is None) == (staff, False)
 
 
 def test_a_students_words_are_not_rewritten(as_staff):

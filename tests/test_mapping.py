@@ -192,6 +192,17 @@ def test_an_answer_shows_in_the_reflections_entry_and_outlives_who_wrote_it(stud
     assert_says(entry(reflection), reflection, NOON, **answered)
 
 
+def test_an_answer_that_was_edited_says_so(student, video):
+    reflection = factories.ReflectionFactory(student=student, video=video, sentiment="curious")
+    reflection.instructor_response, reflection.responded_at = "No, just right.", NOON
+    reflection.save()
+    assert entry(reflection)["metadata"] == {"sentiment": "curious"}
+    reflection.instructor_response, reflection.response_edited_at = "Just right.", NOON + HOUR
+    reflection.save()
+    assert entry(reflection)["metadata"] == {"sentiment": "curious", "response_edited": True}
+    assert entry(reflection)["responded_at"] == NOON
+
+
 def test_a_quiz_attempt_has_an_entry_when_started_with_its_score_once_submitted(student, goal):
     quiz = factories.QuizFactory()
     attempt = factories.QuizAttemptFactory(student=student, quiz=quiz, started_at=NOON)
