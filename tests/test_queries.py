@@ -55,7 +55,10 @@ def vacuum(cursor):
     """Make every page all-visible, which an autovacuum worker's own snapshot may put off for a moment."""
     for _ in range(50):
         cursor.execute("VACUUM (ANALYZE)")
-        cursor.execute("SELECT relallvisible = relpages FROM pg_class WHERE relname = 'student_activity_timeline'")
+        cursor.execute(
+            "SELECT bool_and(relallvisible = relpages) FROM pg_class WHERE relname = ANY (%s)",
+            [["student_activity_timeline", "video_progress", "enrollments", "profiles"]],
+        )
         if cursor.fetchone()[0]:
             return
         time.sleep(0.1)
