@@ -1,5 +1,5 @@
 FROM python:3.13-slim
-ENV PYTHONUNBUFFERED=1 LOCAL=off WEB_HOST=0.0.0.0
+ENV PYTHONUNBUFFERED=1 LOCAL=off WEB_HOST=0.0.0.0 MEDIA_ROOT=/media
 WORKDIR /app
 
 COPY requirements.txt .
@@ -8,7 +8,8 @@ RUN pip install --no-cache-dir --require-hashes --requirement requirements.txt
 COPY . .
 RUN SECRET_KEY=for-this-step-alone python manage.py collectstatic --no-input
 
-RUN useradd --system --uid 10001 --no-create-home app
+# A new volume at /media takes its owner from here.
+RUN useradd --system --uid 10001 --no-create-home app && install --directory --owner=app /media
 USER app
 
 EXPOSE 8000

@@ -11,3 +11,12 @@ worker_class = "gthread"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk that stalls would stop the workers
 accesslog = "-"
 control_socket_disable = True
+
+
+def is_trouble(record):
+    """Whether the log needs to know: not that a player stopped reading and so lost its connection (config/files.py)."""
+    return not (record.exc_info and isinstance(record.exc_info[1], TimeoutError))
+
+
+def on_starting(server):
+    server.log.error_log.addFilter(is_trouble)

@@ -165,6 +165,16 @@ STORAGES = {
     },
 }
 
+# Media: files of people, which a view sends to those who may have them (config/files.py).
+
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "media"))
+# The proxy's internal location of MEDIA_ROOT ("/protected/"): it then sends the files itself, by X-Accel-Redirect.
+MEDIA_ACCEL = env.str("MEDIA_ACCEL", default="")
+if MEDIA_ACCEL and not (MEDIA_ACCEL.startswith("/") and MEDIA_ACCEL.endswith("/")):
+    raise ImproperlyConfigured('MEDIA_ACCEL begins and ends with a slash, as in "/protected/".')
+VIDEO_MAX_MB = env.int("VIDEO_MAX_MB", default=2048)
+PICTURE_MAX_MB = env.int("PICTURE_MAX_MB", default=10)
+
 # Security
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("profiles.urls")),
+    path("", include("courses.urls")),
     path("", include("timeline.urls")),
     path("admin/", admin.site.urls),
 ]

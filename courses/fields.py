@@ -1,8 +1,12 @@
-"""Database fields of time in a video."""
+"""Database fields of time in a video, and what stored files are called."""
+
+import secrets
+from pathlib import PurePath
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.utils.deconstruct import deconstructible
 from psycopg.types.multirange import Int4Multirange, Multirange
 from psycopg.types.range import Int4Range
 
@@ -43,3 +47,14 @@ class SecondRangesField(models.Field):
         if value is None or hasattr(value, "resolve_expression") or isinstance(value, Multirange):
             return value
         return Int4Multirange(Int4Range(start, end) for start, end in value)
+
+
+@deconstructible
+class RandomName:
+    """The `upload_to` of a file: in `folder`, under a name that nobody guesses, with the suffix that it came with."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, instance, filename):
+        return f"{self.folder}/{secrets.token_hex(16)}{PurePath(filename).suffix.lower()}"

@@ -6,7 +6,8 @@ from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
 from django.db.models.functions import Now
 
-from courses.fields import SecondRangesField, SecondsField
+from config.files import StoredFileField
+from courses.fields import RandomName, SecondRangesField, SecondsField
 from profiles.models import Identified, calendar_constraint
 
 TENTHS = 9  # 10 % to 90 %; the last step is the completion
@@ -85,7 +86,16 @@ class Video(Identified):
     title = models.TextField()
     description = models.TextField(db_default="", blank=True)
     position = models.IntegerField(db_default=0, help_text="A lesson's videos are shown in this order.")
-    url = models.TextField("address", db_default="", blank=True, help_text="Where the video file is.")
+    file = StoredFileField("video file", page="video_file", upload_to=RandomName("videos"))
+    poster = StoredFileField(
+        page="video_poster", upload_to=RandomName("videos"), help_text="The picture that stands there until it plays."
+    )
+    url = models.TextField(
+        "address",
+        db_default="",
+        blank=True,
+        help_text="Where the video is if its file is not here: an address that begins with https://.",
+    )
     duration_seconds = models.IntegerField(
         validators=[MinValueValidator(1), MaxValueValidator(86_400)], help_text="Length in seconds."
     )
@@ -121,6 +131,13 @@ class Video(Identified):
 
     def __str__(self):
         return self.title
+
+    @property
+    def src(self):
+        """Where a player finds the video: the file here, else the https address elsewhere, else ""."""
+        if self.file:
+            return self.file.url
+        return self.url if self.url.startswith("https://") else ""
 
 
 class Checkpoint(Identified):

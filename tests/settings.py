@@ -3,7 +3,10 @@
 DATABASE_URL is obeyed: the tests then make their `test_…` database there.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 
 os.environ.update(LOCAL="on", DEBUG="off", ENV_FILE=os.devnull)
 os.environ.pop("ALLOWED_HOSTS", None)
@@ -23,5 +26,8 @@ if DATABASES["default"]["ENGINE"] == "config.database":
             "max_connections": "200",
         },
     }
+
+MEDIA_ROOT = tempfile.mkdtemp(prefix="media-")
+atexit.register(shutil.rmtree, MEDIA_ROOT, ignore_errors=True)
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast

@@ -21,10 +21,12 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.db import connection
 
 from config.database.embedded import embedded_postgres
 from config.health import can_serve
+from tests import factories
 
 ROOT = settings.BASE_DIR
 SECRET_KEY = secrets.token_urlsafe(50)
@@ -80,7 +82,12 @@ def static_root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def production(django_db_setup, django_db_blocker, static_root, tmp_path_factory):
+def media_root(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("media"))
+
+
+@pytest.fixture(scope="module")
+def production(django_db_setup, django_db_blocker, static_root, media_root, tmp_path_factory):
     """The port of a server started by the Dockerfile's command; its log is shown to hold no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -90,6 +97,7 @@ def production(django_db_setup, django_db_blocker, static_root, tmp_path_factory
         DATABASE_URL=database_url(),
         BEHIND_PROXY="on",
         STATIC_ROOT=str(static_root),
+        MEDIA_ROOT=media_root,
         PORT=str(port),
     )
     log = tmp_path_factory.mktemp("production") / "log"
@@ -161,6 +169,26 @@ def test_pages_come_with_every_security_header(production, path, status):
     assert "unsafe" not in policy
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_player_gets_the_parts_of_a_video(production, client, settings, media_root):
+    settings.MEDIA_ROOT, settings.SECRET_KEY = media_root, SECRET_KEY
+    content = secrets.token_bytes(3 * 2**20)
+    video = factories.VideoFactory(file=ContentFile(content, "lesson.webm"))
+    client.force_login(factories.EnrollmentFactory(course=video.lesson.course).student)
+    headers = BEHIND_HTTPS | {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
+    for asked, part in {
+        "bytes=0-0": content[:1],
+        "bytes=5-": content[5 : 5 + 2**20],
+        "bytes=5-3000000": content[5:3000001],
+        "bytes=-7": content[-7:],
+    }.items():
+        response = get(production, video.file.url, headers=headers | {"Range": asked})
+        assert response.status == 206
+        assert response.body == part
+    assert get(production, video.file.url, headers=headers).body == content
+    assert get(production, video.file.url).status == 404
+
+
 def test_cookies_are_for_https_alone(production):
     cookie = get(production, "/login/").headers["Set-Cookie"]
     assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie.split("; "))
@@ -217,6 +245,18 @@ def test_the_compose_file_runs_postgresql_18_and_keeps_its_data():
     assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"
     assert services["web"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert "command" not in services["web"]  # the Dockerfile's
+
+
+def test_the_files_that_the_site_takes_in_outlive_its_container_and_reach_the_proxy():
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    web, https = compose["services"]["web"], compose["services"]["https"]
+    environment = dict(assignment.split("=", 1) for line in dockerfile("ENV") for assignment in shlex.split(line))
+    assert f"media:{environment['MEDIA_ROOT']}" in web["volumes"]
+    assert "media:/media:ro" in https["volumes"]
+    assert "media" in compose["volumes"]
+    caddyfile = (ROOT / "Caddyfile").read_text()
+    assert "root * /media" in caddyfile
+    assert f"uri strip_prefix {web['environment']['MEDIA_ACCEL'].rstrip('/')}" in caddyfile
 
 
 def test_the_compose_file_gives_only_settings_that_exist_and_demands_the_secret_ones():
