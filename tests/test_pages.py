@@ -405,7 +405,7 @@ def text_of(response):
 
 
 def entries_of(page):
-    return page.split('<ol class="timeline">')[1].split("<aside")[0]
+    return page.split('<ol class="timeline">')[1].split('id="people"')[0]
 
 
 def squeezed(response):

@@ -25,5 +25,5 @@ from timeline.queries.goals import GoalTimeline, goal_timeline, student_goals
 from timeline.queries.inbox import awaiting_response, awaiting_response_count, awaiting_response_counts
 from timeline.queries.journey import Reached, reached, video_journey, video_journey_count
 from timeline.queries.places import with_places
-from timeline.queries.track import SLOTS, Landmark, Marker, landmarks, markers
+from timeline.queries.track import MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers
 from timeline.queries.watchers import Audience, Stop, audience, watched_by

@@ -5,16 +5,16 @@ import uuid
 from django.core.exceptions import BadRequest
 from django.shortcuts import get_object_or_404
 
-from timeline import access, kinds, queries
+from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
 from timeline.views.page import Page, text_asked, uuid_asked
 
 
 class VideoJourney(Page):
-    """Activity at its second of the video, for one student (?student=) or for all."""
+    """A video, its track, and what one student (?student=) or everybody did at which second of it."""
 
     template_name = "timeline/video_journey.html"
-    fragments = ("entries", "journey")
+    fragments = ("entries", "panel", "track")
     GROUPS = ("watching", "reflections", "quizzes")  # whose entries have a video
 
     def setup(self, request, *args, **kwargs):
@@ -23,21 +23,59 @@ class VideoJourney(Page):
         self.student = None
         if student := request.GET.get("student"):
             self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
+        self.groups = request.GET.getlist("kind")
+        if unknown := [group for group in self.groups if group not in self.GROUPS]:
+            raise BadRequest(f"There is no kind of activity in a video called “{unknown[0][:40]}”.")
+        self.second = self._second_asked()
 
     def get_context_data(self, **kwargs):
-        groups = self.request.GET.getlist("kind")
-        if unknown := [group for group in groups if group not in self.GROUPS]:
-            raise BadRequest(f"There is no kind of activity in a video called “{unknown[0][:40]}”.")
+        return super().get_context_data(
+            video=self.video,
+            student=self.student,
+            second=self.second,
+            groups=[(group, kinds.GROUPS[group], group in self.groups) for group in self.GROUPS],
+            fragment=self.fragment,
+            **(self.track() if self.fragment != "entries" else {}),
+            **(self.list() if self.fragment != "track" else {}),
+            **kwargs,
+        )
+
+    def track(self):
+        """The track under the video, and what it says."""
+        duration = self.video.duration_seconds
+        audience = queries.audience(video=self.video)
+        found = queries.markers(video=self.video, student=self.student)
+        watched = queries.watched_by(video=self.video, student=self.student) if self.student else None
+        story = (
+            track.story_of_student(duration=duration, watched=watched, markers=found)
+            if self.student
+            else track.story_of_class(duration=duration, audience=audience, markers=found)
+        )
+        return {
+            "track": track.draw(
+                duration=duration,
+                audience=audience,
+                markers=[marker for marker in found if not self.groups or marker.group in self.groups],
+                landmarks=queries.landmarks(video=self.video),
+                watched=watched,
+            ),
+            "story": story,
+            "waiting": track.waiting(found),
+            "playhead": track.at(self.second or 0, duration),
+        }
+
+    def list(self):
+        """A page of the entries."""
         asked = {
             "video": self.video,
             "student": self.student,
-            "kinds": kinds.of_groups(groups) if groups else None,
+            "kinds": kinds.of_groups(self.groups) if self.groups else None,
         }
-        after = self.request.GET.get("after") or self._from_second()
+        after = self.request.GET.get("after") or self._before_second()
         page = queries.video_journey(**asked, after=after)
         access.mark_visible(self.request.user, queries.with_places(page.entries))
         items = folded(page.entries)
-        counted = not self.student and (not groups or "watching" in groups)
+        counted = not self.student and (not self.groups or "watching" in self.groups)
         if counted:
             lines = queries.reached(
                 video=self.video,
@@ -46,25 +84,25 @@ class VideoJourney(Page):
             )
             items = with_reached(items, lines)
         name = text_asked(self.request, "name")
-        return super().get_context_data(
-            video=self.video,
-            student=self.student,
-            groups=[(group, kinds.GROUPS[group], group in groups) for group in self.GROUPS],
-            filtered=bool(groups),
-            counted=counted,
-            items=items,
-            more=page.next,
-            count=queries.video_journey_count(**asked),
-            name=name,
-            found=queries.students_of_course(course=self.video.lesson.course, name=name, size=12),
-            **kwargs,
-        )
+        return {
+            "filtered": bool(self.groups),
+            "counted": counted,
+            "items": items,
+            "more": page.next,
+            "count": queries.video_journey_count(**asked),
+            "name": name,
+            "found": queries.students_of_course(course=self.video.lesson.course, name=name, size=12),
+        }
 
-    def _from_second(self):
-        """The cursor before `?t=`, a second of the video."""
+    def _second_asked(self):
+        """`?t=`, a second of the video; None without."""
         second = self.request.GET.get("t")
         if not second:
             return None
         if not (second.isascii() and second.isdigit() and len(second) <= 10 and int(second) < 2**31):
             raise BadRequest("The second of the video (t) must be a whole number.")
-        return f"{int(second) - 1}~{uuid.UUID(int=2**128 - 1)}"
+        return int(second)
+
+    def _before_second(self):
+        """The cursor before `?t=`."""
+        return None if self.second is None else f"{self.second - 1}~{uuid.UUID(int=2**128 - 1)}"

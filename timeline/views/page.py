@@ -4,6 +4,7 @@ import uuid
 
 from django.http import Http404
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 
 
@@ -19,15 +20,22 @@ class Page(TemplateView):
         # The address is read in setup(); it is not the template's business.
         return self.render_to_response(self.get_context_data())
 
+    @cached_property
+    def fragment(self):
+        """The name of the fragment that is asked for; None for the whole page."""
+        htmx = self.request.htmx
+        if not htmx or htmx.history_restore_request:
+            return None
+        if htmx.target in self.fragments:
+            return htmx.target
+        return None if htmx.boosted else self.fragments[0]
+
     def get_template_names(self):
-        if self.request.htmx and not self.request.htmx.boosted and not self.request.htmx.history_restore_request:
-            target = self.request.htmx.target
-            return [f"{self.template_name}#{target if target in self.fragments else self.fragments[0]}"]
-        return [self.template_name]
+        return [f"{self.template_name}#{self.fragment}" if self.fragment else self.template_name]
 
     def render_to_response(self, context, **options):
         response = super().render_to_response(context, **options)
-        patch_vary_headers(response, ["HX-Request", "HX-Target"])
+        patch_vary_headers(response, ["HX-Request", "HX-Target", "HX-Boosted"])
         patch_cache_control(response, private=True)
         return response
 

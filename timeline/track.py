@@ -1,0 +1,330 @@
+"""The track under a video: what `timeline.queries` found, as instructions for drawing and as sentences.
+
+Pure functions.  Across, everything is a percentage of the track's width, as
+text for an SVG attribute; the template knows where things stand vertically.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from courses.forms import clock
+from timeline.queries import COUNT_LIMIT, MARKER_LIMIT, SLOTS
+
+STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400)  # between labels, in seconds
+LABELS = 6  # on the axis, at most, beside the end's
+NOUNS = {"reflections": ("reflection", "reflections"), "quizzes": ("quiz attempt", "quiz attempts")}
+REMARKABLE = 3  # reflections in one slot, at least, before a sentence names the slot
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A cluster of entries of one group, from second `start` up to `end`; a link to `second`, its first entry's."""
+
+    x: str  # of its middle
+    group: str
+    start: int
+    end: int
+    second: int
+    count: int
+    waiting: int
+
+    @property
+    def number(self):
+        """What stands in it; nothing in a single one."""
+        return "" if self.count == 1 else _capped(self.count)
+
+    @property
+    def label(self):
+        when = (
+            f"at {clock(self.start)}" if self.end - self.start == 1 else f"from {_span(self.start, self.end, ' to ')}"
+        )
+        name = f"{_capped(self.count)} {NOUNS[self.group][self.count > 1]} {when}"
+        return f"{name}, {_capped(self.waiting)} waiting for an answer" if self.waiting else name
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of SLOTS equal parts of the video, from second `start` up to `end`, in numbers."""
+
+    x: str
+    width: str
+    start: int
+    end: int
+    students: int | None  # who saw it; None where only the share is known
+    percent: int  # of Track.whole
+    reflections: str
+    quizzes: str
+    waiting: str
+    watched: int | None  # percent of it, that the chosen student saw
+
+    @property
+    def span(self):
+        return _span(self.start, self.end)
+
+    @property
+    def label(self):
+        return f"{self.span}: watched by {self.students if self.students is not None else f'{self.percent} %'}"
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A checkpoint or a quiz (its `kind`) at a second of the video."""
+
+    x: str
+    second: int
+    kind: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """A time on the axis; `anchor` is the text's (start, middle, end), a `minor` one yields where room is little."""
+
+    x: str
+    text: str
+    anchor: str
+    minor: bool
+
+
+@dataclass(frozen=True)
+class Band:
+    """From `x` on, `width` wide."""
+
+    x: str
+    width: str
+
+
+@dataclass(frozen=True)
+class Track:
+    curve: str  # a path without its first command, from the left of a box `columns` wide and 100 high to its right
+    columns: int
+    whole: int  # how many students the full height is
+    whole_is_class: bool  # else it is those who watched
+    watchers: int
+    sampled: int  # how many of them were looked at
+    wide: list[Mark]  # at most one of a group in each of SLOTS parts
+    narrow: list[Mark]  # … of SLOTS / 2 parts
+    ticks: list[Tick]
+    watched: list[Band] | None  # by the chosen student; None: nobody is chosen
+    stops: list[Band]
+    axis: list[Label]
+    parts: list[Part] = field(repr=False)
+    lanes: tuple[str, ...] = ("reflections",)  # the groups of the markers, from top to bottom
+
+    @property
+    def counted(self):
+        """Whether parts have a number of students, and not their share alone."""
+        return self.whole <= COUNT_LIMIT
+
+    @property
+    def whole_name(self):
+        """What stands at the full height, and how many watched."""
+        watched = f"{_capped(self.watchers, COUNT_LIMIT)} watched"
+        name = f"{self.whole:,} in the class, {watched}" if self.whole_is_class else watched
+        return f"{name}; a sample of {self.sampled:,} is shown" if self.sampled < self.watchers else name
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A sentence with a link in it: to `second`, or else to what waits for an answer."""
+
+    before: str
+    link: str = ""
+    after: str = "."
+    second: int | None = None
+
+
+def draw(*, duration, audience, markers, landmarks, watched=None):
+    """The Track of a video of `duration` seconds.
+
+    `audience`, `markers` and `landmarks` are those of `timeline.queries`;
+    `watched` is what `queries.watched_by()` says of the chosen student.
+    """
+    # Of a class that was counted to a limit, nobody knows what part the watchers are.
+    whole_is_class = audience.watchers <= audience.class_size <= COUNT_LIMIT
+    whole = audience.class_size if whole_is_class else audience.watchers
+    heights = [share / audience.sampled * audience.watchers / whole if share else 0.0 for share in audience.shares]
+    quizzes = any(landmark.kind == "quiz" for landmark in landmarks)
+    return Track(
+        curve=_steps(heights),
+        columns=len(heights),
+        whole=whole,
+        whole_is_class=whole_is_class,
+        watchers=audience.watchers,
+        sampled=audience.sampled,
+        wide=_marks(markers, duration, SLOTS),
+        narrow=_marks(markers, duration, SLOTS // 2),
+        ticks=[_tick(landmark, duration) for landmark in landmarks],
+        watched=None if watched is None else [_band(start, end, duration) for start, end in watched],
+        stops=[_band(stop.start, stop.end, duration) for stop in audience.stops],
+        axis=_axis(duration),
+        parts=_parts(duration, whole, heights, markers, watched),
+        lanes=tuple(NOUNS) if quizzes or any(marker.group == "quizzes" for marker in markers) else ("reflections",),
+    )
+
+
+def at(second, duration):
+    """Where a second stands, as "37.5%"; what lies beyond the end stands at the end."""
+    return _percent(min(second, duration), duration)
+
+
+def slot(number, duration, slots=SLOTS):
+    """(start, end) in whole seconds of a slot: second s is in slot s * slots // duration."""
+    return -(-number * duration // slots), -(-(number + 1) * duration // slots)
+
+
+def story_of_class(*, duration, audience, markers):
+    """Where most stopped, where most was written and who waits, as [Phrase]; of what does not stand out, nothing."""
+    phrases = []
+    if not audience.watchers:
+        phrases.append(Phrase("Nobody has watched this video yet"))
+    if audience.stops:
+        stop = audience.stops[0]
+        sampled = "a sample of " if audience.sampled < audience.watchers else "the "
+        before = f"{stop.students:,} of {sampled}{audience.sampled:,} who watched stopped between "
+        phrases.append(Phrase(before, _span(stop.start, stop.end, " and "), second=stop.start))
+    if most := busiest(markers):
+        when = _span(*slot(most.slot, duration))
+        phrases.append(Phrase("Most was written at ", when, f" ({_capped(most.count)} reflections).", most.second))
+    return [*phrases, *_who_waits(markers)]
+
+
+def story_of_student(*, duration, watched, markers):
+    """How far a student came, what they skipped and wrote, and whether they wait, as [Phrase]."""
+    phrases = []
+    if not watched:
+        phrases.append(Phrase("Has not watched this video yet"))
+    else:
+        end = watched[-1][1]
+        phrases.append(
+            Phrase("Watched to the end") if end >= duration else Phrase("Watched up to ", clock(end), second=end)
+        )
+        gaps = [(after - before, before, after) for (_, before), (after, _) in pairwise([(0, 0), *watched])]
+        length, start, until = max(gaps)
+        if length * SLOTS >= duration:
+            phrases.append(Phrase("Skipped ", _span(start, until), second=start))
+    written = sum(marker.count for marker in markers if marker.group == "reflections")
+    if written:
+        first = min(marker.second for marker in markers if marker.group == "reflections")
+        # Of a slot only so many are counted.
+        number = f"{written}+" if any(marker.count > MARKER_LIMIT for marker in markers) else f"{written}"
+        phrases.append(Phrase("Wrote ", f"{number} {NOUNS['reflections'][written > 1]}", second=first))
+    return [*phrases, *_who_waits(markers)]
+
+
+def waiting(markers):
+    """How many wait for an answer: "3", or "120+" where a slot has more than are counted."""
+    number = sum(min(marker.waiting, MARKER_LIMIT) for marker in markers)
+    return f"{number}+" if any(marker.waiting > MARKER_LIMIT for marker in markers) else f"{number}"
+
+
+def busiest(markers):
+    """The Marker with the most reflections, if it stands out: REMARKABLE, and twice the average of all slots."""
+    written = [marker for marker in markers if marker.group == "reflections"]
+    if not written:
+        return None
+    most = max(written, key=lambda marker: marker.count)
+    average = sum(marker.count for marker in written) / SLOTS
+    return most if most.count >= max(REMARKABLE, 2 * average) else None
+
+
+def _who_waits(markers):
+    number = waiting(markers)
+    if number != "0":
+        return [Phrase("", f"{number} {'waits' if number == '1' else 'wait'} for an answer")]
+    return [Phrase("Nobody waits for an answer")] if markers else []
+
+
+def _percent(number, of):
+    return f"{100 * number / of:.3f}".rstrip("0").rstrip(".") + "%"
+
+
+def _capped(count, limit=MARKER_LIMIT):
+    return f"{count:,}" if count <= limit else f"{limit:,}+"
+
+
+def _span(start, end, between="–"):
+    return f"{clock(start)}{between}{clock(end)}"
+
+
+def _band(start, end, duration):
+    return Band(at(start, duration), _percent(min(end, duration) - min(start, duration), duration))
+
+
+def _tick(landmark, duration):
+    name = {"checkpoint": "Checkpoint", "quiz": "Quiz"}[landmark.kind]
+    return Tick(
+        at(landmark.second, duration),
+        landmark.second,
+        landmark.kind,
+        f"{name} at {clock(landmark.second)}: {landmark.title}",
+    )
+
+
+def _steps(heights):
+    """The path: each part of the video is as high as it is, none is smoothed away."""
+    levels = [f"{100 - 100 * height:.1f}".removesuffix(".0") for height in heights]
+    path = [levels[0]]
+    for column, (level, following) in enumerate(pairwise(levels), start=1):
+        if following != level:
+            path.append(f"H{column}V{following}")
+    return "".join(path) + f"H{len(heights)}"
+
+
+def _marks(markers, duration, slots):
+    clusters = {}
+    for marker in markers:
+        clusters.setdefault((marker.slot * slots // SLOTS, marker.group), []).append(marker)
+    return [
+        Mark(
+            _percent(2 * number + 1, 2 * slots),
+            group,
+            *slot(number, duration, slots),
+            second=min(marker.second for marker in cluster),
+            count=sum(marker.count for marker in cluster),
+            waiting=sum(marker.waiting for marker in cluster),
+        )
+        for (number, group), cluster in sorted(clusters.items())
+    ]
+
+
+def _axis(duration):
+    """0:00, round times, and the end; a round time beside the end gives way to it."""
+    step = next((step for step in STEPS if duration / step <= LABELS), STEPS[-1])
+    between = [second for second in range(step, duration, step) if second <= 0.86 * duration]
+    return [
+        Label("0%", clock(0), "start", False),
+        *(
+            Label(at(second, duration), clock(second), "middle", number % 2 == 1 or second > 0.7 * duration)
+            for number, second in enumerate(between, start=1)
+        ),
+        Label("100%", clock(duration), "end", False),
+    ]
+
+
+def _parts(duration, whole, heights, markers, watched):
+    found = {(marker.slot, marker.group): marker for marker in markers}
+    parts = []
+    for number in range(SLOTS):
+        start, end = slot(number, duration)
+        if start == end:
+            continue  # a video of less than SLOTS seconds
+        columns = heights[number * len(heights) // SLOTS : -(-(number + 1) * len(heights) // SLOTS)]
+        height = sum(columns) / len(columns)
+        reflections, quizzes = (found.get((number, group)) for group in NOUNS)
+        seen = sum(max(0, min(end, until) - max(start, since)) for since, until in watched or ())
+        parts.append(
+            Part(
+                x=_percent(number, SLOTS),
+                width=_percent(1, SLOTS),
+                start=start,
+                end=end,
+                students=round(height * whole) if whole <= COUNT_LIMIT else None,
+                percent=round(100 * height),
+                reflections=_capped(reflections.count) if reflections else "0",
+                quizzes=_capped(quizzes.count) if quizzes else "0",
+                waiting=_capped(reflections.waiting) if reflections else "0",
+                watched=None if watched is None else round(100 * seen / (end - start)),
+            )
+        )
+    return parts
