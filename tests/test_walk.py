@@ -135,6 +135,7 @@ def test_everything_can_be_reached_with_the_keyboard_alone(school, page):
     page.get_by_role("checkbox", name="Quizzes").focus()
     page.keyboard.press("Space")
     page.get_by_text("1 entry").wait_for()
+    page.wait_for_function("document.activeElement.value === 'quizzes'")
     page.keyboard.press("Space")
     page.get_by_role("link", name="Load more").press("Enter")
     page.get_by_text("Thought 060.").wait_for()
