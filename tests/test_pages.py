@@ -294,6 +294,14 @@ BAD_INPUT = [
     ("journey", "?kind=nonsense", 400),
     ("journey", "?kind=%00", 400),
     ("journey", "?kind=goals", 400),
+    ("journey", "?from=soon", 400),
+    ("journey", "?from=2026-03-15&until=2026-03-14", 400),
+    ("journey", "?order=sideways", 400),
+    ("journey", "?waiting=2", 400),
+    ("journey", "?order=newest&after=5~00000000-0000-0000-0000-000000000000", 400),
+    ("journey", "?q=%00%25_%5C", 200),
+    ("journey", f"?q={'x' * 5000}", 200),
+    ("journey", "?from=1900-01-01&until=9998-12-31&order=newest&t=5", 200),
     ("journey", "?t=soon", 400),
     ("journey", "?t=-5", 400),
     ("journey", "?t=99999999999999999999", 400),
@@ -326,7 +334,10 @@ def test_bad_input_gets_a_sentence_and_never_an_error_of_ours(client, classroom,
     response = client.get(addresses(classroom)[name] + query)
     assert response.status_code == status
     if status == 400:
-        assert re.search(r"no kind of activity in a video|whole number|not complete", response.content.decode())
+        sentences = (
+            r"no kind of activity in a video|whole number|not complete|is no day|is after the last|may only have"
+        )
+        assert re.search(sentences, response.content.decode())
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,21 @@ class Keyset:
 
     SEPARATOR = "~"
 
+    @property
+    def sql(self):
+        """What follows ORDER BY."""
+        return ", ".join(f"{column} DESC" if self.descending else column for column in self.columns)
+
+    def condition(self, *, after=True):
+        """What follows WHERE: the rows after a cursor, or those up to it; of `params()`."""
+        operator = "<" if self.descending == after else ">"
+        values = ", ".join(f"%(after_{column})s" for column in self.columns)
+        return f"({', '.join(self.columns)}) {operator}{'' if after else '='} ({values})"
+
+    def params(self, cursor):
+        """The values in `condition()`: those of a cursor."""
+        return {f"after_{name}": value for name, value in zip(self.columns, self.parse(cursor), strict=True)}
+
     def cursor(self, row):
         values = (getattr(row, column) for column in self.columns)
         return self.SEPARATOR.join(value.isoformat() if hasattr(value, "isoformat") else str(value) for value in values)

@@ -21,9 +21,12 @@ from timeline.queries.conversation import (
 )
 from timeline.queries.courses import courses_by_title, students_of_course
 from timeline.queries.days import Day, neighbouring_days, student_day, student_days
+from timeline.queries.export import journey_export
+from timeline.queries.filters import JourneyFilter
 from timeline.queries.goals import GoalTimeline, goal_timeline, student_goals
 from timeline.queries.inbox import awaiting_response, awaiting_response_count, awaiting_response_counts
-from timeline.queries.journey import Reached, reached, video_journey, video_journey_count
+from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
+from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.places import with_places
 from timeline.queries.track import MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers
 from timeline.queries.watchers import Audience, Stop, audience, watched_by

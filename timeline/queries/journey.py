@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from timeline.kinds import COUNTED, KINDS
+from timeline.keyset import Page
 from timeline.models import Activity
-from timeline.queries.common import BY_SECOND, COUNT_LIMIT, first_page
+from timeline.queries.common import COUNT_LIMIT, NEWEST, first_page
+from timeline.queries.filters import reading
 
+SCAN_LIMIT = 10_000  # entries that are looked through for what no index can find
 CHECKPOINTS = 100  # of a video, that a page counts
 
 
@@ -22,71 +24,86 @@ class Reached:
     template = "timeline/entries/reached.html"
 
 
-def video_journey(*, video, student=None, kinds=None, after=None, size=50):
-    """A video's entries by second, of `student` or of everyone; of some `kinds` (activity_types) or of all.
+@dataclass(frozen=True)
+class JourneyPage(Page):
+    """A page of a journey.
+
+    `first` is the number of its first entry among all `total` of them; both
+    are counted to COUNT_LIMIT + 1 (`first` to one more).  `limited` says that
+    there were more entries than SCAN_LIMIT to look through, and which ones
+    were: the "newest" of the video, or the "first" by second; else "".
+    """
+
+    first: int
+    total: int
+    limited: str
+
+
+def video_journey(asked, *, after=None, size=50):
+    """What a JourneyFilter asks for, as a JourneyPage.
 
     Of everyone, what each student leaves at the same seconds is not listed:
-    `reached()` counts it.  Reads at most size + 1 index entries of each kind.
-    Indexes: idx_student_video, or idx_video_kind for everyone.
+    `reached()` counts it.  Where an index gives the entries in the order that
+    is asked for, at most size + 1 of each kind are read, and index entries
+    alone for the counts; else at most SCAN_LIMIT + 1 entries, of the newest
+    or of the first ones, are looked through.
+    Indexes: those of `filters.reading()`.
     """
-    if student:
-        entries = Activity.objects.filter(video=video, student=student)
-        return BY_SECOND.page(entries.filter(activity_type__in=kinds) if kinds else entries, after, size)
-    condition, params = "", {"video": video.pk, "kinds": _listed(kinds), "limit": size + 1}
-    if after:
-        condition = "AND (video_timestamp_seconds, id) > (%(video_timestamp_seconds)s, %(id)s)"
-        params |= zip(BY_SECOND.columns, BY_SECOND.parse(after), strict=True)
-    entries = list(Activity.objects.raw(JOURNEY_OF_EVERYONE.format(condition=condition), params))
-    return first_page(entries, size, BY_SECOND)
+    source = reading(asked)
+    if not source.branches:
+        return JourneyPage([], None, 1, 0, "")
+    params = asked.params | (asked.order.params(after) if after else {})
+    look = _step if source.order == asked.order and source.rest == "true" else _scan
+    entries, before, total, limited = look(source, asked.order, params, bool(after), size)
+    page = first_page(entries, size, asked.order)
+    return JourneyPage(page.entries, page.next, before + 1, total, limited)
 
 
-def video_journey_count(*, video, student=None, kinds=None):
-    """How many entries `video_journey()` has, up to COUNT_LIMIT + 1.  Indexes: as there."""
-    if student:
-        entries = Activity.objects.filter(video=video, student=student)
-        return (entries.filter(activity_type__in=kinds) if kinds else entries)[: COUNT_LIMIT + 1].count()
+def _step(source, order, params, after, size):
+    """A page where the index has the order: by keyset."""
+    condition = order.condition() if after else "true"
+    entries = list(Activity.objects.raw(source.sql("*", condition=condition), params | {"limit": size + 1}))
+    counts = [
+        f"(SELECT count(*) FROM ({source.sql('1', ordered=False, condition=counted)}) AS counted)"
+        for counted in (order.condition(after=False) if after else "false", "true")
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            JOURNEY_OF_EVERYONE_COUNT, {"video": video.pk, "kinds": _listed(kinds), "limit": COUNT_LIMIT + 1}
-        )
-        return cursor.fetchone()[0]
+        cursor.execute(f"SELECT {', '.join(counts)}", params | {"limit": COUNT_LIMIT + 1})
+        before, total = cursor.fetchone()
+    return entries, before, total, ""
 
 
-def _listed(kinds):
-    """The activity_types that the journey of everyone lists."""
-    return [kind.value for kind in KINDS if kind.value not in COUNTED and (kinds is None or kind.value in kinds)]
+def _scan(source, order, params, after, size):
+    """A page where it has not: what the filter asks for is picked out of SCAN_LIMIT + 1 entries, and put in order."""
+    statement = SCAN.format(
+        candidates=source.sql(f"id, video_timestamp_seconds, created_at, ({source.rest}) AS matches"),
+        after=order.condition() if after else "true",
+        before=order.condition(after=False) if after else "false",
+        order=order.sql,
+    )
+    rows = list(Activity.objects.raw(statement, params | {"limit": SCAN_LIMIT + 1, "size": size + 1}))
+    entries = [row for row in rows if row.pk]  # without any, the one row has the counts alone
+    limited = ("newest" if source.order == NEWEST else "first") if rows[0].candidates > SCAN_LIMIT else ""
+    return entries, rows[0].before, rows[0].total, limited
 
 
-JOURNEY_OF_EVERYONE = """
-    SELECT entry.*
-    FROM (
-        SELECT found.id
-        FROM unnest(%(kinds)s::text[]) AS kind (activity_type)
-        CROSS JOIN LATERAL (
-            SELECT video_timestamp_seconds, id FROM student_activity_timeline
-            WHERE video_id = %(video)s AND activity_type = kind.activity_type {condition}
-            ORDER BY video_timestamp_seconds, id
-            LIMIT %(limit)s
-        ) AS found
-        ORDER BY found.video_timestamp_seconds, found.id
-        LIMIT %(limit)s
-    ) AS page
-    JOIN student_activity_timeline AS entry ON entry.id = page.id
-    ORDER BY entry.video_timestamp_seconds, entry.id
-"""
-
-JOURNEY_OF_EVERYONE_COUNT = """
-    SELECT count(*)
-    FROM (
+SCAN = """
+    WITH candidate AS MATERIALIZED (
+        {candidates}
+    ), page AS MATERIALIZED (
+        SELECT id FROM candidate WHERE matches AND {after}
+        ORDER BY {order}
+        LIMIT %(size)s
+    ), told AS (
         SELECT
-        FROM unnest(%(kinds)s::text[]) AS kind (activity_type)
-        CROSS JOIN LATERAL (
-            SELECT FROM student_activity_timeline
-            WHERE video_id = %(video)s AND activity_type = kind.activity_type
-            LIMIT %(limit)s
-        ) AS found
-        LIMIT %(limit)s
-    ) AS counted
+            count(*) FILTER (WHERE matches) AS total,
+            count(*) FILTER (WHERE matches AND {before}) AS before,
+            count(*) AS candidates
+        FROM candidate
+    )
+    SELECT entry.*, told.total, told.before, told.candidates
+    FROM told LEFT JOIN (page JOIN student_activity_timeline AS entry USING (id)) ON true
+    ORDER BY {order}
 """
 
 

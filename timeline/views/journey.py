@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 
 from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
+from timeline.views.asked import GROUPS, groups_asked, journey_asked
 from timeline.views.page import Page, text_asked, uuid_asked
 
 
@@ -15,7 +16,6 @@ class VideoJourney(Page):
 
     template_name = "timeline/video_journey.html"
     fragments = ("entries", "panel", "track")
-    GROUPS = ("watching", "reflections", "quizzes")  # whose entries have a video
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -23,9 +23,8 @@ class VideoJourney(Page):
         self.student = None
         if student := request.GET.get("student"):
             self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
-        self.groups = request.GET.getlist("kind")
-        if unknown := [group for group in self.groups if group not in self.GROUPS]:
-            raise BadRequest(f"There is no kind of activity in a video called “{unknown[0][:40]}”.")
+        self.groups = groups_asked(request)
+        self.asked = journey_asked(request, self.video, self.student)
         self.second = self._second_asked()
 
     def get_context_data(self, **kwargs):
@@ -33,7 +32,7 @@ class VideoJourney(Page):
             video=self.video,
             student=self.student,
             second=self.second,
-            groups=[(group, kinds.GROUPS[group], group in self.groups) for group in self.GROUPS],
+            groups=[(group, kinds.GROUPS[group], group in self.groups) for group in GROUPS],
             fragment=self.fragment,
             **(self.track() if self.fragment != "entries" else {}),
             **(self.list() if self.fragment != "track" else {}),
@@ -66,16 +65,13 @@ class VideoJourney(Page):
 
     def list(self):
         """A page of the entries."""
-        asked = {
-            "video": self.video,
-            "student": self.student,
-            "kinds": kinds.of_groups(self.groups) if self.groups else None,
-        }
+        asked = self.asked
         after = self.request.GET.get("after") or self._before_second()
-        page = queries.video_journey(**asked, after=after)
+        page = queries.video_journey(asked, after=after)
         access.mark_visible(self.request.user, queries.with_places(page.entries))
         items = folded(page.entries)
-        counted = not self.student and (not self.groups or "watching" in self.groups)
+        whole = not (asked.narrowed or asked.newest)
+        counted = whole and not self.student and (not self.groups or "watching" in self.groups)
         if counted:
             lines = queries.reached(
                 video=self.video,
@@ -85,11 +81,11 @@ class VideoJourney(Page):
             items = with_reached(items, lines)
         name = text_asked(self.request, "name")
         return {
-            "filtered": bool(self.groups),
+            "filtered": bool(self.groups or asked.narrowed),
             "counted": counted,
             "items": items,
             "more": page.next,
-            "count": queries.video_journey_count(**asked),
+            "count": page.total,
             "name": name,
             "found": queries.students_of_course(course=self.video.lesson.course, name=name, size=12),
         }
@@ -104,5 +100,5 @@ class VideoJourney(Page):
         return int(second)
 
     def _before_second(self):
-        """The cursor before `?t=`."""
-        return None if self.second is None else f"{self.second - 1}~{uuid.UUID(int=2**128 - 1)}"
+        """The cursor before `?t=`, where entries are by second."""
+        return None if self.second is None or self.asked.newest else f"{self.second - 1}~{uuid.UUID(int=2**128 - 1)}"

@@ -1,0 +1,67 @@
+"""What the address of a journey asks for; what makes no sense is a BadRequest in the reader's words."""
+
+import datetime
+import re
+
+from django.core.exceptions import BadRequest
+
+from timeline import kinds
+from timeline.queries import JourneyFilter
+from timeline.views.page import text_asked
+
+GROUPS = ("watching", "reflections", "quizzes")  # whose entries have a video
+YEARS = range(1900, 9999)  # that a time in the database may lie in
+
+
+def journey_asked(request, video, student):
+    """The JourneyFilter of ?kind=, ?waiting=, ?from=, ?until=, ?q= and ?order=.
+
+    `video` and `student` (None: everyone) are those that the reader may see.
+    """
+    groups = groups_asked(request)
+    start, end = day_asked(request, "from"), day_asked(request, "until")
+    if start and end and start > end:
+        raise BadRequest(f"The first day, {start}, is after the last one, {end}. Choose an earlier first day.")
+    return JourneyFilter(
+        video=video,
+        student=student,
+        kinds=tuple(kinds.of_groups(groups)) if groups else None,
+        waiting=choice_asked(request, "waiting", ("1",)) == "1",
+        start=start,
+        end=end,
+        text=text_asked(request, "q"),
+        newest=choice_asked(request, "order", ("newest",)) == "newest",
+    )
+
+
+def groups_asked(request):
+    """The groups of kinds that are to be shown: some of GROUPS; none means all."""
+    groups = request.GET.getlist("kind")
+    if unknown := [group for group in groups if group not in GROUPS]:
+        raise BadRequest(f"There is no kind of activity in a video called “{unknown[0][:40]}”.")
+    return groups
+
+
+def day_asked(request, name):
+    """A day of the query string, as 2026-03-15; None without one."""
+    text = request.GET.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            raise ValueError
+        day = datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequest(f"“{text[:40]}” is no day. A day is written as 2026-03-15.") from error
+    if day.year not in YEARS:
+        raise BadRequest("Days must lie in the years 1900 to 9998.")
+    return day
+
+
+def choice_asked(request, name, choices):
+    """One of `choices` by the query string; "" without."""
+    text = request.GET.get(name, "")
+    if text and text not in choices:
+        words = " or ".join(f"“{choice}”" for choice in choices)
+        raise BadRequest(f"The address has “{text[:40]}” for “{name}”, where it may only have {words}.")
+    return text
