@@ -4,15 +4,16 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots bench-backfill pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench-backfill pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
-	@echo "make demo-reset  delete the demo's database"
+	@echo "make demo-reset  delete the demo's database and files"
 	@echo "make test        install what the tests need, and run them"
 	@echo "make lint        check the code's style; make format mends what can be mended"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
 	@echo "make screenshots  the pictures of README.md anew (docs/images/)"
+	@echo "make demo-videos  the demo's videos anew (demo/videos/; needs Chromium and ffmpeg)"
 	@echo "make pins        choose the newest versions that pyproject.toml allows (requirements*.txt)"
 
 # Without a shell between make and Python, so that signals arrive.
@@ -43,6 +44,9 @@ format: test-packages
 
 screenshots: test-packages
 	@$(PYTHON) docs/screenshots.py
+
+demo-videos: test-packages
+	@$(PYTHON) -m demo.draw_videos
 
 # What is installed is remembered as a copy of its pins.
 demo-packages test-packages: %-packages: .venv/bin/pip

@@ -21,6 +21,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
+from config import files
+
 COUNT_LIMIT = 10_000  # rows; a list is counted and paged through that far, and no further
 ATTEMPTS = 3  # at a change that loses its races with students' writes
 PAGES = {"profiles.Profile": "student_days", "courses.Video": "video_journey"}  # a row's page on the site
@@ -138,15 +140,12 @@ class Paginator(paginator.Paginator):
         return page
 
 
-def erased_with(rows):
-    """What the database erases or unlinks together with `rows`.
-
-    Args:
-        rows: a queryset of one model.
+def hanging_on(rows):
+    """What the database erases or unlinks together with `rows`, a queryset of one model.
 
     Returns:
-        Two dicts {model: bounded count}: the rows of other models that go too,
-        and those that stay without their reference. Models without any are left out.
+        Two dicts {model: querysets}, one for each way that leads there: the rows
+        of other models that go too, and those that stay without their reference.
     """
     paths, unlinked = {}, {}
     pending = [rows]
@@ -161,6 +160,11 @@ def erased_with(rows):
             else:
                 paths.setdefault(relation.related_model, []).append(children)
                 pending.append(children)
+    return paths, unlinked
+
+
+def erased_with(rows):
+    """What `hanging_on` finds, counted: two dicts {model: bounded count}, without models that have none."""
 
     def counts(found):
         counted = {}
@@ -170,8 +174,18 @@ def erased_with(rows):
             counted[model] = BoundedCount((first.union(*others) if others else first).count())
         return {model: count for model, count in counted.items() if count}
 
+    paths, unlinked = hanging_on(rows)
     erased = counts(paths)
     return erased, {model: count for model, count in counts(unlinked).items() if model not in erased}
+
+
+def discard_files_with(rows):
+    """Discard the files of what the database erases together with `rows`; those beyond COUNT_LIMIT wait for a sweep."""
+    paths, _ = hanging_on(rows)
+    for field in files.file_fields(*paths):
+        for way in paths[field.model]:
+            for name in way.values_list(field.name, flat=True).order_by()[:COUNT_LIMIT]:
+                files.discard(field, name)
 
 
 # SQLSTATEs of a writer that lost a race: lock_not_available, deadlock_detected, serialization_failure.
@@ -309,6 +323,14 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
         super().save_related(request, form, formsets, change)
         # Deferred foreign keys speak up now, before anybody is told that all is saved.
         connections[router.db_for_write(self.model)].check_constraints()
+
+    def delete_model(self, request, obj):
+        discard_files_with(self.model._base_manager.filter(pk=obj.pk))
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request, queryset):
+        discard_files_with(self.model._base_manager.filter(pk__in=queryset.order_by().values("pk")))
+        super().delete_queryset(request, queryset)
 
     def _with_patience_or_back(self, request, view):
         def refuse(message):

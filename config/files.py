@@ -2,15 +2,23 @@
 
 They lie in MEDIA_ROOT under names that nobody guesses, and no address leads
 there: a view asks whether the person may have the file, and then `send`s it.
+A file goes with its row, or when another takes its place; what is left over
+because the database alone knew of it, or a transaction failed, `unnamed_files` finds.
 """
 
+import functools
 import logging
+import os
+import time
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
-from django.db import models
+from django.core.files import File
+from django.db import models, transaction
+from django.db.models.signals import post_delete
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -38,9 +46,18 @@ class StoredFile(models.fields.files.FieldFile):
         self._require_file()
         return reverse(self.field.page, args=[self.instance.pk])
 
+    def save(self, name, content, save=True):
+        # Copied, not moved: a save that loses a race is done again, with the same upload (config.admin).
+        super().save(name, File(content.file, name) if hasattr(content, "temporary_file_path") else content, save)
+
 
 class StoredFileField(models.FileField):
-    """The name of a file in MEDIA_ROOT, or "".  `page` names the address that sends it, by the row's id."""
+    """The name of a file in MEDIA_ROOT, or "".
+
+    Args:
+        page: the name of the address that sends the file, by the id of its row.
+        upload_to: a courses.fields.RandomName.
+    """
 
     attr_class = StoredFile
 
@@ -51,6 +68,61 @@ class StoredFileField(models.FileField):
     def deconstruct(self):
         name, _, args, options = super().deconstruct()
         return name, "django.db.models.FileField", args, options
+
+    def contribute_to_class(self, cls, name, **options):
+        super().contribute_to_class(cls, name, **options)
+        if not cls._meta.abstract:
+            post_delete.connect(self.discard_with_row, sender=cls)
+
+    def discard_with_row(self, instance, **_):
+        discard(self, str(instance.__dict__.get(self.attname, "")))
+
+    def pre_save(self, instance, add):
+        before = None if add else type(instance)._base_manager.filter(pk=instance.pk).values_list(self.attname).first()
+        file = super().pre_save(instance, add)
+        if before and before[0] != file.name:
+            discard(self, before[0])
+        return file
+
+
+def discard(field, name):
+    """Delete a file of a StoredFileField from the disk once the transaction is committed."""
+    if name:
+        transaction.on_commit(functools.partial(field.storage.delete, name), robust=True)
+
+
+def file_fields(*models):
+    """The StoredFileFields of these models, or of all."""
+    return [
+        field
+        for model in models or apps.get_models()
+        for field in model._meta.local_concrete_fields
+        if isinstance(field, StoredFileField)
+    ]
+
+
+def stored_files():
+    """Every file that a StoredFileField has made, as (its name, its os.DirEntry)."""
+    for field in {field.upload_to.folder: field for field in file_fields()}.values():
+        folder = field.upload_to.folder
+        try:
+            entries = os.scandir(field.storage.path(folder))
+        except FileNotFoundError:
+            continue
+        with entries:
+            for entry in entries:
+                if field.upload_to.made(entry.name) and entry.is_file(follow_symlinks=False):
+                    yield f"{folder}/{entry.name}", entry
+
+
+def unnamed_files(age):
+    """Those of `stored_files` that no row names, and that nobody has written to for `age` seconds, as a list."""
+    latest = time.time() - age
+    old = {name: entry for name, entry in stored_files() if entry.stat().st_mtime < latest}
+    for field in file_fields():
+        for name in field.model._base_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True).iterator():
+            old.pop(name, None)
+    return list(old.values())
 
 
 class RangedFile(StaticFile):

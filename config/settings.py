@@ -35,6 +35,7 @@ ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
 
 # Database
 
+EMBEDDED_POSTGRES_DIR = env.str("EMBEDDED_POSTGRES_DIR", default=str(BASE_DIR / ".data" / "postgres"))
 if DATABASE_URL:
     DATABASES = {"default": env.db("DATABASE_URL")}
 else:
@@ -42,10 +43,7 @@ else:
         "default": {
             "ENGINE": "config.database",
             "NAME": "postgres",
-            "OPTIONS": {
-                "directory": env.str("EMBEDDED_POSTGRES_DIR", default=str(BASE_DIR / ".data" / "postgres")),
-                "server_settings": {},
-            },
+            "OPTIONS": {"directory": EMBEDDED_POSTGRES_DIR, "server_settings": {}},
         }
     }
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)  # seconds
@@ -167,7 +165,7 @@ STORAGES = {
 
 # Media: files of people, which a view sends to those who may have them (config/files.py).
 
-MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / ".data" / "media"))
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(Path(EMBEDDED_POSTGRES_DIR).parent / "media"))
 # The proxy's internal location of MEDIA_ROOT ("/protected/"): it then sends the files itself, by X-Accel-Redirect.
 MEDIA_ACCEL = env.str("MEDIA_ACCEL", default="")
 if MEDIA_ACCEL and not (MEDIA_ACCEL.startswith("/") and MEDIA_ACCEL.endswith("/")):

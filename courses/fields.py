@@ -1,5 +1,6 @@
 """Database fields of time in a video, and what stored files are called."""
 
+import re
 import secrets
 from pathlib import PurePath
 
@@ -58,3 +59,8 @@ class RandomName:
 
     def __call__(self, instance, filename):
         return f"{self.folder}/{secrets.token_hex(16)}{PurePath(filename).suffix.lower()}"
+
+    @staticmethod
+    def made(name):
+        """Whether a file in the folder has got its name from here."""
+        return re.fullmatch(r"[0-9a-f]{32}(\.\w+)?", name) is not None

@@ -2,14 +2,19 @@
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 
+from django.core.files import File
 from django.db import transaction
 from django.utils import timezone
 
-from courses.models import Course, VideoProgress
+from config.files import discard, file_fields
+from courses.models import Course, Video, VideoProgress
 from demo.build import ADMIN, EMPTY, PASSWORD, TYPICAL, VETERAN, build, courses, demo_id, email, people
 from demo.rhythm import clock, day_of
 from profiles.models import Profile
+
+VIDEOS = Path(__file__).parent / "videos"
 
 
 class DemoError(Exception):
@@ -61,6 +66,29 @@ def loaded_for():
     return joined_yesterday and day_of(joined_yesterday) + datetime.timedelta(days=1)
 
 
+def put_videos():
+    """Give the class's videos their files and posters, where they have none or it is gone from the disk."""
+    keys = [video["key"] for course in courses().values() for lesson in course["lesson"] for video in lesson["video"]]
+    found = Video.objects.in_bulk([demo_id("media_files", key) for key in keys])
+    for key in keys:
+        if video := found.get(demo_id("media_files", key)):
+            for stored, suffix in ((video.file, ".webm"), (video.poster, ".webp")):
+                if not (stored and stored.storage.exists(stored.name)):
+                    with (VIDEOS / f"{key}{suffix}").open("rb") as content:
+                        stored.save(content.name, File(content), save=False)
+                    video.save(update_fields=[stored.field.name])
+
+
+def erase():
+    """Erase the class, and discard its videos' files."""
+    videos = Video.objects.filter(lesson__course__in=demo_courses())
+    for field in file_fields(Video):
+        for name in videos.values_list(field.name, flat=True).order_by():
+            discard(field, name)
+    demo_people().delete()
+    demo_courses().delete()
+
+
 def load(now=None, *, replace=False, force=False, progress=lambda done, total: None):
     """Write the class as it is at `now` (default: this moment), in one transaction; return how many rows.
 
@@ -79,8 +107,7 @@ def load(now=None, *, replace=False, force=False, progress=lambda done, total: N
                 " Load the class into an empty database, or add --force to put it beside them."
             )
         if replace:
-            demo_people().delete()
-            demo_courses().delete()
+            erase()
         elif demo_people().exists() or demo_courses().exists():
             raise DemoError("The demo class is there already.")
         for model, batch in batches:
@@ -96,4 +123,5 @@ def load(now=None, *, replace=False, force=False, progress=lambda done, total: N
                 model.objects.bulk_create(batch, batch_size=1000)
             done += len(batch)
             progress(done, total)
+        put_videos()
     return total

@@ -9,6 +9,7 @@ import datetime
 import functools
 import logging
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -17,6 +18,7 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 SCRATCH = ROOT / ".data" / "screenshots"
+MEDIA = ROOT / ".data" / "screenshots-media"
 MOMENT = datetime.datetime(2026, 5, 12, 23, 5, tzinfo=datetime.UTC)  # five past seven in the evening in New York
 WINDOW = {"width": 1200, "height": 760}
 PHONE = {"width": 390, "height": 780}
@@ -27,6 +29,7 @@ for name in ("ALLOWED_HOSTS", "DATABASE_URL", "EMAIL_URL"):
 os.environ |= {
     "DJANGO_SETTINGS_MODULE": "config.settings",
     "EMBEDDED_POSTGRES_DIR": str(SCRATCH),
+    "MEDIA_ROOT": str(MEDIA),
     "ENV_FILE": os.devnull,
     "LOCAL": "on",
     "DEBUG": "off",
@@ -56,6 +59,7 @@ def main():
     path = chromium.find() or sys.exit(chromium.ADVICE)
     IMAGES.mkdir(exist_ok=True)
     embedded_postgres(str(SCRATCH)).delete()
+    shutil.rmtree(MEDIA, ignore_errors=True)
     with clock_stopped():
         call_command("migrate", verbosity=0)
         load.load(MOMENT)

@@ -5,6 +5,7 @@ import io
 import random
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -32,15 +33,13 @@ def loaded(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         load.load(load.end_of(FRIDAY))
         yield load.end_of(FRIDAY)
-        load.demo_people().delete()
-        load.demo_courses().delete()
+        load.erase()
 
 
 @pytest.fixture
 def no_class(db):
     """A database without the class, whoever else has loaded it."""
-    load.demo_people().delete()
-    load.demo_courses().delete()
+    load.erase()
 
 
 def facts(rows):
@@ -327,6 +326,46 @@ def test_a_second_load_says_that_the_class_is_there(loaded):
     assert "The demo class is there, as of 20 November 2026" in out.getvalue()
     assert "maya@example.com" in out.getvalue()
     assert Activity.objects.count() == before
+
+
+def file_paths():
+    return [Path(file.path) for video in Video.objects.all() for file in (video.file, video.poster)]
+
+
+@pytest.mark.django_db
+def test_every_video_plays_here_and_has_its_poster(loaded):
+    for row in (row for course in load.courses().values() for part in course["lesson"] for row in part["video"]):
+        video = Video.objects.get(pk=demo_id("media_files", row["key"]))
+        assert Path(video.file.path).read_bytes() == (load.VIDEOS / f"{row['key']}.webm").read_bytes()
+        assert Path(video.poster.path).read_bytes() == (load.VIDEOS / f"{row['key']}.webp").read_bytes()
+
+
+@pytest.fixture
+def own_files(loaded, settings, tmp_path):
+    """The class with files of this test's own."""
+    settings.MEDIA_ROOT = tmp_path
+    load.put_videos()
+
+
+@pytest.mark.django_db
+def test_a_second_load_puts_back_the_files_that_are_gone_and_no_others(own_files):
+    before = dict(Video.objects.values_list("id", "file"))
+    unlinked, unnamed, *_ = Video.objects.order_by("id")
+    Path(unlinked.file.path).unlink()
+    Video.objects.filter(pk=unnamed.pk).update(file="")
+    call_command("load_demo", stdout=io.StringIO())
+    after = dict(Video.objects.values_list("id", "file"))
+    assert {video for video, name in after.items() if name != before[video]} == {unlinked.pk, unnamed.pk}
+    assert all(path.is_file() for path in file_paths())
+
+
+@pytest.mark.django_db
+def test_a_replaced_class_leaves_no_files_behind(own_files, tmp_path, django_capture_on_commit_callbacks):
+    before = file_paths()
+    with django_capture_on_commit_callbacks(execute=True):
+        load.load(load.end_of(FRIDAY), replace=True)
+    assert set(before).isdisjoint(file_paths())
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(file_paths())
 
 
 @pytest.mark.django_db

@@ -1,11 +1,17 @@
 """A video's files: who gets them, in which parts, and what is said when they are not there."""
 
+import io
 import logging
 import os
+import time
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from config import files
@@ -295,3 +301,109 @@ def test_a_player_that_stops_reading_gives_its_thread_back(watcher, video):
 def test_one_query_finds_the_video_and_whether_it_may_be_watched(watcher, video, django_assert_num_queries):
     with django_assert_num_queries(3):  # the session, the person, the video
         ask(watcher, video.file.url)
+
+
+# How files go
+
+
+def paths(*videos):
+    return [Path(file.path) for video in videos for file in (video.file, video.poster)]
+
+
+def test_a_replaced_file_goes_once_that_is_committed_and_the_poster_stays(video, django_capture_on_commit_callbacks):
+    old, poster = paths(video)
+    with django_capture_on_commit_callbacks(execute=True):
+        video.file = ContentFile(b"another", "another.mp4")
+        video.save()
+        assert old.exists()
+    assert not old.exists()
+    assert poster.exists()
+    assert Path(video.file.path).read_bytes() == b"another"
+
+
+def test_a_cleared_file_goes_and_a_saved_row_keeps_its_files(video, django_capture_on_commit_callbacks):
+    file, poster = paths(video)
+    with django_capture_on_commit_callbacks(execute=True):
+        video = Video.objects.get()
+        video.title, video.poster = "Renamed", ""
+        video.save()
+    assert file.exists()
+    assert not poster.exists()
+
+
+def test_files_go_with_their_row(video, django_capture_on_commit_callbacks):
+    kept = video_with_file()
+    with django_capture_on_commit_callbacks(execute=True):
+        Video.objects.filter(pk=video.pk).delete()
+    assert not any(path.exists() for path in paths(video))
+    assert all(path.exists() for path in paths(kept))
+
+
+@pytest.mark.parametrize("erased", ["course", "lesson"])
+def test_what_staff_erase_takes_the_files_of_its_videos_along(
+    client, video, erased, django_capture_on_commit_callbacks
+):
+    kept = video_with_file()
+    client.force_login(factories.StaffFactory())
+    row = {"course": video.lesson.course, "lesson": video.lesson}[erased]
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(reverse(f"admin:courses_{erased}_delete", args=[row.pk]), {"post": "yes"})
+    assert not Video.objects.filter(pk=video.pk).exists()
+    assert not any(path.exists() for path in paths(video))
+    assert all(path.exists() for path in paths(kept))
+
+
+def test_what_staff_erase_from_a_list_takes_its_files_along(client, video, django_capture_on_commit_callbacks):
+    client.force_login(factories.StaffFactory())
+    fields = {"action": "delete_selected", "_selected_action": [video.lesson.course_id], "post": "yes"}
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post(reverse("admin:courses_course_changelist"), fields)
+    assert not Video.objects.exists()
+    assert not any(path.exists() for path in paths(video))
+
+
+def age(path, hours):
+    moment = time.time() - hours * 3600
+    os.utime(path, (moment, moment))
+
+
+def sweep(*arguments):
+    out = io.StringIO()
+    call_command("sweep_media", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def left_over(video, media_root):
+    """{what: path} of files that no row names, of what is not ours, and of a video; all but one older than a day."""
+    erased, young = video_with_file(), video_with_file()
+    found = {"erased": erased.file.path, "its poster": erased.poster.path}
+    found |= {"young": young.file.path, "its young poster": young.poster.path}
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM media_files WHERE id = ANY(%s)", [[erased.pk, young.pk]])
+    found |= {"named": video.file.path, "its named poster": video.poster.path}
+    found |= {"not ours": media_root / "videos" / "README.txt", "elsewhere": media_root / "notes.webm"}
+    found = {name: Path(path) for name, path in found.items()}
+    for name, path in found.items():
+        path.exists() or path.write_text("somebody's")
+        age(path, 23 if "young" in name else 25)
+    return found
+
+
+def test_a_sweep_says_what_it_would_remove_and_removes_nothing(left_over):
+    said = sweep()
+    assert "No row names 2 of 6 files (1.0 KB)" in said
+    assert all(path.exists() for path in left_over.values())
+    listed = sweep("--verbosity", "2")
+    assert str(left_over["erased"]) in listed
+    assert str(left_over["named"]) not in listed
+
+
+def test_a_sweep_removes_what_no_row_names_and_is_older_than_a_day(left_over):
+    assert "Removed 2 of 6 files (1.0 KB)" in sweep("--delete")
+    assert {name for name, path in left_over.items() if not path.exists()} == {"erased", "its poster"}
+    assert sweep("--delete") == "Nothing to remove: 4 files, each named by a row or younger than a day.\n"
+
+
+def test_there_is_nothing_to_sweep_where_nothing_was_stored(db):
+    assert "0 files" in sweep()

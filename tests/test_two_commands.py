@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -153,6 +154,25 @@ def test_an_impossible_port_is_one_sentence(demo):
     for port in ("80x", "0", "65536"):
         output, _ = demo(port=port).communicate(timeout=15)
         assert output == f"CommandError: PORT is a number from 1 to 65535, not {port}.\n"
+
+
+def test_a_reset_deletes_the_database_and_the_stored_files_alone(monkeypatch, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    for name, value in {"ENGINE": "config.database", "OPTIONS": {"directory": "here"}}.items():
+        monkeypatch.setitem(settings.DATABASES["default"], name, value)
+    deleted = []
+    monkeypatch.setattr(
+        demo_command,
+        "embedded_postgres",
+        lambda directory: SimpleNamespace(delete=lambda: deleted.append(directory)),
+    )
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in (f"{'ab' * 16}.webm", f"{'cd' * 16}", "mine.webm"):
+        (folder / name).touch()
+    call_command("demo", reset=True)
+    assert deleted == ["here"]
+    assert [path.name for path in folder.iterdir()] == ["mine.webm"]
 
 
 def test_the_demo_refuses_to_run_as_a_deployment():

@@ -18,6 +18,7 @@ from gunicorn.app.base import BaseApplication
 from rich.console import Console
 
 from config.database.embedded import EmbeddedPostgresError, embedded_postgres
+from config.files import stored_files
 from config.health import can_serve
 
 PATIENCE = 2  # seconds for a server that was just killed to let go of its port
@@ -31,7 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--port", default=os.environ.get("PORT", "8000"), help="default: PORT, or 8000")
-        parser.add_argument("--reset", action="store_true", help="delete the demo's database instead")
+        parser.add_argument("--reset", action="store_true", help="delete the demo's database and its files instead")
 
     def handle(self, *, port, reset, **options):
         if not settings.LOCAL:
@@ -66,6 +67,8 @@ def delete_database():
         embedded_postgres(database["OPTIONS"]["directory"]).delete()
     except EmbeddedPostgresError as error:
         raise CommandError(str(error)) from error
+    for _, entry in stored_files():
+        os.unlink(entry.path)
 
 
 def listen(port):

@@ -39,6 +39,7 @@ class Command(BaseCommand):
                 "on a server that others reach, add --force if you mean it."
             )
         if not reset and (day := load.loaded_for()):
+            load.put_videos()
             message = f"The demo class is there, as of {day:%-d %B %Y}; load_demo --reset loads it anew."
             console.print(message, soft_wrap=True)
         else:
