@@ -56,8 +56,9 @@ def vacuum(cursor):
     """Make every page all-visible, which an autovacuum worker's own snapshot may put off for a moment."""
     for _ in range(50):
         cursor.execute("VACUUM (ANALYZE)")
+        # Not of every last page: a table may end with some that were never written.
         cursor.execute(
-            "SELECT bool_and(relallvisible = relpages) FROM pg_class WHERE relname = ANY (%s)",
+            "SELECT bool_and(relallvisible >= 0.95 * relpages) FROM pg_class WHERE relname = ANY (%s)",
             [["student_activity_timeline", "video_progress", "enrollments", "profiles"]],
         )
         if cursor.fetchone()[0]:
@@ -265,6 +266,37 @@ def test_what_one_student_watched_and_the_landmarks_are_found_by_index(school):
         for plan in plans_of(ask):
             assert buffers(plan) <= 150, json.dumps(plan, indent=1)
             assert "Seq Scan" not in {node["Node Type"] for node in nodes(plan)}, json.dumps(plan, indent=1)
+
+
+def test_the_roster_by_name_steps_along_an_index(school):
+    size, students, values = plans_of(
+        lambda: queries.roster(video=school["video"], after=f"Student 2~{uuid.UUID(int=0)}")
+    )
+    for plan, index, bound in (
+        (size, "enrollments_current", 50),
+        (students, "profiles_full_name", 300),
+        (values, "courses_videoprogress_once", 300 + 50 * 30),  # some 25 entries of each of 50 students
+    ):
+        assert index in {node.get("Index Name") for node in nodes(plan)}, json.dumps(plan, indent=1)
+        assert "Seq Scan" not in {node["Node Type"] for node in nodes(plan)}, json.dumps(plan, indent=1)
+        assert buffers(plan) <= bound
+    for plan in plans_of(lambda: queries.roster_neighbours(video=school["video"], student=school["student"])):
+        assert buffers(plan) <= 20
+
+
+@pytest.mark.parametrize("sort", ["coverage", "seen", "waiting"])
+def test_a_sorted_roster_looks_up_the_class_and_what_waits_once(school, sort):
+    """3,001 students, 7,500 entries that wait; every table is met once, whatever the depth."""
+    after = f"{-50 if sort == 'coverage' else 0}~Student 2~{uuid.UUID(int=0)}"
+    for ask in (
+        lambda: queries.roster(video=school["video"], sort=sort),
+        lambda: queries.roster(video=school["video"], sort=sort, after=after),
+        lambda: queries.roster_neighbours(video=school["video"], student=school["student"], sort=sort),
+    ):
+        plan = plans_of(ask)[1]
+        (scan,) = (node for node in nodes(plan) if node.get("Relation Name") == "student_activity_timeline")
+        assert (scan["Node Type"], scan["Index Name"]) == ("Index Only Scan", "idx_video_pending")
+        assert buffers(plan) <= 1_000, json.dumps(plan, indent=1)
 
 
 def test_students_of_a_course_come_in_order_of_name_from_an_index(school):

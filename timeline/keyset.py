@@ -11,6 +11,10 @@ from django.core.exceptions import BadRequest
 from django.db.models import BooleanField, F, Func, Value
 
 
+class BigInt(int):
+    """The type of a column of eight bytes."""
+
+
 class RowComparison(Func):
     """`(a, b) > (1, 2)`: the comparison of rows that one index condition answers."""
 
@@ -39,7 +43,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Keyset:
-    """An order of rows: `columns` and the type of each (int, str, date, datetime or UUID)."""
+    """An order of rows: `columns` and the type of each (int, BigInt, at most one str, date, datetime or UUID)."""
 
     columns: tuple[str, ...]
     types: tuple[type, ...]
@@ -68,7 +72,9 @@ class Keyset:
 
     def parse(self, cursor):
         """The values of a cursor; BadRequest, in the reader's words, if it is none of ours."""
-        parts = cursor.rsplit(self.SEPARATOR, len(self.columns) - 1)  # a name may hold the separator
+        text = self.types.index(str) if str in self.types else len(self.types) - 1
+        parts = cursor.split(self.SEPARATOR, text)
+        parts += parts.pop().rsplit(self.SEPARATOR, len(self.types) - 1 - text)  # a name may hold the separator
         try:
             return [_read(kind, part) for kind, part in zip(self.types, parts, strict=True)]
         except (ValueError, OverflowError) as error:
@@ -89,9 +95,9 @@ def _read(kind, text):
         if "\0" in text:
             raise ValueError
         return text
-    if kind is int:
-        value = int(text)
-        if not -(2**31) <= value < 2**31:
+    if issubclass(kind, int):
+        value, limit = int(text), 2**63 if kind is BigInt else 2**31
+        if not -limit <= value < limit:
             raise OverflowError
         return value
     if kind is uuid.UUID:

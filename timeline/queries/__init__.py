@@ -28,5 +28,6 @@ from timeline.queries.inbox import awaiting_response, awaiting_response_count, a
 from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.places import with_places
+from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
 from timeline.queries.track import MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers
 from timeline.queries.watchers import Audience, Stop, audience, watched_by

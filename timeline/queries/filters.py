@@ -1,8 +1,9 @@
 """What is asked of a journey, and which index entries answer it."""
 
 import datetime
-import re
 from dataclasses import dataclass
+
+from django.db import connection
 
 from courses.models import Video
 from profiles.models import Profile
@@ -51,7 +52,7 @@ class JourneyFilter:
             "kinds": list(self.kinds or ()),
             "start": self.start and _midnight(self.start),
             "end": self.end and _midnight(self.end + datetime.timedelta(days=1)),
-            "text": f"%{re.sub(r'([%_\\])', r'\\\1', self.text)}%",
+            "text": f"%{connection.ops.prep_for_like_query(self.text)}%",
         }
 
     @property
