@@ -146,7 +146,7 @@ class LessonAdmin(CatalogueAdmin):
 @admin.register(Video)
 class VideoAdmin(CatalogueAdmin):
     form = VideoForm
-    list_display = ("title", "length", "position", "lesson_link", "course_link")
+    list_display = ("title", "length", "plays", "position", "lesson_link", "course_link")
     list_filter = (("lesson", AutocompleteFilter), ("lesson__course", AutocompleteFilter))
     list_select_related = ("lesson__course",)
     ordering = ("lesson_id", "position", "id")
@@ -159,6 +159,10 @@ class VideoAdmin(CatalogueAdmin):
     @admin.display(description="length")
     def length(self, video):
         return clock(video.duration_seconds)
+
+    @admin.display(boolean=True)
+    def plays(self, video):
+        return bool(video.src)
 
     @admin.display(description="lesson")
     def lesson_link(self, video):

@@ -8,6 +8,7 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
+from config.uploads import PictureUploadField, VideoUploadField
 from courses.models import Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 
 
@@ -88,7 +89,18 @@ class VideoForm(PositionedForm):
 
     class Meta:
         model = Video
-        fields = ["lesson", "title", "description", "position", "url", "duration_seconds", "completion_threshold"]
+        fields = [
+            *("lesson", "title", "description", "position"),
+            *("file", "poster", "url"),
+            *("duration_seconds", "completion_threshold"),
+        ]
+        field_classes = {"file": VideoUploadField, "poster": PictureUploadField}
+
+    def clean_url(self):
+        url = self.cleaned_data["url"]
+        if url and not url.startswith("https://"):
+            raise ValidationError("Give an address that begins with https://: a player takes no other.")
+        return url
 
 
 class WithinVideo:

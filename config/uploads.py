@@ -1,0 +1,83 @@
+"""Form fields for what people upload, told by its content: its name and its declared type say nothing."""
+
+import re
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.forms.widgets import FileInput
+from django.template.defaultfilters import filesizeformat
+
+MEGABYTE = 2**20
+
+# How files begin whose pictures move: ISO 14496-12, section 4.3 (the brands of MP4); RFC 8794, section 11.2 (EBML).
+VIDEOS = {
+    ".mp4": re.compile(rb".{4}ftyp(iso[2-9m]|mp4[12]|avc1|av01|dash|M4V[ HP]|MSNV|mmp4|f4v )", re.DOTALL),
+    ".webm": re.compile(rb"\x1a\x45\xdf\xa3.{1,80}\x42\x82.{1,8}webm", re.DOTALL),
+}
+PICTURES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+
+
+class UploadField(forms.FileField):
+    """A file of one of the kinds that browsers show, no larger than its setting says.
+
+    The cleaned file has the suffix of what it is; the rest of its name is gone.
+    """
+
+    accept = limit = kinds = ""
+
+    def __init__(self, *, help_text="", **options):
+        options["max_length"] = None  # of the name, which does not matter
+        super().__init__(help_text=f"{help_text} {self.kinds}; {filesizeformat(self.most)} at most.".strip(), **options)
+
+    @property
+    def most(self):
+        return getattr(settings, self.limit) * MEGABYTE
+
+    def to_python(self, data):
+        most = getattr(settings, self.limit) * MEGABYTE
+        if data not in self.empty_values and data.size > most:
+            raise ValidationError(
+                f"This file has {filesizeformat(data.size)}; at most {filesizeformat(most)} are taken.",
+                code="too_large",
+            )
+        file = super().to_python(data)
+        if file is not None:
+            file.name = f"upload{self.suffix(file)}"
+        return file
+
+    def suffix(self, file):
+        """The suffix of what `file` is; ValidationError if it is nothing that browsers show."""
+        raise NotImplementedError
+
+    def widget_attrs(self, widget):
+        attrs = super().widget_attrs(widget)
+        return attrs | {"accept": self.accept} if isinstance(widget, FileInput) else attrs
+
+
+class VideoUploadField(UploadField):
+    accept, limit = "video/mp4,video/webm", "VIDEO_MAX_MB"
+    kinds = "An MP4 or a WebM file"
+
+    def suffix(self, file):
+        file.seek(0)
+        beginning = file.read(256)
+        file.seek(0)
+        for suffix, pattern in VIDEOS.items():
+            if pattern.match(beginning):
+                return suffix
+        raise ValidationError("This is not a video that browsers play: choose an MP4 or a WebM file.", code="no_video")
+
+
+class PictureUploadField(UploadField, forms.ImageField):
+    accept, limit = "image/jpeg,image/png,image/webp", "PICTURE_MAX_MB"
+    kinds = "A JPEG, PNG or WebP file"
+    default_validators = ()  # of the name
+    default_error_messages = {
+        "invalid_image": "This is not a picture, or it is damaged: choose a JPEG, PNG or WebP file."
+    }
+
+    def suffix(self, file):
+        if file.image.format not in PICTURES:
+            raise ValidationError(self.error_messages["invalid_image"], code="invalid_image")
+        return PICTURES[file.image.format]
