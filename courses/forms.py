@@ -94,6 +94,9 @@ class VideoForm(PositionedForm):
             *("file", "poster", "url"),
             *("duration_seconds", "completion_threshold"),
         ]
+        help_texts = {
+            "url": "Where the video is if its file is not here: an https:// address, of a site that MEDIA_SOURCES names."
+        }
         field_classes = {"file": VideoUploadField, "poster": PictureUploadField}
 
     def clean_url(self):

@@ -389,6 +389,36 @@ def test_a_web_address_is_followed(client, classroom, address):
     assert f'href="{address}"' in client.get(addresses(classroom)["journey"]).content.decode()
 
 
+LOOM = "https://www.loom.com/share/0281766fa2d04bb788eaf19e65135184"
+
+
+@pytest.mark.parametrize(
+    "address", [LOOM, f"{LOOM}?sid=1-a#t=2", LOOM.replace("www.", ""), LOOM.replace("share", "embed")]
+)
+def test_a_loom_video_is_played_in_place_by_loom_alone(address):
+    html = render_to_string("timeline/media.html", {"entry": Activity(media_type="video", media_url=address)})
+    assert f'src="{LOOM.replace("share", "embed")}"' in html
+    assert f'href="{address}"' in html
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://www.loom.com/share/1",
+        f"{LOOM}/../../evil",
+        LOOM.replace("https", "http"),
+        LOOM.replace("loom.com", "loom.com.evil.example"),
+        f"https://evil.example/{LOOM}",
+        LOOM.replace("share", "share/.."),
+        f'{LOOM}"onload="alert(1)',
+    ],
+)
+def test_any_other_video_is_a_link_alone(address):
+    html = render_to_string("timeline/media.html", {"entry": Activity(media_type="video", media_url=address)})
+    assert "<iframe" not in html
+    assert "<a " in html
+
+
 def test_an_entry_whose_video_is_gone_by_the_time_of_the_look_up_is_still_shown(classroom):
     from timeline import queries
 

@@ -1,5 +1,7 @@
 """Filters for times in a video, days and counts."""
 
+import re
+
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -47,3 +49,13 @@ def by_kind(counts):
 def web_address(url):
     """`url` if it leads to the web or within this site; "" if a browser would run it or show it: javascript:, data:."""
     return url if url and url.lower().startswith(("https://", "http://", "/")) else ""
+
+
+LOOM = re.compile(r"https://(?:www\.)?loom\.com/(?:share|embed)/([0-9a-f]{32})(?:[?#].*)?", re.IGNORECASE | re.DOTALL)
+
+
+@register.filter
+def loom_player(url):
+    """The address of Loom's player for the address of a Loom video; "" for any other."""
+    found = LOOM.fullmatch(url or "")
+    return f"https://www.loom.com/embed/{found[1].lower()}" if found else ""
