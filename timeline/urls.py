@@ -25,6 +25,7 @@ urlpatterns = [
     path("", views.Home.as_view(), name="home"),
     path("courses/<uuid:course>/", views.CoursePage.as_view(), name="course"),
     path("videos/<uuid:video>/journey/", views.VideoJourney.as_view(), name="video_journey"),
+    path("videos/<uuid:video>/journey.csv", views.JourneyExport.as_view(), name="journey_export"),
     path("days/", views.StudentDays.as_view(), name="my_days"),
     path("goals/", views.StudentGoals.as_view(), name="my_goals"),
     path("students/<uuid:student>/days/", views.StudentDays.as_view(), name="student_days"),

@@ -1,0 +1,243 @@
+"""A journey as CSV: who gets it, what is in it, and that it is neither a formula nor a burden."""
+
+import csv
+import datetime
+import io
+import tracemalloc
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests import factories
+from timeline.queries import export
+from timeline.views.export import COLUMNS, text
+
+pytestmark = pytest.mark.django_db
+
+SPRING = datetime.datetime(2026, 3, 15, 2, 30, 1, 500_000, tzinfo=datetime.UTC)  # still the 14th in New York
+
+
+@pytest.fixture
+def classroom():
+    video = factories.VideoFactory(title="Whom to ask, and what")
+    instructor = factories.CourseInstructorFactory(course=video.lesson.course).instructor
+    sara, tom = (
+        factories.EnrollmentFactory(course=video.lesson.course, student__full_name=name).student
+        for name in ("Sara Lindqvist", "Tom Abara")
+    )
+    return SimpleNamespace(video=video, instructor=instructor, sara=sara, tom=tom)
+
+
+def address(video, **query):
+    return reverse("journey_export", args=[video.pk], query=query or None)
+
+
+def rows_of(response):
+    """The rows of a response, as {column: cell}."""
+    assert response.status_code == 200
+    written = b"".join(response.streaming_content)
+    assert written.startswith("\ufeffEntry,Time,".encode())
+    return list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"), newline="")))
+
+
+def test_the_export_is_for_those_who_see_the_journey(client, classroom):
+    elsewhere = factories.CourseInstructorFactory()
+    stranger = factories.EnrollmentFactory(course=elsewhere.course).student
+    for person, status in (
+        (classroom.instructor, 200),
+        (factories.StaffFactory(), 200),
+        (elsewhere.instructor, 404),
+        (classroom.sara, 404),
+        (stranger, 404),
+    ):
+        client.force_login(person)
+        assert client.get(address(classroom.video)).status_code == status
+    client.force_login(classroom.instructor)
+    assert client.get(address(classroom.video, student=stranger.pk)).status_code == 404
+    assert client.get(address(classroom.video, student="nobody")).status_code == 404
+    client.logout()
+    assert client.get(address(classroom.video)).status_code == 302
+
+
+def test_a_filter_that_makes_no_sense_is_told_before_anything_is_sent(client, classroom):
+    client.force_login(classroom.instructor)
+    response = client.get(f"{address(classroom.video)}?from=2026-03-15&until=2026-03-14")
+    assert response.status_code == 400
+    assert "is after the last one" in response.content.decode()
+
+
+def test_a_reflection_with_its_answer_is_a_row(client, classroom):
+    reflection = factories.ReflectionFactory(
+        student=classroom.sara,
+        video=classroom.video,
+        content="Two lines,\nand “quotes”; is that “too early”?",
+        media_url="/media/memo.m4a",
+        media_type="audio",
+        created_at=SPRING,
+        instructor_response="No. Ask first.",
+        responded_at=SPRING + datetime.timedelta(days=200),
+        responded_by=classroom.instructor,
+    )
+    client.force_login(classroom.instructor)
+    (row,) = rows_of(client.get(address(classroom.video)))
+    assert row == {
+        "Entry": row["Entry"],
+        "Time": "2026-03-14T22:30:01-04:00",
+        "Day": "2026-03-14",
+        "Second": "83",
+        "Position": "1:23",
+        "Student": "Sara Lindqvist",
+        "Student id": str(classroom.sara.pk),
+        "Kind": "Voice memo",
+        "Type": "voice_reflection",
+        "About": "",
+        "Percent": "",
+        "Score": "",
+        "Passed": "",
+        "Words": reflection.content,
+        "Recording": "http://testserver/media/memo.m4a",
+        "Status": "answered",
+        "Answer": "No. Ask first.",
+        "Answered by": classroom.instructor.full_name,
+        "Answered at": "2026-09-30T22:30:01-04:00",
+    }
+
+
+def test_everything_is_in_it_also_what_the_page_only_counts(client, classroom):
+    video, sara = classroom.video, classroom.sara
+    factories.VideoProgressFactory(student=sara, video=video, watched=[(0, 130)])
+    factories.CheckpointReachedFactory(
+        student=sara, checkpoint=factories.CheckpointFactory(video=video, title="Ask", video_timestamp_seconds=90)
+    )
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=200, title="What a customer is")
+    factories.QuizAttemptFactory(student=sara, quiz=quiz, submitted=True, score="87.50")
+    factories.QuizAttemptFactory(student=classroom.tom, quiz=quiz)
+    factories.ReflectionFactory(student=classroom.tom, video=video)
+    client.force_login(classroom.instructor)
+
+    def told(**query):
+        rows = rows_of(client.get(address(video, **query)))
+        names = ("Second", "Student", "Kind", "About", "Percent", "Score", "Passed", "Status")
+        return sorted(tuple(row[name] for name in names) for row in rows)
+
+    steps = [
+        (second, "Sara Lindqvist", "Watched part of a video", "", percent, "", "", "")
+        for second, percent in (("60", "10"), ("120", "20"))
+    ]
+    checkpoint = ("90", "Sara Lindqvist", "Checkpoint reached", "Ask", "", "", "", "")
+    attempts = [
+        ("200", "Sara Lindqvist", "Quiz attempt", "What a customer is", "", "87.5", "yes", ""),
+        ("200", "Sara Lindqvist", "Quiz passed", "What a customer is", "", "87.5", "yes", ""),
+        ("200", "Tom Abara", "Quiz attempt", "What a customer is", "", "", "", ""),
+    ]
+    reflection = ("83", "Tom Abara", "Reflection", "", "", "", "", "waiting")
+    assert told() == sorted([*steps, checkpoint, *attempts, reflection])
+    assert told(kind="watching") == sorted([*steps, checkpoint])
+    assert told(kind="quizzes") == attempts
+    assert told(student=classroom.tom.pk) == sorted([attempts[2], reflection])
+    assert told(waiting="1") == told(q="PRICE FIRST") == [reflection]
+    assert told(until="2020-01-01") == []
+    seconds = [int(row["Second"]) for row in rows_of(client.get(address(video, order="newest")))]
+    assert seconds == sorted(seconds)
+
+
+@pytest.mark.parametrize(
+    "written", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", '=HYPERLINK("http://example.org")']
+)
+def test_nothing_that_people_write_is_a_formula(client, classroom, written):
+    classroom.sara.full_name = written
+    classroom.sara.save()
+    quiz = factories.QuizFactory(video=classroom.video, video_timestamp_seconds=5, title=written)
+    factories.QuizAttemptFactory(student=classroom.sara, quiz=quiz)
+    factories.ReflectionFactory(
+        student=classroom.sara,
+        video=classroom.video,
+        content=written,
+        instructor_response=written,
+        responded_at=SPRING,
+        responded_by=classroom.sara,
+    )
+    client.force_login(classroom.instructor)
+    attempt, reflection = rows_of(client.get(address(classroom.video)))
+    assert attempt["About"] == f"'{written}"
+    for column in ("Student", "Words", "Answer", "Answered by"):
+        assert reflection[column] == f"'{written}"
+
+
+@pytest.mark.parametrize("written", ["a=1", " =1", "1-2", "'", "«é»", ""])
+def test_other_words_are_as_they_were_written(written):
+    assert text(written) == written
+
+
+@pytest.mark.parametrize(
+    ("title", "header"),
+    [
+        ("Whom to ask, and what", 'attachment; filename="Journey_Whom_to_ask_and_what.csv"'),
+        ("../../etc/passwd", 'attachment; filename="Journey_....etcpasswd.csv"'),
+        ('a"; filename="b.exe\r\nX-Evil: 1', 'attachment; filename="Journey_a_filenameb.exeX-Evil_1.csv"'),
+        ("???", 'attachment; filename="Journey_.csv"'),
+        ("Für wen?", "attachment; filename*=utf-8''Journey_F%C3%BCr_wen.csv"),
+        ("x" * 300, f'attachment; filename="Journey_{"x" * 80}.csv"'),
+    ],
+)
+def test_the_file_is_named_after_the_video(client, title, header):
+    video = factories.VideoFactory(title=title)
+    client.force_login(factories.StaffFactory())
+    response = client.get(address(video))
+    assert response["Content-Disposition"] == header
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Cache-Control"] == "private"
+
+
+def test_the_file_of_one_student_says_whose_it_is(client, classroom):
+    client.force_login(classroom.instructor)
+    response = client.get(address(classroom.video, student=classroom.tom.pk))
+    assert response["Content-Disposition"].endswith('"Journey_Whom_to_ask_and_what_Tom_Abara.csv"')
+
+
+def test_a_journey_without_entries_is_a_row_of_columns(client, classroom):
+    client.force_login(classroom.instructor)
+    assert (
+        b"".join(client.get(address(classroom.video)).streaming_content).decode("utf-8-sig")
+        == ",".join(COLUMNS) + "\r\n"
+    )
+
+
+def test_a_long_export_takes_no_more_memory_and_a_fixed_number_of_queries_for_each_batch(
+    client, classroom, monkeypatch
+):
+    monkeypatch.setattr(export, "BATCH", 50)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO student_activity_timeline (
+                id, student_id, activity_type, created_at, video_id, video_timestamp_seconds, content,
+                source_table, source_id
+            )
+            SELECT gen_random_uuid(), %s, 'text_reflection', now(), %s, n, repeat('word ', 500), 'reflections',
+                gen_random_uuid()
+            FROM generate_series(1, 1600) AS n
+            """,
+            [classroom.sara.pk, classroom.video.pk],
+        )
+    client.force_login(classroom.instructor)
+
+    def cost(chunks):
+        """The peak of memory, in bytes, and the queries while so many chunks are taken."""
+        response = client.get(address(classroom.video))
+        content = iter(response.streaming_content)
+        next(content)
+        tracemalloc.start()
+        with CaptureQueriesContext(connection) as captured:
+            taken = sum(1 for _, _ in zip(range(chunks), content, strict=False))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert taken == chunks
+        return peak, len(captured)
+
+    (little, few), (much, many) = cost(1), cost(7)
+    assert much < little * 1.5
+    assert many == 7 * few

@@ -1,0 +1,115 @@
+"""A video's journey as CSV, to read in a spreadsheet (docs/decisions/0022)."""
+
+import csv
+import io
+from itertools import batched, chain, islice
+
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.cache import patch_cache_control
+from django.utils.http import content_disposition_header
+from django.utils.text import get_valid_filename
+from django.views import View
+
+from courses.forms import clock
+from timeline import access, queries
+from timeline.models import DAY_ZONE
+from timeline.views.asked import journey_asked
+from timeline.views.page import uuid_asked
+
+COLUMNS = (
+    "Entry",
+    "Time",
+    "Day",
+    "Second",
+    "Position",
+    "Student",
+    "Student id",
+    "Kind",
+    "Type",
+    "About",
+    "Percent",
+    "Score",
+    "Passed",
+    "Words",
+    "Recording",
+    "Status",
+    "Answer",
+    "Answered by",
+    "Answered at",
+)
+STATUS = {"pending": "waiting", "responded": "answered", None: ""}
+PASSED = {True: "yes", False: "no", None: ""}
+ROWS_OF_A_CHUNK = 200
+# What a spreadsheet takes for the start of a formula, in East Asian width as well, or skips before one.
+FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+class JourneyExport(View):
+    """Every entry that the filters of the journey's page show or count, by second, streamed."""
+
+    def setup(self, request, *args, video, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.video = get_object_or_404(access.videos_taught(request.user), pk=video)
+        self.student = None
+        if student := request.GET.get("student"):
+            self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
+        self.asked = journey_asked(request, self.video, self.student)
+
+    def get(self, request, *args, **kwargs):
+        chunks = self.chunks()
+        # The first one is made before anything is sent, so that what fails at once can still say so.
+        response = StreamingHttpResponse(chain([next(chunks)], chunks), content_type="text/csv; charset=utf-8")
+        name = " ".join(["Journey", self.video.title[:80], *([str(self.student)[:40]] if self.student else [])])
+        response["Content-Disposition"] = content_disposition_header(True, f"{get_valid_filename(name)}.csv")
+        patch_cache_control(response, private=True)
+        return response
+
+    def chunks(self):
+        entries = queries.journey_export(self.asked)
+        yield "\ufeff" + lines([COLUMNS, *map(self.row, islice(entries, ROWS_OF_A_CHUNK))])
+        for some in batched(entries, ROWS_OF_A_CHUNK):
+            yield lines(map(self.row, some))
+
+    def row(self, entry):
+        """The cells of an entry, in order of COLUMNS: text that people wrote cannot be a formula."""
+        facts = entry.metadata
+        return [
+            entry.pk,
+            moment(entry.created_at),
+            entry.activity_date,
+            entry.video_timestamp_seconds,
+            clock(entry.video_timestamp_seconds),
+            text(entry.student),
+            entry.student_id,
+            entry.kind.label,
+            entry.activity_type,
+            text(entry.quiz or entry.checkpoint),
+            facts.get("percent"),
+            facts.get("score"),
+            PASSED[facts.get("passed")],
+            text(entry.content),
+            text(entry.media_url and self.request.build_absolute_uri(entry.media_url)),
+            STATUS[entry.response_status],
+            text(entry.instructor_response),
+            text(entry.responded_by),
+            entry.responded_at and moment(entry.responded_at),
+        ]
+
+
+def lines(rows):
+    """Rows as lines of CSV."""
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
+
+
+def text(value):
+    """What people wrote, as a cell that no spreadsheet takes for a formula."""
+    written = str(value or "")
+    return f"'{written}" if written.startswith(FORMULA) else written
+
+
+def moment(time):
+    """A time to the second with its offset, in the zone whose days are the timeline's."""
+    return time.astimezone(DAY_ZONE).isoformat(timespec="seconds")
