@@ -30,8 +30,13 @@ log = logging.getLogger(__name__)
 # What browsers show or play.  Anything else is sent as a download.
 CONTENT_TYPES = {
     ".jpg": "image/jpeg",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
     ".mp4": "video/mp4",
+    ".ogg": "audio/ogg",
     ".png": "image/png",
+    ".wav": "audio/wav",
+    ".weba": "audio/webm",
     ".webm": "video/webm",
     ".webp": "image/webp",
 }

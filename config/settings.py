@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "profiles",
     "courses",
+    "uploads",
     "reflections",
     "goals",
     "xapi",
@@ -82,7 +83,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "profiles.middleware.LoginRequiredMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -171,7 +172,13 @@ MEDIA_ACCEL = env.str("MEDIA_ACCEL", default="")
 if MEDIA_ACCEL and not (MEDIA_ACCEL.startswith("/") and MEDIA_ACCEL.endswith("/")):
     raise ImproperlyConfigured('MEDIA_ACCEL begins and ends with a slash, as in "/protected/".')
 VIDEO_MAX_MB = env.int("VIDEO_MAX_MB", default=2048)
-PICTURE_MAX_MB = env.int("PICTURE_MAX_MB", default=10)
+RECORDING_MAX_MB = env.int("RECORDING_MAX_MB", default=32)
+PICTURE_MAX_MB = env.int("PICTURE_MAX_MB", default=20)
+FILE_UPLOAD_HANDLERS = [
+    "uploads.handlers.BoundedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # Security
 

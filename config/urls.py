@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("profiles.urls")),
     path("", include("courses.urls")),
+    path("", include("uploads.urls")),
     path("", include("timeline.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,8 +1,9 @@
-"""Who may watch which video."""
+"""Who may watch which video, and who sees whom (docs/architecture.md, "Who sees what")."""
 
 from django.db.models import Exists, OuterRef, Q
 
 from courses.models import CourseInstructor, Enrollment, Video
+from profiles.models import Profile
 
 
 def videos_watchable(user):
@@ -15,3 +16,12 @@ def videos_watchable(user):
     enrolled = Enrollment.objects.filter(course=course, student=user, left_at=None)
     taught = CourseInstructor.objects.filter(course=course, instructor=user)
     return Video.objects.filter(Q(Exists(enrolled)) | Q(Exists(taught)))
+
+
+def visible_students(user):
+    """The people whose days and goals `user` sees: themself, and everyone enrolled in a course that they teach."""
+    if user.is_staff:
+        return Profile.objects.all()
+    # Asked of one person at a time: a list of everybody taught would be read anew for each page.
+    taught = Enrollment.objects.filter(student=OuterRef("pk"), course__instructors=user)
+    return Profile.objects.filter(Q(pk=user.pk) | Exists(taught))

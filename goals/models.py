@@ -8,7 +8,7 @@ from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
 from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
-from profiles.models import Identified, Profile, Writing, calendar_constraint, hidden_index
+from profiles.models import Identified, Profile, Writing, calendar_constraint, hidden_index, media_index
 
 
 class Goal(Identified):
@@ -116,6 +116,7 @@ class DailyNote(Writing):
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="daily_notes_of_student"),
             hidden_index("daily_notes_hidden"),
+            media_index("daily_notes_media"),
         ]
 
     def __str__(self):
@@ -135,6 +136,7 @@ class SuccessProof(Writing):
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="success_proofs_of_student"),
             hidden_index("success_proofs_hidden"),
+            media_index("success_proofs_media"),
         ]
 
     def __str__(self):
@@ -163,6 +165,7 @@ class GoalMessage(Writing):
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="goal_messages_of_student"),
             hidden_index("goal_messages_hidden"),
+            media_index("goal_messages_media"),
         ]
 
     def __str__(self):

@@ -149,6 +149,11 @@ def hidden_index(name):
     return models.Index("id", condition=Q(hidden_at__isnull=False), name=name)
 
 
+def media_index(name):
+    """An index for the writing that names an upload (uploads/store.py)."""
+    return models.Index(fields=["media_url"], condition=Q(media_url__startswith="/uploads/"), name=name)
+
+
 class Writing(Identified):
     """What a person wrote or recorded: text, one recording or picture, or both.
 

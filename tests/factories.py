@@ -7,6 +7,7 @@ goal takes its student from there: name the goal, or `goal__student`.
 import datetime
 
 import factory
+from django.core.files.base import ContentFile
 from factory.django import DjangoModelFactory
 from psycopg.types.range import TimestamptzRange
 
@@ -14,6 +15,7 @@ from courses import models as courses
 from goals import models as goals
 from profiles.models import MediaType, Profile
 from reflections.models import Reflection
+from uploads.models import Upload
 
 WEEK = datetime.timedelta(weeks=1)
 
@@ -251,3 +253,29 @@ def everything_of(student):
         GoalMessageFactory(student=student, goal=goal),
         GoalFactory(student=student, completed_at=now),
     ]
+
+
+class UploadFactory(DjangoModelFactory):
+    """A student's own picture of no account, named by no words yet; `voice=True` makes it a voice memo."""
+
+    class Meta:
+        model = Upload
+
+    class Params:
+        voice = factory.Trait(
+            file=factory.LazyFunction(lambda: ContentFile(b"a voice", "upload.weba")),
+            media_type=MediaType.AUDIO,
+            content_type="audio/webm",
+            duration_seconds=42,
+            width=None,
+            height=None,
+        )
+
+    student = factory.SubFactory(ProfileFactory)
+    owner = factory.SelfAttribute("student")
+    file = factory.LazyFunction(lambda: ContentFile(b"a picture", "upload.webp"))
+    media_type = MediaType.IMAGE
+    content_type = "image/webp"
+    bytes = 9
+    width = 640
+    height = 360

@@ -17,18 +17,19 @@ from tests import factories
 from timeline.models import Activity, ReadOnlyError
 
 ROOT = Path(settings.BASE_DIR)
-PROJECT = {"config", "profiles", "courses", "reflections", "goals", "xapi", "timeline", "demo", "tests"}
+PROJECT = {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi", "timeline", "demo", "tests"}
 
 # What each package may import of the project, beside itself.
 MAY_IMPORT = {
     "config": set(),
     "profiles": {"config"},
     "courses": {"config", "profiles"},
-    "reflections": {"config", "profiles", "courses"},
-    "goals": {"config", "profiles", "courses", "reflections"},
-    "xapi": {"config", "profiles", "courses", "reflections", "goals"},
-    "demo": {"config", "profiles", "courses", "reflections", "goals", "xapi"},
-    "timeline": {"config", "profiles", "courses", "reflections", "goals", "xapi"},
+    "uploads": {"config", "profiles", "courses"},
+    "reflections": {"config", "profiles", "courses", "uploads"},
+    "goals": {"config", "profiles", "courses", "uploads", "reflections"},
+    "xapi": {"config", "profiles", "courses", "uploads", "reflections", "goals"},
+    "demo": {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi"},
+    "timeline": {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi"},
 }
 
 

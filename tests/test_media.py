@@ -392,7 +392,7 @@ def left_over(video, media_root):
 
 def test_a_sweep_says_what_it_would_remove_and_removes_nothing(left_over):
     said = sweep()
-    assert "No row names 2 of 6 files (1.0 KB)" in said
+    assert "There are 2 of 6 files (1.0 KB) that no row names." in said
     assert all(path.exists() for path in left_over.values())
     listed = sweep("--verbosity", "2")
     assert str(left_over["erased"]) in listed
@@ -402,7 +402,7 @@ def test_a_sweep_says_what_it_would_remove_and_removes_nothing(left_over):
 def test_a_sweep_removes_what_no_row_names_and_is_older_than_a_day(left_over):
     assert "Removed 2 of 6 files (1.0 KB)" in sweep("--delete")
     assert {name for name, path in left_over.items() if not path.exists()} == {"erased", "its poster"}
-    assert sweep("--delete") == "Nothing to remove: 4 files, each named by a row or younger than a day.\n"
+    assert sweep("--delete") == "Nothing to remove: 4 files, each wanted or younger than a day.\n"
 
 
 def test_there_is_nothing_to_sweep_where_nothing_was_stored(db):

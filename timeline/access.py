@@ -4,11 +4,10 @@ Each function returns a queryset of what `user` may see; a view takes its
 object from it, so that what is not theirs does not exist for them: 404.
 """
 
-from django.db.models import Exists, OuterRef, Q
+from courses.access import visible_students
+from courses.models import Course, Video
 
-from courses.models import Course, Enrollment, Video
-from profiles.models import Profile
-from reflections.access import answerable_reflections
+__all__ = ["courses_taught", "mark_visible", "videos_taught", "visible_students"]
 
 
 def courses_taught(user):
@@ -22,15 +21,6 @@ def videos_taught(user):
     return videos if user.is_staff else videos.filter(lesson__course__instructors=user)
 
 
-def visible_students(user):
-    """The people whose days and goals `user` sees: themself, and everyone enrolled in a course that they teach."""
-    if user.is_staff:
-        return Profile.objects.all()
-    # Asked of one person at a time: a list of everybody taught would be read anew for each page.
-    taught = Enrollment.objects.filter(student=OuterRef("pk"), course__instructors=user)
-    return Profile.objects.filter(Q(pk=user.pk) | Exists(taught))
-
-
 def mark_visible(user, entries):
     """Say in each entry's `leads_to_student` whether `user` may see its student's pages; one query.
 
@@ -40,15 +30,4 @@ def mark_visible(user, entries):
     visible = set(visible_students(user).filter(pk__in=students).values_list("pk", flat=True))
     for entry in entries:
         entry.leads_to_student = entry.student_id in visible
-    return entries
-
-
-def mark_answerable(user, entries):
-    """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most one query."""
-    reflections = {entry.source_id for entry in entries if entry.requires_response and entry.student_id != user.pk}
-    answerable = set()
-    if reflections:
-        answerable |= set(answerable_reflections(user).filter(pk__in=reflections).values_list("pk", flat=True))
-    for entry in entries:
-        entry.answerable = entry.source_id in answerable
     return entries

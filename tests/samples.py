@@ -1,0 +1,79 @@
+"""Small real files, as cameras, recorders and browsers make them, for the tests of what people upload."""
+
+import functools
+import io
+import math
+import struct
+import zlib
+
+import av
+from PIL import Image
+
+# How each container is written: (format, codec, options).  As browsers' recorders do, where a browser makes it.
+RECORDERS = {
+    "webm": ("webm", "libopus", {"live": "1"}),  # Chrome and Firefox: without a length, not seekable
+    "mp4": ("mp4", "aac", {"movflags": "frag_keyframe+empty_moov+default_base_moof"}),  # Safari: in fragments
+    "m4a": ("ipod", "aac", {}),  # a telephone's recorder
+    "ogg": ("ogg", "libopus", {}),
+    "mp3": ("mp3", "libmp3lame", {}),
+    "wav": ("wav", "pcm_s16le", {}),
+}
+
+
+@functools.cache
+def recording(container="webm", seconds=1.0, codec=None, rate=48_000, title="", video=False):
+    """The bytes of a recording of a quiet tone; with `video` it is one."""
+    format, usual, options = RECORDERS[container]
+    file = io.BytesIO()
+    with av.open(file, "w", format=format, options=options) as written:
+        if title:
+            written.metadata.update(title=title, location="+40.7128-074.0060/")
+        sound = written.add_stream(codec or usual, rate=rate, layout="mono")
+        moving = video and written.add_stream("libvpx" if container == "webm" else "mpeg4", rate=1)
+        if moving:
+            moving.width, moving.height, moving.pix_fmt = 32, 32, "yuv420p"
+            for packet in moving.encode(av.VideoFrame(32, 32, "yuv420p")):
+                written.mux(packet)
+        samples = int(seconds * rate)
+        tone = struct.pack(
+            f"<{samples}h", *(int(3000 * math.sin(n * 2 * math.pi * 440 / rate)) for n in range(samples))
+        )
+        frame = av.AudioFrame("s16", "mono", samples)
+        frame.sample_rate, frame.pts = rate, 0
+        if samples:
+            frame.planes[0].update(tone)
+        for each in (frame, None) if samples else ():
+            for packet in sound.encode(each):
+                written.mux(packet)
+        for packet in moving.encode(None) if moving else ():
+            written.mux(packet)
+    return file.getvalue()
+
+
+def length(content):
+    """Seconds of a recording, as the container's own head says, or None."""
+    with av.open(io.BytesIO(content)) as found:
+        return found.duration and found.duration / av.time_base
+
+
+def picture(kind="PNG", size=(40, 30), colour=(200, 40, 40), mode="RGB", **options):
+    """The bytes of a picture whose left half is `colour` and whose right half is white."""
+    image = Image.new("RGB", size, "white")
+    image.paste(colour, (0, 0, size[0] // 2, size[1]))
+    file = io.BytesIO()
+    image.convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+def bomb(width, height):
+    """A PNG that says that it is so large, and has next to nothing in it."""
+    good = picture()
+    head = b"IHDR" + struct.pack(">II", width, height) + good[24:29]
+    return good[:12] + head + zlib.crc32(head).to_bytes(4, "big") + good[33:]
+
+
+def opened(content):
+    """A picture's bytes as an Image, decoded."""
+    image = Image.open(io.BytesIO(content))
+    image.load()
+    return image
