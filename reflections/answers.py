@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.functions import Now
 
+from profiles.writing import words
 from reflections.models import Reflection
 
 
@@ -32,18 +33,10 @@ def version(reflection):
 
 
 def cleaned(text):
-    """An answer's text as it is kept: without blanks around it, lines ended by "\\n"; ValidationError if it is none."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    """An answer's text as it is kept (profiles.writing.words()); ValidationError if it is none."""
+    text = words(text)
     if not text:
         raise ValidationError("Write an answer first.", code="required")
-    if len(text) > Reflection.CONTENT_LIMIT:
-        raise ValidationError(
-            "That is %(length)s characters; an answer has at most %(limit)s.",
-            code="max_length",
-            params={"length": f"{len(text):,}", "limit": f"{Reflection.CONTENT_LIMIT:,}"},
-        )
-    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
-        raise ValidationError("There is a character in it that cannot be kept. Type it anew.", code="characters")
     return text
 
 

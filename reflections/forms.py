@@ -18,10 +18,14 @@ class AnswerField(forms.CharField):
 
 
 class AnswerForm(forms.Form):
-    """An answer, and the `version()` of it that the writer had before their eyes."""
+    """An answer to `reflection`, and the `version()` of it that the writer had before their eyes."""
 
-    text = AnswerField(label="Your answer")
+    text = AnswerField()
     seen = forms.CharField(required=False, max_length=50, widget=forms.HiddenInput)
+
+    def __init__(self, *args, reflection, **options):
+        super().__init__(*args, auto_id=f"answer-{reflection.pk}-%s", **options)
+        self.fields["text"].label = f"Your answer to {reflection.student}"
 
 
 class ReflectionForm(WithinVideo, forms.ModelForm):

@@ -83,9 +83,8 @@ def test_what_was_deleted_or_hidden_cannot_be_answered():
     [
         ("", "Write an answer"),
         (" \r\n\t", "Write an answer"),
-        ("x" * 20_001, "20,001 characters; an answer has at most 20,000"),
+        ("x" * 20_001, "20,001 characters; at most 20,000"),
         ("a\0b", "cannot be kept"),
-        ("a\ud800b", "cannot be kept"),
     ],
 )
 def test_what_is_no_answer_is_refused_in_words_and_nothing_is_written(text, message):

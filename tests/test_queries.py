@@ -162,10 +162,10 @@ QUESTIONS = {
         "idx_video_kind",
     ),
     "markers of one": (lambda s: queries.markers(video=s["video"], student=s["student"]), "idx_student_video"),
-    "waiting": (lambda s: queries.awaiting_response(courses=[s["course"].pk]), "idx_response_status"),
-    "waiting, deep": (lambda s: queries.awaiting_response(courses=[s["course"].pk], after=LATE), "idx_response_status"),
-    "waiting count": (lambda s: queries.awaiting_response_count(courses=[s["course"].pk]), "idx_response_status"),
-    "waiting counts": (lambda s: queries.awaiting_response_counts(courses=[s["course"].pk]), "idx_response_status"),
+    "waiting counts": (
+        lambda s: queries.awaiting_response_counts(courses=[s["course"].pk], by=s["student"]),
+        "idx_response_status",
+    ),
     "days": (lambda s: queries.student_days(student=s["student"]), "idx_student_date"),
     "days, deep": (lambda s: queries.student_days(student=s["student"], before="2025-03-01"), "idx_student_date"),
     "day": (
@@ -201,7 +201,6 @@ BUFFERS = {
     "markers": 800,
     "markers of what waits": 800,
     "markers of one": 1_000,  # 760 entries
-    "waiting count": 500,
     "reached": 500,
     "waiting counts": 500,
     "goals": 600,
@@ -318,7 +317,7 @@ def test_a_students_goals_come_from_an_index(school):
 
 
 def test_deep_pages_cost_what_first_pages_cost(school):
-    lists = ["journey", "journey, newest", "journey of what waits", "journey of one", "goal", "waiting"]
+    lists = ["journey", "journey, newest", "journey of what waits", "journey of one", "goal"]
     for first, deep in ((name, f"{name}, deep") for name in lists):
         cost = {}
         for name in (first, deep):

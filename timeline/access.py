@@ -6,8 +6,7 @@ object from it, so that what is not theirs does not exist for them: 404.
 
 from courses.access import visible_students
 from courses.models import Course, Video
-
-__all__ = ["courses_taught", "mark_visible", "videos_taught", "visible_students"]
+from reflections.access import answerable_reflections
 
 
 def courses_taught(user):
@@ -30,4 +29,15 @@ def mark_visible(user, entries):
     visible = set(visible_students(user).filter(pk__in=students).values_list("pk", flat=True))
     for entry in entries:
         entry.leads_to_student = entry.student_id in visible
+    return entries
+
+
+def mark_answerable(user, entries):
+    """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most one query."""
+    reflections = {entry.source_id for entry in entries if entry.requires_response and entry.student_id != user.pk}
+    answerable = set()
+    if reflections:
+        answerable |= set(answerable_reflections(user).filter(pk__in=reflections).values_list("pk", flat=True))
+    for entry in entries:
+        entry.answerable = entry.source_id in answerable
     return entries

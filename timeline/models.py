@@ -155,9 +155,14 @@ class Activity(models.Model):
             models.Index(
                 "student", "created_at", "id", condition=Q(response_status="pending"), name="idx_student_pending"
             ),
-            # For what waits for an answer, over an instructor's courses: queries.awaiting_response().
+            # For what waits for an answer, over an instructor's courses, and its moments: queries.inbox().
             models.Index(
-                "course", "created_at", "id", condition=Q(response_status="pending"), name="idx_response_status"
+                "course",
+                "created_at",
+                "id",
+                include=["student", "video", "video_timestamp_seconds"],
+                condition=Q(response_status="pending"),
+                name="idx_response_status",
             ),
         ]
 

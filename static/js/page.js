@@ -8,8 +8,12 @@ function say(text) {
 
 document.addEventListener("htmx:beforeRequest", () => say(""));
 document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Check your connection and try again."));
-document.addEventListener("htmx:responseError", (event) => {
-  say(`That did not work (error ${event.detail.xhr.status}). Reload the page and try again.`);
+document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
+  const reasons = {
+    403: "You have logged in anew since this page was loaded. Reload it and try again; what you typed is kept.",
+    404: "That is no longer there, or no longer yours to see. Reload the page.",
+  };
+  say(reasons[xhr.status] ?? `That did not work (error ${xhr.status}). Reload the page and try again.`);
 });
 
 let lastBeforeMore = null;

@@ -24,10 +24,21 @@ from timeline.queries.days import Day, neighbouring_days, student_day, student_d
 from timeline.queries.export import journey_export
 from timeline.queries.filters import JourneyFilter
 from timeline.queries.goals import GoalTimeline, goal_timeline, student_goals
-from timeline.queries.inbox import awaiting_response, awaiting_response_count, awaiting_response_counts
 from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
 from timeline.queries.track import MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers
+from timeline.queries.waiting import (
+    INBOX_COURSES,
+    Inbox,
+    WaitingMoment,
+    awaiting_response_counts,
+    awaiting_response_in,
+    entries_of_reflections,
+    inbox,
+    moment,
+    moments_of_video,
+    next_waiting,
+)
 from timeline.queries.watchers import Audience, Stop, audience, watched_by

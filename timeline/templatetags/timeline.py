@@ -5,6 +5,7 @@ import re
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.timesince import timesince
 
 from courses.forms import clock
 from timeline.kinds import KINDS
@@ -30,9 +31,27 @@ def short_day(time):
 
 
 @register.filter
+def age(time):
+    """How long ago a time is, in its largest unit: "2 weeks"."""
+    return timesince(time, depth=1)
+
+
+@register.filter
 def capped(number):
     """A count that stops at COUNT_LIMIT: 12 gives "12", 10001 gives "10,000+"."""
     return f"{number:,}" if number <= COUNT_LIMIT else f"{COUNT_LIMIT:,}+"
+
+
+@register.filter
+def together(moments):
+    """Those of `moments` where several wait."""
+    return [moment for moment in moments if moment.count > 1]
+
+
+@register.filter
+def waiting_count(inbox):
+    """How much waits in a `queries.Inbox`: "12", or "10,000+" where not all was looked through."""
+    return f"{inbox.count:,}+" if inbox.limited else f"{inbox.count:,}"
 
 
 @register.filter

@@ -4,6 +4,7 @@ from courses.models import Enrollment
 from goals.models import GoalPeriod
 from timeline import access, kinds, queries
 from timeline.fold import folded
+from timeline.views.answers import shown
 from timeline.views.page import Page
 
 
@@ -11,15 +12,14 @@ class Home(Page):
     """What an instructor teaches and who waits there; what a student is enrolled in, works towards and did today."""
 
     template_name = "timeline/home.html"
-    INBOX = 500  # courses whose waiting reflections are gathered; who administers more looks into each
+    fragments = ("entries", "waiting-count")
 
     def get_context_data(self, **kwargs):
         user, asked = self.request.user, self.request.GET
         taught = access.courses_taught(user)
-        inbox = list(taught.values_list("pk", flat=True)[: self.INBOX])
-        waiting = queries.awaiting_response(courses=inbox, after=asked.get("after"), size=10)
+        searched = [course.pk for course in queries.courses_by_title(taught, size=queries.INBOX_COURSES).entries]
         courses = queries.courses_by_title(taught, after=asked.get("courses"))
-        counts = queries.awaiting_response_counts(courses=[course.pk for course in courses.entries])
+        counts = queries.awaiting_response_counts(courses=[course.pk for course in courses.entries], by=user)
         enrollments = list(
             Enrollment.objects.filter(student=user, left_at=None).select_related("course").order_by("-enrolled_at")[:12]
         )
@@ -28,9 +28,7 @@ class Home(Page):
         return super().get_context_data(
             taught=[(course, counts[course.pk]) for course in courses.entries],
             more_courses=courses.next,
-            waiting=access.mark_visible(user, queries.with_places(waiting.entries)),
-            more=waiting.next,
-            waiting_total=queries.awaiting_response_count(courses=inbox),
+            inbox=shown(user, queries.inbox(courses=searched, by=user, size=5)),
             enrollments=enrollments,
             today=today,
             items=folded(queries.with_places(today.entries.entries)),

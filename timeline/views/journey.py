@@ -69,6 +69,7 @@ class VideoJourney(Page):
         after = self.request.GET.get("after") or self._before_second()
         page = queries.video_journey(asked, after=after)
         access.mark_visible(self.request.user, queries.with_places(page.entries))
+        access.mark_answerable(self.request.user, page.entries)
         items = folded(page.entries)
         whole = not (asked.narrowed or asked.newest)
         counted = whole and not self.student and (not self.groups or "watching" in self.groups)

@@ -19,6 +19,10 @@ class StudentPage(Page):
     def get_context_data(self, **kwargs):
         return super().get_context_data(student=self.student, own=self.own, **kwargs)
 
+    def prepare(self, entries):
+        """Look up what the entries refer to, and which of them the visitor may answer."""
+        access.mark_answerable(self.request.user, queries.with_places(entries))
+
 
 class StudentDays(StudentPage):
     """A student's days, newest first, each with a sentence of what happened and its entries."""
@@ -27,7 +31,7 @@ class StudentDays(StudentPage):
 
     def get_context_data(self, **kwargs):
         page = queries.student_days(student=self.student, before=self.request.GET.get("before"))
-        queries.with_places([entry for day in page.entries for entry in day.entries.entries])
+        self.prepare([entry for day in page.entries for entry in day.entries.entries])
         days = [(day, kinds.sentence(day.counts), folded(day.entries.entries)) for day in page.entries]
         return super().get_context_data(days=days, more=page.next, today=queries.today(), **kwargs)
 
@@ -43,7 +47,7 @@ class StudentDay(StudentPage):
 
     def get_context_data(self, **kwargs):
         day = queries.student_day(student=self.student, date=self.date, after=self.request.GET.get("after"))
-        queries.with_places(day.entries.entries)
+        self.prepare(day.entries.entries)
         before, after = queries.neighbouring_days(student=self.student, date=self.date)
         return super().get_context_data(
             date=self.date,
@@ -65,7 +69,7 @@ class StudentGoals(StudentPage):
 
     def get_context_data(self, **kwargs):
         page = queries.student_goals(student=self.student, after=self.request.GET.get("after"))
-        queries.with_places([entry for timeline in page.entries for entry in timeline.entries.entries])
+        self.prepare([entry for timeline in page.entries for entry in timeline.entries.entries])
         goals = [(timeline, folded(timeline.entries.entries)) for timeline in page.entries]
         return super().get_context_data(goals=goals, more=page.next, **kwargs)
 
@@ -83,7 +87,7 @@ class StudentGoal(StudentPage):
 
     def get_context_data(self, **kwargs):
         timeline = queries.goal_timeline(goal=self.goal, after=self.request.GET.get("after"))
-        queries.with_places(timeline.entries.entries)
+        self.prepare(timeline.entries.entries)
         return super().get_context_data(
             timeline=timeline, items=folded(timeline.entries.entries), more=timeline.entries.next, **kwargs
         )

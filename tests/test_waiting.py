@@ -1,0 +1,228 @@
+"""What waits for an answer: its moments, the inbox over an instructor's courses, and what they cost."""
+
+import datetime
+import itertools
+import json
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import factories
+from tests.test_queries import buffers, nodes, plans_of, school  # noqa: F401 (a fixture)
+from timeline import queries
+from timeline.moments import GAP, SPAN, Moment, moment_at, moments
+from timeline.queries import waiting as waiting_queries
+
+pytestmark = pytest.mark.django_db
+
+A_SUNDAY = datetime.datetime(2026, 3, 15, 14, 0, tzinfo=datetime.UTC)
+MINUTE = datetime.timedelta(minutes=1)
+
+
+# Moments
+
+waiting_seconds = st.dictionaries(st.integers(0, 300), st.integers(1, 9), max_size=80)
+
+
+@given(waiting_seconds)
+def test_each_second_is_in_one_moment_and_each_moment_counts_its_own(waiting):
+    found = moments(waiting)
+    for second in waiting:
+        assert sum(moment.first <= second <= moment.last for moment in found) == 1
+    for moment in found:
+        inside = [second for second in waiting if moment.first <= second <= moment.last]
+        assert (min(inside), max(inside)) == (moment.first, moment.last)
+        assert moment.count == sum(waiting[second] for second in inside)
+    assert found == sorted(found, key=lambda moment: moment.first)
+
+
+@given(waiting_seconds)
+def test_a_moment_has_no_gap_and_is_as_long_as_the_rules_let_it_be(waiting):
+    found = moments(waiting)
+    for moment in found:
+        inside = sorted(second for second in waiting if moment.first <= second <= moment.last)
+        assert moment.last - moment.first <= SPAN
+        assert all(later - earlier <= GAP for earlier, later in itertools.pairwise(inside))
+    for moment, following in itertools.pairwise(found):
+        assert following.first - moment.last > GAP or following.first - moment.first > SPAN
+
+
+@given(waiting_seconds, st.randoms())
+def test_the_order_in_which_they_are_read_does_not_matter(waiting, random):
+    shuffled = list(waiting.items())
+    random.shuffle(shuffled)
+    assert moments(dict(shuffled)) == moments(waiting)
+
+
+def test_the_moment_of_a_second_holds_it():
+    found = moments({130: 2, 134: 1, 136: 1, 142: 1})
+    assert found == [Moment(130, 136, 4), Moment(142, 142, 1)]
+    assert [moment_at(found, second) for second in (129, 130, 135, 137)] == [None, found[0], found[0], None]
+    assert moments({}) == []
+
+
+# The inbox
+
+
+@pytest.fixture
+def course():
+    return factories.CourseInstructorFactory(instructor__full_name="Ines Teixeira").course
+
+
+@pytest.fixture
+def instructor(course):
+    return course.instructors.get()
+
+
+def wait(video, second, minute, **fields):
+    """A reflection at a second of a video, written some minutes after A_SUNDAY."""
+    return factories.ReflectionFactory(
+        video=video, video_timestamp_seconds=second, created_at=A_SUNDAY + minute * MINUTE, **fields
+    )
+
+
+def led(inbox):
+    """[(id of the leading reflection, {ids of the others}, how many more)] of a page of an inbox."""
+    return [(each.lead.source_id, {mate.source_id for mate in each.mates}, each.more) for each in inbox.entries]
+
+
+def test_the_oldest_of_a_moment_leads_and_the_others_stand_under_it_alone(course, instructor):
+    video, other = factories.VideoFactory.create_batch(2, lesson__course=course)
+    late, oldest, near = wait(video, 100, 50), wait(video, 103, 1), wait(video, 106, 30)
+    alone, elsewhere = wait(video, 200, 20), wait(other, 103, 10)
+    found = queries.inbox(courses=[course.pk], by=instructor)
+    assert led(found) == [
+        (oldest.pk, {late.pk, near.pk}, 0),
+        (elsewhere.pk, set(), 0),
+        (alone.pk, set(), 0),
+    ]
+    assert (found.count, found.limited, found.next) == (5, False, None)
+    assert found.entries[0].moment == Moment(100, 106, 3)
+
+
+def test_pages_meet_every_moment_once_though_its_entries_lie_on_several(course, instructor):
+    videos = factories.VideoFactory.create_batch(2, lesson__course=course)
+    ids = {wait(videos[number % 2], number * 7 % 60, number * 13 % 97).pk for number in range(60)}
+    seen, mates, after, oldest = [], set(), None, []
+    while True:
+        page = queries.inbox(courses=[course.pk], by=instructor, after=after, size=2)
+        seen += [each.lead.source_id for each in page.entries]
+        oldest += [each.lead.created_at for each in page.entries]
+        mates |= {mate.source_id for each in page.entries for mate in each.mates}
+        after = page.next
+        if after is None:
+            break
+    assert len(seen) == len(set(seen)) > 2
+    assert oldest == sorted(oldest)
+    assert not mates & set(seen)
+    assert mates | set(seen) <= ids
+
+
+def test_of_a_large_moment_five_others_are_listed_and_the_rest_is_counted(course, instructor):
+    video = factories.VideoFactory(lesson__course=course)
+    for number in range(9):
+        wait(video, 10, number)
+    (only,) = queries.inbox(courses=[course.pk], by=instructor).entries
+    assert (len(only.mates), only.more, only.moment.count) == (5, 3, 9)
+
+
+def test_what_is_answered_hidden_of_another_course_or_ones_own_does_not_wait(course, instructor):
+    video = factories.VideoFactory(lesson__course=course)
+    wait(video, 1, 1, hidden_at=A_SUNDAY)
+    wait(video, 1, 1, instructor_response="Yes.", responded_at=A_SUNDAY)
+    wait(video, 1, 1, student=instructor)
+    factories.ReflectionFactory()
+    assert queries.inbox(courses=[course.pk], by=instructor) == queries.Inbox([], None, 0, False)
+    assert queries.inbox(courses=[], by=instructor).entries == []
+    assert queries.awaiting_response_counts(courses=[course.pk], by=instructor) == {course.pk: 0}
+    assert queries.awaiting_response_in(video=video, by=instructor) == 0
+    assert queries.moments_of_video(video=video, by=instructor) == []
+    assert queries.moment(video=video, second=1, by=instructor) == (None, [])
+    assert queries.next_waiting(video=video, by=instructor) is None
+
+
+def test_beyond_what_is_looked_through_the_oldest_come_first_all_the_same(course, instructor, monkeypatch):
+    monkeypatch.setattr(waiting_queries, "COUNT_LIMIT", 8)
+    monkeypatch.setattr(waiting_queries, "LEAST_OF_A_COURSE", 4)
+    other = factories.CourseInstructorFactory(instructor=instructor).course
+    busy, quiet = (factories.VideoFactory(lesson__course=each) for each in (course, other))
+    many = [wait(busy, 20 * number, number) for number in range(10)]
+    few = [wait(quiet, 20 * number, 2 + 10 * number) for number in range(2)]
+    found = queries.inbox(courses=[course.pk, other.pk], by=instructor)
+    # Four of the busy course were looked through, and of the quiet one what is no younger than the fifth.
+    assert [each.lead.source_id for each in found.entries] == [
+        many[0].pk,
+        many[1].pk,
+        many[2].pk,
+        few[0].pk,
+        many[3].pk,
+    ]
+    assert (found.count, found.limited) == (5, True)
+
+
+# In one video
+
+
+def test_a_moment_of_a_video_is_found_by_any_of_its_seconds(course, instructor):
+    video = factories.VideoFactory(lesson__course=course)
+    first, second = wait(video, 134, 1), wait(video, 130, 2)
+    wait(video, 300, 3)
+    found, entries = queries.moment(video=video, second=132, by=instructor)
+    assert found == Moment(130, 134, 2)
+    assert [entry.source_id for entry in entries] == [second.pk, first.pk]
+    assert queries.moment(video=video, second=200, by=instructor) == (None, [])
+    assert queries.awaiting_response_in(video=video, by=instructor) == 3
+
+
+def test_the_next_that_waits_comes_after_a_cursor(course, instructor):
+    video = factories.VideoFactory(lesson__course=course)
+    first, second = wait(video, 10, 5), wait(video, 20, 1)
+    entry = queries.next_waiting(video=video, by=instructor)
+    assert entry.source_id == first.pk
+    entry = queries.next_waiting(video=video, by=instructor, after=queries.BY_SECOND.cursor(entry))
+    assert entry.source_id == second.pk
+    assert queries.next_waiting(video=video, by=instructor, after=queries.BY_SECOND.cursor(entry)) is None
+
+
+# What it costs.  In `school` 18,000 wait in one course, half of them in its videos, 6,300 of them in one.
+
+LATE = f"2025-12-01T12:00:00+00:00~{uuid.UUID(int=2**127)}"
+FAR = f"540~{uuid.UUID(int=2**127)}"
+COSTS = {
+    "inbox": (lambda s, by: queries.inbox(courses=[s["course"].pk], by=by), "idx_response_status", 400),
+    "inbox, deep": (
+        lambda s, by: queries.inbox(courses=[s["course"].pk], by=by, after=LATE),
+        "idx_response_status",
+        400,
+    ),
+    "moments of a video": (lambda s, by: queries.moments_of_video(video=s["video"], by=by), "idx_video_pending", 200),
+    "a moment": (lambda s, by: queries.moment(video=s["video"], second=300, by=by), "idx_video_pending", 200),
+    "waiting in a video": (
+        lambda s, by: queries.awaiting_response_in(video=s["video"], by=by),
+        "idx_video_pending",
+        200,
+    ),
+    "the next": (lambda s, by: queries.next_waiting(video=s["video"], by=by, after=FAR), "idx_video_pending", 20),
+}
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_what_waits_is_found_by_its_indexes_and_within_bounds(school, name):  # noqa: F811
+    ask, index, most = COSTS[name]
+    by = factories.ProfileFactory()
+    plans = plans_of(lambda: ask(school, by))
+    scans = [node for plan in plans for node in nodes(plan) if "Scan" in node["Node Type"] and "Relation Name" in node]
+    assert "Seq Scan" not in {node["Node Type"] for node in scans}, json.dumps(plans[0], indent=1)
+    assert index in {node.get("Index Name") for node in scans}
+    for plan in plans:
+        assert buffers(plan) <= most, json.dumps(plan, indent=1)
+
+
+def test_what_is_looked_through_is_read_from_the_index_alone(school):  # noqa: F811
+    by = factories.ProfileFactory()
+    for name in ("inbox", "moments of a video", "waiting in a video"):
+        plan = plans_of(lambda ask=COSTS[name][0]: ask(school, by))[0]
+        (scan,) = (node for node in nodes(plan) if "Index Name" in node)
+        assert scan["Node Type"] == "Index Only Scan", name

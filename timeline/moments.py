@@ -1,0 +1,40 @@
+"""Moments: what waits at almost the same second of a video, and so may be answered together."""
+
+from dataclasses import dataclass
+
+GAP = 5  # seconds between neighbours of one moment, at most
+SPAN = 20  # seconds from the first of a moment to its last, at most
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The seconds `first` to `last` of a video, both included, and how many entries wait there."""
+
+    first: int
+    last: int
+    count: int
+
+    @property
+    def others(self):
+        """How many wait beside one of them."""
+        return self.count - 1
+
+
+def moments(waiting):
+    """[Moment], by second, of {second: how many entries wait there}.
+
+    Greedy from the first second: a moment takes in the next second that is at
+    most GAP after the last one and at most SPAN after its own first one.
+    """
+    spans = []
+    for second in sorted(waiting):
+        if spans and second - spans[-1][-1] <= GAP and second - spans[-1][0] <= SPAN:
+            spans[-1].append(second)
+        else:
+            spans.append([second])
+    return [Moment(span[0], span[-1], sum(waiting[second] for second in span)) for span in spans]
+
+
+def moment_at(moments, second):
+    """The one of `moments` that holds a second, or None."""
+    return next((moment for moment in moments if moment.first <= second <= moment.last), None)

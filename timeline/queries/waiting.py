@@ -1,0 +1,238 @@
+"""What waits for an answer: over an instructor's courses, and in one video."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db import connection
+
+from timeline.models import Activity
+from timeline.moments import Moment, moment_at, moments
+from timeline.queries.common import BY_SECOND, BY_TIME, COUNT_LIMIT
+
+INBOX_COURSES = 500  # of one person, that an inbox looks into
+LEAST_OF_A_COURSE = 200  # entries of each course that an inbox looks at, however many courses there are
+MATES = 5  # of a moment, that an inbox shows under the one that leads
+
+
+@dataclass(frozen=True)
+class WaitingMoment:
+    """What waits at one moment of a video: the oldest entry, which leads, and the first of the others, by second."""
+
+    moment: Moment
+    lead: Activity
+    mates: list
+
+    @property
+    def more(self):
+        """How many wait there beside those that are listed."""
+        return self.moment.count - 1 - len(self.mates)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A page of [WaitingMoment], its `next` cursor, and how much waits in all.
+
+    `limited`: there is more than was looked through; `count` is what was.
+    """
+
+    entries: list
+    next: str | None
+    count: int
+    limited: bool
+
+
+def inbox(*, courses, by, after=None, size=20):
+    """What waits in `courses` (ids) for an answer of the person `by`, as an Inbox: moments, longest waiting first.
+
+    Looks through the oldest COUNT_LIMIT entries that wait, or, over many
+    courses, through as many of each as its equal share, LEAST_OF_A_COURSE at
+    least, and leaves out what is younger than the first that was not looked
+    at; so the order and the moments are whole.  Nobody answers themself.
+    Indexes: idx_response_status alone; for the page's rows the primary key and
+    idx_video_pending.
+    """
+    share = max(COUNT_LIMIT // max(len(courses), 1), LEAST_OF_A_COURSE)
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, {"courses": courses, "by": by.pk, "limit": share + 1})
+        rows = cursor.fetchall()
+    leads = _leads(rows)
+    if after:
+        after = tuple(BY_TIME.parse(after))
+        leads = [lead for lead in leads if lead[:2] > after]
+    page = leads[:size]
+    count, limited = sum(row[2] for row in rows), any(row[5] for row in rows)
+    last = page[-1] if len(leads) > size else None
+    return Inbox(
+        _with_mates(page, by),
+        last and BY_TIME.SEPARATOR.join((last[0].isoformat(), str(last[1]))),
+        count,
+        limited,
+    )
+
+
+def _leads(rows):
+    """[(created_at, id, video, Moment)] of the oldest entry of each moment, in order of time."""
+    videos = defaultdict(dict)
+    for video, second, *waiting in rows:
+        videos[video][second] = waiting
+    leads = []
+    for video, seconds in videos.items():
+        found = moments({second: count for second, (count, *_) in seconds.items()})
+        oldest = {}
+        for second, (_, *oldest_here, _) in seconds.items():
+            moment = found[bisect_right(found, second, key=lambda moment: moment.first) - 1]
+            oldest[moment] = min(oldest_here, oldest.get(moment, oldest_here))
+        leads += [(*oldest[moment], video, moment) for moment in found]
+    return sorted(leads, key=lambda lead: lead[:2])
+
+
+def _with_mates(leads, by):
+    entries = Activity.objects.in_bulk([id_ for _, id_, _, _ in leads])
+    shared = [(id_, video, moment) for _, id_, video, moment in leads if moment.count > 1]
+    mates = defaultdict(list)
+    for mate in Activity.objects.raw(
+        MATES_OF_LEADS,
+        {
+            "leads": [id_ for id_, _, _ in shared],
+            "videos": [video for _, video, _ in shared],
+            "firsts": [moment.first for _, _, moment in shared],
+            "lasts": [moment.last for _, _, moment in shared],
+            "by": by.pk,
+            "limit": MATES,
+        },
+    ):
+        mates[mate.lead_id].append(mate)
+    return [WaitingMoment(moment, entries[id_], mates[id_]) for _, id_, _, moment in leads if id_ in entries]
+
+
+# One row for each second of a video: how many wait there, and which is the oldest of them.
+WAITING = """
+    WITH found AS MATERIALIZED (
+        SELECT entry.*
+        FROM unnest(%(courses)s::uuid[]) AS course (id)
+        CROSS JOIN LATERAL (
+            SELECT video_id, video_timestamp_seconds, created_at, id,
+                row_number() OVER (ORDER BY created_at, id) AS place
+            FROM student_activity_timeline
+            WHERE course_id = course.id AND response_status = 'pending' AND student_id <> %(by)s
+                AND video_id IS NOT NULL
+            ORDER BY created_at, id
+            LIMIT %(limit)s
+        ) AS entry
+    ), horizon AS (
+        SELECT created_at, id FROM found WHERE place = %(limit)s ORDER BY created_at, id LIMIT 1
+    )
+    SELECT found.video_id, found.video_timestamp_seconds, count(*), min(found.created_at),
+        (array_agg(found.id ORDER BY found.created_at, found.id))[1], EXISTS (SELECT FROM horizon)
+    FROM found
+    LEFT JOIN horizon ON true
+    WHERE horizon.id IS NULL OR (found.created_at, found.id) < (horizon.created_at, horizon.id)
+    GROUP BY found.video_id, found.video_timestamp_seconds
+"""
+
+MATES_OF_LEADS = """
+    SELECT entry.*, moment.lead_id
+    FROM unnest(%(leads)s::uuid[], %(videos)s::uuid[], %(firsts)s::integer[], %(lasts)s::integer[])
+        WITH ORDINALITY AS moment (lead_id, video_id, first, last, number)
+    CROSS JOIN LATERAL (
+        SELECT * FROM student_activity_timeline
+        WHERE video_id = moment.video_id AND response_status = 'pending'
+            AND video_timestamp_seconds BETWEEN moment.first AND moment.last
+            AND id <> moment.lead_id AND student_id <> %(by)s
+        ORDER BY video_timestamp_seconds, id
+        LIMIT %(limit)s
+    ) AS entry
+    ORDER BY moment.number, entry.video_timestamp_seconds, entry.id
+"""
+
+
+def awaiting_response_counts(*, courses, by):
+    """How many reflections wait in each of `courses` (ids) for the person `by`: {id: number up to COUNT_LIMIT + 1}.
+
+    Index: idx_response_status.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(AWAITING_RESPONSE_COUNTS, {"courses": courses, "by": by.pk, "limit": COUNT_LIMIT + 1})
+        return dict(cursor.fetchall())
+
+
+AWAITING_RESPONSE_COUNTS = """
+    SELECT course.id, waiting.number
+    FROM unnest(%(courses)s::uuid[]) AS course (id)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number
+        FROM (
+            SELECT FROM student_activity_timeline
+            WHERE course_id = course.id AND response_status = 'pending' AND student_id <> %(by)s
+            LIMIT %(limit)s
+        ) AS counted
+    ) AS waiting
+"""
+
+
+# In one video
+
+
+def _waiting_in(video, by):
+    return Activity.objects.filter(video=video, response_status="pending").exclude(student=by)
+
+
+def awaiting_response_in(*, video, by):
+    """How many reflections on a video wait for the person `by`, up to COUNT_LIMIT + 1.  Index: idx_video_pending."""
+    return _waiting_in(video, by)[: COUNT_LIMIT + 1].count()
+
+
+def moments_of_video(*, video, by):
+    """The moments of a video where something waits for the person `by`: [Moment], by second.
+
+    Of the first COUNT_LIMIT entries that wait; an index-only scan.  Index: idx_video_pending.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING_SECONDS, {"video": video.pk, "by": by.pk, "limit": COUNT_LIMIT})
+        return moments(dict(cursor.fetchall()))
+
+
+WAITING_SECONDS = """
+    SELECT second, count(*)
+    FROM (
+        SELECT video_timestamp_seconds AS second FROM student_activity_timeline
+        WHERE video_id = %(video)s AND response_status = 'pending' AND student_id <> %(by)s
+        ORDER BY video_timestamp_seconds, id
+        LIMIT %(limit)s
+    ) AS waiting
+    GROUP BY second
+"""
+
+
+def moment(*, video, second, by, size=50):
+    """The moment of a video that holds a second, and the first `size` entries that wait there: (Moment, entries).
+
+    (None, []) if nothing waits there.  Index: idx_video_pending.
+    """
+    found = moment_at(moments_of_video(video=video, by=by), second)
+    if found is None:
+        return None, []
+    entries = _waiting_in(video, by).filter(video_timestamp_seconds__range=(found.first, found.last))
+    return found, list(entries.order_by("video_timestamp_seconds", "id")[:size])
+
+
+def next_waiting(*, video, by, after=None):
+    """The next entry of a video that waits for the person `by`, after the cursor `after` (BY_SECOND); None if none.
+
+    Index: idx_video_pending.
+    """
+    return next(iter(BY_SECOND.page(_waiting_in(video, by), after, 1).entries), None)
+
+
+def entries_of_reflections(ids):
+    """The entries of reflections (ids), by second of the video and then by id; ids are derived, so by primary key."""
+    return list(Activity.objects.raw(ENTRIES_OF_REFLECTIONS, {"ids": list(ids)}))
+
+
+ENTRIES_OF_REFLECTIONS = """
+    SELECT entry.*
+    FROM unnest(%(ids)s::uuid[]) AS reflection (id)
+    JOIN student_activity_timeline AS entry ON entry.id = timeline_entry_id('reflections', reflection.id, 'entry', 0)
+    ORDER BY entry.video_timestamp_seconds, entry.id
+"""
