@@ -157,6 +157,9 @@ def test_every_page_fits_and_is_accessible_in_both_themes(school, page, assert_a
         reverse("student_day", args=[sara.pk, queries.today().isoformat()]),
         reverse("student_goals", args=[sara.pk]),
         reverse("student_goal", args=[sara.pk, goal.pk]),
+        reverse("inbox"),
+        reverse("moment", args=[video.pk, 0]),
+        reverse("answer", args=[sara.reflections.first().pk]),
     ):
         assert page.goto(address).ok
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address

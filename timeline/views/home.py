@@ -17,7 +17,7 @@ class Home(Page):
     def get_context_data(self, **kwargs):
         user, asked = self.request.user, self.request.GET
         taught = access.courses_taught(user)
-        searched = [course.pk for course in queries.courses_by_title(taught, size=queries.INBOX_COURSES).entries]
+        searched = queries.courses_by_title(taught, size=queries.INBOX_COURSES)
         courses = queries.courses_by_title(taught, after=asked.get("courses"))
         counts = queries.awaiting_response_counts(courses=[course.pk for course in courses.entries], by=user)
         enrollments = list(
@@ -28,7 +28,8 @@ class Home(Page):
         return super().get_context_data(
             taught=[(course, counts[course.pk]) for course in courses.entries],
             more_courses=courses.next,
-            inbox=shown(user, queries.inbox(courses=searched, by=user, size=5)),
+            inbox=shown(user, queries.inbox(courses=[course.pk for course in searched.entries], by=user, size=5)),
+            limited=queries.INBOX_COURSES if searched.next else None,
             enrollments=enrollments,
             today=today,
             items=folded(queries.with_places(today.entries.entries)),
