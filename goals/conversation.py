@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from goals.models import DailyNote, Goal, GoalMessage
+from goals.models import ConversationVisit, DailyNote, Goal, GoalMessage
 from profiles.writing import words, write_once
 
 VISIT = datetime.timedelta(minutes=30)  # whoever comes back sooner is still on the same visit
@@ -45,6 +45,14 @@ def visit(*, viewer, student, now):
     with connection.cursor() as cursor:
         cursor.execute(VISITED, {"viewer": viewer.pk, "student": student.pk, "now": now, "visit": VISIT})
         return cursor.fetchone()[0]
+
+
+def last_visit(*, viewer, student, now):
+    """What `visit()` would return, without noting anything."""
+    seen = ConversationVisit.objects.filter(viewer=viewer, student=student).first()
+    if seen is None:
+        return None
+    return seen.seen_at if now - seen.seen_at > VISIT else seen.previous_seen_at
 
 
 # GREATEST: of two pages that are opened at once, the later clock stands.

@@ -180,7 +180,7 @@ def test_since_we_last_spoke_counts_from_the_last_message_or_answer(student, ins
     answered = queries.since_spoken(student=student, instructor=instructor)
     assert (answered.moment, answered.counts, answered.waiting) == (NOON + 4 * hour, {}, [])
     (answer,) = queries.answers_since(student=student, since=NOON)
-    assert answer.pk == waiting.pk
+    assert answer.source_id == waiting.pk
 
 
 # The busy student

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timeline.fold import Steps, folded, with_reached
+from timeline.fold import Steps, folded, item_of, with_reached
 from timeline.kinds import KINDS, sentence
 from timeline.queries import Reached
 
@@ -18,6 +18,7 @@ ROWS = [uuid.UUID(int=number) for number in range(4)]
 
 def entry(activity_type, *, at=0, row=0, percent=None, second=0):
     return SimpleNamespace(
+        id=uuid.uuid4(),
         activity_type=activity_type,
         created_at=NOON + datetime.timedelta(minutes=at),
         source_table="quiz_attempts" if activity_type.startswith("quiz") else "video_progress",
@@ -46,6 +47,16 @@ def test_steps_in_two_videos_are_two_lines():
     assert isinstance(other, Steps)
 
 
+def test_going_to_and_fro_between_videos_is_one_line_for_each_until_something_else_happens():
+    order = [(1, 0), (2, 1), (3, 0), (4, 1), (5, 0)]
+    steps = [entry("video_progress", at=at, row=row, percent=at * 10) for at, row in order]
+    one, other = folded(steps)
+    assert one.entries == tuple(steps[::2])
+    assert other.entries == tuple(steps[1::2])
+    note, later = entry("daily_note", at=6), entry("video_progress", at=7, row=1, percent=70)
+    assert folded([*steps, note, later])[2:] == [note, Steps((later,))]
+
+
 def test_tenths_and_the_end_reached_at_once_stand_in_order():
     at_once = [entry("video_progress", percent=90), entry("video_completion"), entry("video_progress", percent=80)]
     run, end = folded(at_once)
@@ -58,6 +69,7 @@ def test_an_attempt_beside_its_passing_is_the_passing_in_either_order():
     assert folded([attempt, passing]) == folded([passing, attempt]) == [passing]
     another = entry("quiz_attempt", row=1)
     assert folded([another, passing]) == [another, passing]
+    assert item_of([another, passing], attempt) is passing
 
 
 @given(
@@ -74,9 +86,15 @@ def test_an_attempt_beside_its_passing_is_the_passing_in_either_order():
 def test_folding_loses_nothing_and_keeps_the_order_of_time(entries):
     entries.sort(key=lambda one: one.created_at)
     items = folded(entries)
-    unfolded = [one for item in items for one in (item.entries if isinstance(item, Steps) else [item])]
-    assert sorted(map(id, unfolded)) == sorted(map(id, entries))
-    assert [one.created_at for one in unfolded] == [one.created_at for one in entries]
+    of_items = [item.entries if isinstance(item, Steps) else (item,) for item in items]
+    assert sorted(id(one) for shown in of_items for one in shown) == sorted(map(id, entries))
+    starts = [shown[0].created_at for shown in of_items]
+    assert starts == sorted(starts)
+    for item, shown in zip(items, of_items, strict=True):
+        times = [one.created_at for one in shown]
+        assert times == sorted(times)
+        assert len({(one.student_id, one.video_id) for one in shown}) == 1
+        assert all(item_of(items, one) is item for one in shown)
 
 
 @given(

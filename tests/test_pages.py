@@ -72,12 +72,13 @@ def addresses(classroom):
         "journey of one": f"{reverse('video_journey', args=[classroom.video.pk])}?student={classroom.sara.pk}",
         "days": reverse("student_days", args=[classroom.sara.pk]),
         "day": reverse("student_day", args=[classroom.sara.pk, "2026-03-15"]),
+        "since": reverse("student_since", args=[classroom.sara.pk]),
         "goals": reverse("student_goals", args=[classroom.sara.pk]),
         "goal": reverse("student_goal", args=[classroom.sara.pk, classroom.goal.pk]),
     }
 
 
-INSTRUCTORS_PAGES = {"course", "journey", "journey of one"}
+INSTRUCTORS_PAGES = {"course", "journey", "journey of one", "since"}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_a_reflection_that_waits_stands_on_the_instructors_home_page_until_it_is
 def test_a_new_student_is_told_what_will_stand_where(client):
     client.force_login(factories.ProfileFactory())
     assert "Not enrolled yet" in text_of(client.get("/"))
-    assert "Your first day is still to come" in text_of(client.get("/days/"))
+    assert "Ask your instructor to enrol you" in text_of(client.get("/days/"))
     assert "No goals yet" in text_of(client.get("/goals/"))
 
 
@@ -234,6 +235,7 @@ def test_the_number_of_queries_does_not_depend_on_how_much_there_is(client, clas
     for page in pages:
         # Fewer, where no entry of the first page refers to a table any more.
         assert few[page] - 4 <= count_queries(client, page) <= few[page], page
+    assert few.pop(addresses(classroom)["days"]) <= 40  # the calendar, what is new, and since when
     assert max(few.values()) <= 24
 
 
@@ -318,6 +320,18 @@ BAD_INPUT = [
     ("days", "?before=yesterday", 400),
     ("days", "?before=2026-02-30", 400),
     ("days", "?before=0001-01-01", 200),
+    ("days", "?kind=nonsense", 400),
+    ("days", "?kind=notes&before=2026-03-15", 400),
+    ("days", "?kind=notes&before=0001-01-01T00:00:00Z~00000000-0000-0000-0000-000000000000", 400),
+    ("days", "?kind=notes&before=9999-12-31T23:59:59Z~00000000-0000-0000-0000-000000000000", 400),
+    ("days", "?since=lately", 400),
+    ("days", "?since=2026-03-15T10:00:00", 400),
+    ("days", "?since=0001-01-01T00:00:00Z", 400),
+    ("days", "?since=1900-01-01T00:00:00Z", 200),
+    ("days", "?course=somewhere", 400),
+    ("days", f"?goal={uuid.UUID(int=5)}", 400),
+    ("days", "?q=%00%25_", 200),
+    ("days", f"?q={'x' * 5000}&kind=&course=&goal=&since=", 200),
     ("day", "?after=2026-03-15T10:00:00~00000000-0000-0000-0000-000000000000", 400),
     ("day", "?after=2026-03-15T10:00:00%2B23:59~00000000-0000-0000-0000-000000000000", 200),
     ("day", "?after=0001-01-01T00:00:00%2B23:59~00000000-0000-0000-0000-000000000000", 400),
@@ -334,9 +348,7 @@ def test_bad_input_gets_a_sentence_and_never_an_error_of_ours(client, classroom,
     response = client.get(addresses(classroom)[name] + query)
     assert response.status_code == status
     if status == 400:
-        sentences = (
-            r"no kind of activity in a video|whole number|not complete|is no day|is after the last|may only have"
-        )
+        sentences = r"no kind of activity|no such|whole number|not complete|is no day|is after the last|may only have"
         assert re.search(sentences, response.content.decode())
 
 
@@ -460,8 +472,9 @@ def test_somebody_who_is_not_enrolled_is_named_in_the_journey_and_leads_nowhere(
     client.force_login(classroom.instructor)
     page = client.get(addresses(classroom)["journey"]).content.decode()
     assert classroom.stranger.full_name in unescape(page)
-    assert reverse("student_days", args=[classroom.stranger.pk]) not in page
-    assert reverse("student_days", args=[classroom.sara.pk]) in page
+    for student, is_led_to in ((classroom.sara, True), (classroom.stranger, False)):
+        entry = Activity.objects.get(student=student, activity_type="text_reflection")
+        assert (reverse("entry", args=[entry.pk]) in page) is is_led_to
 
 
 def test_home_pages_through_many_courses_and_gathers_who_waits_in_all_of_them(client, classroom):

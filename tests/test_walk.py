@@ -1,13 +1,17 @@
 """A walk through the site in a browser: as an instructor, as a student, with the keyboard, without JavaScript."""
 
 import datetime
+import re
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from profiles.models import Profile
 from tests import factories
 from timeline import queries
+from timeline.models import Activity
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,7 +103,7 @@ def test_a_student_sees_own_days_and_goals_and_not_anothers(school, page, assert
     page.get_by_role("link", name="My days", exact=True).click()
     page.get_by_text("wrote").first.wait_for()
     assert_accessible(page)
-    page.get_by_role("link", name="More of this day").first.click()
+    page.get_by_role("link", name="All 120 of this day").click()
     page.locator(".entry").nth(30).wait_for()
 
     page.get_by_role("link", name="My goals", exact=True).click()
@@ -125,6 +129,76 @@ def test_a_day_pages_within_itself_and_leads_to_its_neighbours(school, page):
     page.get_by_text("Wrote to five shops").wait_for()
     page.get_by_role("navigation", name="Days").get_by_role("link").first.click()
     page.locator(".entry").nth(1).wait_for()
+
+
+def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school, page, assert_accessible):
+    sara = school["sara"]
+    for back in (2, 3, 10, 30, 31, 32, 33):
+        factories.DailyNoteFactory(student=sara, created_at=YESTERDAY - datetime.timedelta(days=back))
+    log_in(page, "ines")
+    page.goto(reverse("student_days", args=[sara.pk]))
+    assert_accessible(page)
+    page.get_by_role("link", name="Skip the calendar").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    focused = "document.activeElement.querySelector('title')?.textContent"
+    assert page.evaluate(focused), "the newest day is where the Tab key enters"
+    for key, back in (("Home", 33), ("ArrowDown", 32), ("ArrowRight", 10), ("ArrowRight", 3), ("ArrowLeft", 10)):
+        page.keyboard.press(key)
+        there = YESTERDAY - datetime.timedelta(days=back)
+        assert page.evaluate(focused) == f"{there:%A}, {there.day} {there:%B %Y}: 1 entry"
+    page.keyboard.press("ArrowUp")
+    there = YESTERDAY - datetime.timedelta(days=30)
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "The last 53 weeks"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", level=1, name=f"{there:%A}, {there.day} {there:%B}").wait_for()
+
+    page.go_back()
+    page.get_by_text("6 quiet days").wait_for()
+    page.get_by_role("link", name="Earlier days").press("Enter")
+    page.locator(".day").nth(7).wait_for()
+    assert page.evaluate("document.activeElement.matches('.days > ol > li')")
+    page.get_by_label("Notes and messages").check()
+    page.get_by_text("7 entries found").wait_for()
+    assert "kind=notes" in page.url
+    assert page.locator(".gap").count() == 0
+    page.get_by_placeholder("Search in words").fill("bicycle")
+    page.get_by_placeholder("Search in words").press("Enter")
+    page.get_by_text("Nothing matches all of this").wait_for()
+    assert page.get_by_label("Notes and messages").is_checked()
+
+
+def test_a_time_says_on_hover_what_the_readers_clock_showed_where_it_is_not_new_yorks(school, browser, live_server):
+    moment = Activity.objects.filter(activity_type="text_reflection").earliest("created_at").created_at
+    titles = {}
+    for zone in ("Asia/Tokyo", "America/New_York"):
+        context = browser.new_context(base_url=live_server.url, timezone_id=zone)
+        page = context.new_page()
+        log_in(page, "ines")
+        page.goto(reverse("student_days", args=[school["sara"].pk]))
+        page.locator(".entry time").first.wait_for()
+        titles[zone] = page.locator(f"time[datetime='{timezone.localtime(moment).isoformat()}']").get_attribute("title")
+        context.close()
+    assert titles["America/New_York"] is None
+    there = moment.astimezone(ZoneInfo("Asia/Tokyo"))
+    told = f"{there:%b} {there.day}, {there:%Y}, {there:%-I:%M %p} where you are"
+    assert " ".join(titles["Asia/Tokyo"].split()) == told
+
+
+def test_what_happened_since_one_last_spoke_prints_on_one_page(school, page):
+    sara, video = school["sara"], school["video"]
+    goal = sara.goals.get()
+    ines = Profile.objects.get(email="ines@example.org")
+    factories.GoalMessageFactory(student=sara, author=ines, created_at=YESTERDAY - datetime.timedelta(days=60))
+    for number in range(9):
+        factories.GoalMilestoneFactory(goal=goal, title=f"Milestone {number}: {'a long title ' * 9}")
+        factories.ReflectionFactory(student=sara, video=video, content="Many words. " * 400)
+    log_in(page, "ines")
+    page.goto(reverse("student_since", args=[sara.pk]))
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(format="A4"))) == 1
+    assert len(re.findall(rb"/Type /Page\b", page.pdf(format="Letter"))) == 1
 
 
 def test_everything_can_be_reached_with_the_keyboard_alone(school, page):
@@ -155,6 +229,7 @@ def test_every_page_fits_and_is_accessible_in_both_themes(school, page, assert_a
         reverse("video_journey", args=[video.pk]),
         reverse("student_days", args=[sara.pk]),
         reverse("student_day", args=[sara.pk, queries.today().isoformat()]),
+        reverse("student_since", args=[sara.pk]),
         reverse("student_goals", args=[sara.pk]),
         reverse("student_goal", args=[sara.pk, goal.pk]),
         reverse("inbox"),

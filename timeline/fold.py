@@ -7,11 +7,15 @@ from operator import attrgetter
 
 @dataclass(frozen=True)
 class Steps:
-    """Consecutive `video_progress` entries of one student in one video, in order of percent, and so of time."""
+    """`video_progress` entries of one student in one video, in order of percent, and so of time."""
 
     entries: tuple
 
     template = "timeline/entries/steps.html"
+
+    @property
+    def id(self):
+        return self.last.id
 
     @property
     def first(self):
@@ -30,21 +34,38 @@ class Steps:
 def folded(entries):
     """`entries` in their order, folded.
 
-    A run of steps of one student through one video is one Steps; an attempt at
-    a quiz beside its own passing is the passing.
+    Steps through videos that nothing else interrupts are one Steps for each
+    student and video, at the place of its first: who goes to and fro between
+    two videos has two lines.  An attempt at a quiz beside its own passing is
+    the passing.
     """
-    items = []
+    items, run = [], {}  # run: where in items each (student, video) of the present run of steps stands
     for entry in _in_order_of_percent(entries):
-        previous = items[-1] if items else None
-        if _are_one_attempt(previous, entry):
-            items[-1] = max(previous, entry, key=lambda one: one.activity_type == "quiz_completion")
-        elif entry.activity_type != "video_progress":
-            items.append(entry)
-        elif isinstance(previous, Steps) and _same_watching(previous.last, entry):
-            items[-1] = Steps((*previous.entries, entry))
+        if entry.activity_type == "video_progress":
+            watching = entry.student_id, entry.video_id
+            if watching in run:
+                items[run[watching]] = Steps((*items[run[watching]].entries, entry))
+            else:
+                run[watching] = len(items)
+                items.append(Steps((entry,)))
+            continue
+        run.clear()
+        if items and _are_one_attempt(items[-1], entry):
+            items[-1] = max(items[-1], entry, key=lambda one: one.activity_type == "quiz_completion")
         else:
-            items.append(Steps((entry,)))
+            items.append(entry)
     return items
+
+
+def item_of(items, entry):
+    """The one of `items` (folded) that shows `entry`, or None."""
+    return next((item for item in items if _shows(item, entry)), None)
+
+
+def _shows(item, entry):
+    if isinstance(item, Steps):
+        return any(step.id == entry.id for step in item.entries)
+    return item.id == entry.id or _are_one_attempt(item, entry)
 
 
 def _in_order_of_percent(entries):
@@ -55,10 +76,6 @@ def _in_order_of_percent(entries):
 
 def _are_one_attempt(previous, entry):
     return getattr(previous, "source_table", None) == "quiz_attempts" and previous.source_id == entry.source_id
-
-
-def _same_watching(one, other):
-    return (one.student_id, one.video_id) == (other.student_id, other.video_id)
 
 
 def with_reached(items, lines):

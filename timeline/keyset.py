@@ -107,4 +107,6 @@ def _read(kind, text):
         if value.tzinfo is None:
             raise ValueError
         value = value.astimezone(datetime.UTC)  # Python knows offsets that PostgreSQL refuses
+        if not 1900 <= value.year <= 9998:  # no row has another (profiles.models.calendar_constraint)
+            raise ValueError
     return value

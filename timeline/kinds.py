@@ -84,8 +84,8 @@ def of_groups(groups):
     return [kind.value for kind in KINDS if kind.group in groups]
 
 
-def sentence(counts):
-    """What happened, in words: {"video_completion": 3, "daily_note": 1} → "Watched 3 videos and wrote a daily note."
+def phrases(counts):
+    """What happened, in words by kind: {"video_completion": 3} → [(its Kind, "watched 3 videos")].
 
     `counts` maps activity_type to a number of entries.  Steps through videos
     are mentioned only where no video was finished, attempts at quizzes only
@@ -96,13 +96,18 @@ def sentence(counts):
         counts.pop("video_progress", None)
     if counts.get("quiz_attempt", 0) <= counts.get("quiz_completion", 0):
         counts.pop("quiz_attempt", None)
-    phrases = [
-        kind.did_one if counts[kind.value] == 1 else kind.did_many.format(f"{counts[kind.value]:,}")
+    return [
+        (kind, kind.did_one if counts[kind.value] == 1 else kind.did_many.format(f"{counts[kind.value]:,}"))
         for kind in KINDS
         if counts.get(kind.value)
     ]
-    if not phrases:
+
+
+def sentence(counts):
+    """`phrases(counts)` as one sentence: "Watched 3 videos and wrote a daily note."; "" where nothing happened."""
+    words = [phrase for _, phrase in phrases(counts)]
+    if not words:
         return ""
-    last = phrases.pop()
-    words = f"{', '.join(phrases)} and {last}" if phrases else last
-    return f"{words[0].upper()}{words[1:]}."
+    *others, last = words
+    text = f"{', '.join(others)} and {last}" if others else last
+    return f"{text[0].upper()}{text[1:]}."

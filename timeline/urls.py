@@ -33,6 +33,8 @@ urlpatterns = [
     path("goals/", views.StudentGoals.as_view(), name="my_goals"),
     path("students/<uuid:student>/days/", views.StudentDays.as_view(), name="student_days"),
     path("students/<uuid:student>/days/<day:date>/", views.StudentDay.as_view(), name="student_day"),
+    path("students/<uuid:student>/since/", views.StudentSince.as_view(), name="student_since"),
+    path("entries/<uuid:entry>/", views.EntryPlace.as_view(), name="entry"),
     path("students/<uuid:student>/goals/", views.StudentGoals.as_view(), name="student_goals"),
     path("students/<uuid:student>/goals/<uuid:goal>/", views.StudentGoal.as_view(), name="student_goal"),
 ]

@@ -1,6 +1,8 @@
 """The site's addresses and, for the tests of its look alone, a page with every component."""
 
+import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 from django import forms
 from django.contrib import messages
@@ -11,7 +13,11 @@ from django.urls import path
 
 from config.urls import urlpatterns as site
 from profiles.urls import password_reset
+from timeline import calendar
 from timeline.kinds import GROUPS, KINDS
+
+TODAY = datetime.date(2026, 3, 13)
+COUNTS = {TODAY - datetime.timedelta(days=number): number * 7 % 17 for number in range(380) if number % 5 < 3}
 
 
 class ExampleForm(forms.Form):
@@ -35,6 +41,8 @@ def styleguide(request):
         "groups": GROUPS.items(),
         "form": ExampleForm(),
         "form_with_errors": ExampleForm({"title": "Earn $3,000 in a month", "email": "maya@"}, prefix="wrong"),
+        "calendar": calendar.drawn(COUNTS, today=TODAY, first_weekday=0),
+        "student": SimpleNamespace(id="00000000-0000-7000-8000-000000000000"),
         "bars": [3, 0, 12, 7, 22, 18, 9, 4, 0, 0, 14, 26, 11, 6],
     }
     return HttpResponse(template.render(context, request))

@@ -6,8 +6,10 @@ students stop at COUNT_LIMIT, and what entries refer to is fetched by
 `with_places()` in a fixed number of queries.
 """
 
-from timeline.queries.common import BY_DAY, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, today
+from timeline.queries.common import BY_DAY, BY_MOMENT, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, today
 from timeline.queries.conversation import (
+    NEW_LIMIT,
+    WEEKS,
     DaysFilter,
     FoundDays,
     SinceSpoken,
@@ -19,11 +21,19 @@ from timeline.queries.conversation import (
     since_spoken,
     waiting_of_student,
 )
-from timeline.queries.courses import courses_by_title, students_of_course
-from timeline.queries.days import Day, neighbouring_days, student_day, student_days
+from timeline.queries.courses import Beginning, beginning, courses_by_title, courses_of_student, students_of_course
+from timeline.queries.days import (
+    Day,
+    entry_with_id,
+    has_begun,
+    neighbouring_days,
+    page_with,
+    student_day,
+    student_days,
+)
 from timeline.queries.export import journey_export
 from timeline.queries.filters import JourneyFilter
-from timeline.queries.goals import GoalTimeline, goal_timeline, student_goals
+from timeline.queries.goals import GoalMove, GoalTimeline, goal_move, goal_timeline, student_goals
 from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.places import with_places

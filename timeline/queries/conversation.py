@@ -21,15 +21,16 @@ NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
 
 @dataclass(frozen=True)
 class DaysFilter:
-    """What of a student's days is asked for: activity_types, one course or goal (ids), words."""
+    """What of a student's days is asked for: activity_types, one course or goal (ids), words, after which moment."""
 
     kinds: tuple[str, ...] | None = None
     course: str | None = None
     goal: str | None = None
     text: str = ""
+    since: datetime.datetime | None = None
 
     def __bool__(self):
-        return bool(self.kinds is not None or self.course or self.goal or self.text)
+        return bool(self.kinds is not None or self.course or self.goal or self.text or self.since)
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,11 @@ def found_days(*, student, asked, before=None, size=25):
     if asked.goal:
         condition.append("goal_id = %(goal)s")
         order = order[1:]
+    if asked.since:
+        place |= {"since": asked.since, "since_day": asked.since.astimezone(DAY_ZONE).date()}
+        condition.append("created_at > %(since)s")
+        if not asked.goal:
+            condition.append("activity_date >= %(since_day)s")
     if before:
         moment, entry = BY_TIME.parse(before)
         place |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
@@ -203,15 +209,24 @@ NEW = """
 
 
 def answers_since(*, student, since, size=20):
-    """The student's reflections that were answered after a moment, oldest answer first.
+    """The entries of the student's reflections that were answered after a moment, oldest answer first.
 
-    Index: reflections_answered.
+    Indexes: reflections_answered, the primary key.
     """
-    return list(
-        Reflection.objects.filter(student=student, responded_at__gt=since, hidden_at=None)
-        .select_related("video", "responded_by")
-        .order_by("responded_at")[:size]
-    )
+    return list(Activity.objects.raw(ANSWERS, {"student": student.pk, "since": since, "limit": size}))
+
+
+ANSWERS = """
+    SELECT entry.*
+    FROM (
+        SELECT id, responded_at FROM reflections
+        WHERE student_id = %(student)s AND responded_at > %(since)s AND hidden_at IS NULL
+        ORDER BY responded_at
+        LIMIT %(limit)s
+    ) AS answered
+    JOIN student_activity_timeline AS entry ON entry.id = timeline_entry_id('reflections', answered.id, 'entry', 0)
+    ORDER BY answered.responded_at
+"""
 
 
 def last_spoken(*, student, instructor):

@@ -1,5 +1,8 @@
 """Courses and who is in them."""
 
+from dataclasses import dataclass
+
+from courses.models import Course, Enrollment, Video
 from profiles.models import Profile
 from timeline.queries.common import BY_NAME, BY_TITLE
 
@@ -17,3 +20,24 @@ def students_of_course(*, course, name="", after=None, size=50):
 def courses_by_title(courses, *, after=None, size=24):
     """A page of `courses` (a queryset) in order of title: a sort of what there is, for catalogues are small."""
     return BY_TITLE.page(courses, after, size)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a student begins: the course that they enrolled in last, and its first video; None where there is none."""
+
+    enrollment: Enrollment | None
+    video: Video | None
+
+
+def beginning(*, student):
+    """Where a student begins, as a Beginning.  Indexes: courses_enrollment_once, course_chapters_in_order."""
+    enrollments = Enrollment.objects.filter(student=student, left_at=None).select_related("course")
+    enrollment = enrollments.order_by("-enrolled_at").first()
+    videos = Video.objects.filter(lesson__course=enrollment and enrollment.course_id)
+    return Beginning(enrollment, videos.order_by("lesson__position", "lesson_id", "position", "id").first())
+
+
+def courses_of_student(*, student, size=200):
+    """The courses that a student is or was enrolled in, by title.  Index: courses_enrollment_once."""
+    return list(Course.objects.filter(enrollments__student=student).order_by("title", "pk")[:size])

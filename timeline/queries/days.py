@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from timeline.keyset import Page
+from timeline.keyset import Page, RowComparison
 from timeline.models import Activity
 from timeline.queries.common import BY_DAY, BY_TIME, first_page
 
@@ -45,6 +45,31 @@ def student_day(*, student, date, after=None, size=100):
     """One Day of a student, paged within itself.  Index: idx_student_date."""
     entries = Activity.objects.filter(student=student, activity_date=date)
     return Day(date, _day_counts(student, [date])[date], BY_TIME.page(entries, after, size))
+
+
+def entry_with_id(pk):
+    """The entry with that id, or None.  Index: the primary key."""
+    return Activity.objects.filter(pk=pk).first()
+
+
+def page_with(entry, *, size=100):
+    """The cursor after which a page of the entry's day, in `student_day()`, holds it; None: the first page does.
+
+    Half a page of what came before it stands above it.  Index: idx_student_date.
+    """
+    before = Activity.objects.filter(
+        RowComparison(("created_at", "id"), "<", (entry.created_at, entry.pk)),
+        student_id=entry.student_id,
+        activity_date=entry.activity_date,
+    )
+    rows = list(before.order_by("-created_at", "-id").only("created_at")[:size])
+    return BY_TIME.cursor(rows[size // 2]) if len(rows) == size else None
+
+
+def has_begun(*, student):
+    """Whether the student ever did anything but enrol.  Index: idx_student_date."""
+    others = ("course_enrollment", "instructor_message")
+    return Activity.objects.filter(student=student).exclude(activity_type__in=others).exists()
 
 
 def neighbouring_days(*, student, date):

@@ -4,11 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Count
 
-from goals.models import Goal
+from goals.models import Goal, GoalMilestone, GoalPeriod
 from timeline.keyset import Page
-from timeline.models import Activity
-from timeline.queries.common import BY_TIME, first_page
+from timeline.models import DAY_ZONE, Activity
+from timeline.queries.common import BY_TIME, first_page, today
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,43 @@ class GoalTimeline:
     goal: Goal
     counts: dict[str, int]
     entries: Page
+
+
+@dataclass(frozen=True)
+class GoalMove:
+    """How a student's goals moved since a moment.
+
+    `goal` is the current one (None without), today its day number `day`, with
+    `reached` of its `planned` milestones.  `milestones`: those reached since,
+    of any goal, oldest first; `goals`: the goals reached since.
+    """
+
+    goal: Goal | None
+    day: int | None
+    reached: int
+    planned: int
+    milestones: list
+    goals: list
+
+
+def goal_move(*, student, since, size=5):
+    """How the student's goals moved since a moment, as a GoalMove with at most `size` milestones and goals.
+
+    Indexes: goals_goalperiod_of_student, that of a goal's milestones, goal_milestones_of_student, goals_of_student.
+    """
+    current = GoalPeriod.objects.filter(student=student, period__endswith=None).select_related("goal").first()
+    goal = current and current.goal
+    numbers = GoalMilestone.objects.filter(student=student, goal=goal).aggregate(
+        planned=Count("pk"), reached=Count("reached_at")
+    )
+    milestones = GoalMilestone.objects.filter(student=student, reached_at__gt=since).select_related("goal")
+    return GoalMove(
+        goal=goal,
+        day=current and (today() - current.period.lower.astimezone(DAY_ZONE).date()).days + 1,
+        milestones=list(milestones.order_by("reached_at")[:size]),
+        goals=list(Goal.objects.filter(student=student, completed_at__gt=since).order_by("completed_at")[:size]),
+        **numbers,
+    )
 
 
 def student_goals(*, student, after=None, size=10, entries_of_a_goal=10):

@@ -9,6 +9,7 @@ from django.utils.timesince import timesince
 
 from courses.forms import clock
 from timeline.kinds import KINDS
+from timeline.models import DAY_ZONE
 from timeline.queries import COUNT_LIMIT, today
 
 register = template.Library()
@@ -21,6 +22,15 @@ def day(date, seen_on):
     if (seen_on - date).days in (0, 1):
         return "Yesterday" if (seen_on - date).days else "Today"
     return date_format(date, "l, j F" if date.year == seen_on.year else "l, j F Y")
+
+
+@register.filter
+def on_day(time, seen_on):
+    """When a time was, as `seen_on` a day, in a sentence: "at 9:41 am", "yesterday", "on Sunday, 15 March"."""
+    date = time.astimezone(DAY_ZONE).date()
+    if date == seen_on:
+        return f"at {date_format(timezone.localtime(time), 'g:i a')}"
+    return "yesterday" if (seen_on - date).days == 1 else f"on {day(date, seen_on)}"
 
 
 @register.filter

@@ -2,14 +2,16 @@
 
 from timeline.views.answers import Answer, Inbox, Moment
 from timeline.views.course import CoursePage
+from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSince
 from timeline.views.export import JourneyExport
 from timeline.views.home import Home
 from timeline.views.journey import VideoJourney
-from timeline.views.student import StudentDay, StudentDays, StudentGoal, StudentGoals
+from timeline.views.student import StudentGoal, StudentGoals
 
 __all__ = [
     "Answer",
     "CoursePage",
+    "EntryPlace",
     "Home",
     "Inbox",
     "JourneyExport",
@@ -18,5 +20,6 @@ __all__ = [
     "StudentDays",
     "StudentGoal",
     "StudentGoals",
+    "StudentSince",
     "VideoJourney",
 ]

@@ -3,7 +3,7 @@
 from django.shortcuts import get_object_or_404
 
 from goals.models import Goal
-from timeline import access, kinds, queries
+from timeline import access, queries
 from timeline.fold import folded
 from timeline.views.page import Page
 
@@ -22,43 +22,6 @@ class StudentPage(Page):
     def prepare(self, entries):
         """Look up what the entries refer to, and which of them the visitor may answer."""
         access.mark_answerable(self.request.user, queries.with_places(entries))
-
-
-class StudentDays(StudentPage):
-    """A student's days, newest first, each with a sentence of what happened and its entries."""
-
-    template_name = "timeline/student_days.html"
-
-    def get_context_data(self, **kwargs):
-        page = queries.student_days(student=self.student, before=self.request.GET.get("before"))
-        self.prepare([entry for day in page.entries for entry in day.entries.entries])
-        days = [(day, kinds.sentence(day.counts), folded(day.entries.entries)) for day in page.entries]
-        return super().get_context_data(days=days, more=page.next, today=queries.today(), **kwargs)
-
-
-class StudentDay(StudentPage):
-    """One day of a student, paged within itself."""
-
-    template_name = "timeline/student_day.html"
-
-    def setup(self, request, *args, date, **kwargs):
-        super().setup(request, *args, **kwargs)
-        self.date = date
-
-    def get_context_data(self, **kwargs):
-        day = queries.student_day(student=self.student, date=self.date, after=self.request.GET.get("after"))
-        self.prepare(day.entries.entries)
-        before, after = queries.neighbouring_days(student=self.student, date=self.date)
-        return super().get_context_data(
-            date=self.date,
-            sentence=kinds.sentence(day.counts),
-            items=folded(day.entries.entries),
-            more=day.entries.next,
-            day_before=before,
-            day_after=after,
-            today=queries.today(),
-            **kwargs,
-        )
 
 
 class StudentGoals(StudentPage):

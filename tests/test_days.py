@@ -1,0 +1,399 @@
+"""A student's days: what is listed, found, new, and said to have happened since one last spoke."""
+
+import datetime
+import re
+from html import unescape
+from types import SimpleNamespace
+
+import pytest
+from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg.types.range import TimestamptzRange
+
+from goals.models import ConversationVisit
+from tests import factories
+from tests.test_pages import text_of
+from timeline.gaps import Gap, with_gaps
+from timeline.models import Activity
+
+NOON = datetime.datetime(2026, 3, 15, 16, tzinfo=datetime.UTC)  # of a Sunday in New York
+hour, day = datetime.timedelta(hours=1), datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Stops the clock of the pages at NOON; call it with another moment to go there."""
+
+    def stop(moment):
+        monkeypatch.setattr("django.utils.timezone.now", lambda: moment)
+
+    stop(NOON)
+    return stop
+
+
+@pytest.fixture
+def school(db):
+    """Sara in a course of Ines; Tom in another."""
+    course = factories.CourseFactory(title="Selling what you make")
+    video = factories.VideoFactory(lesson__course=course, title="Whom to ask")
+    ines = factories.CourseInstructorFactory(course=course, instructor__full_name="Ines Teixeira").instructor
+    sara = factories.ProfileFactory(full_name="Sara Lindqvist")
+    factories.EnrollmentFactory(student=sara, course=course, enrolled_at=NOON - 300 * day)
+    tom = factories.EnrollmentFactory(student__full_name="Tom Abara").student
+    return SimpleNamespace(course=course, video=video, ines=ines, sara=sara, tom=tom)
+
+
+def note(student, at, content="A note."):
+    return factories.DailyNoteFactory(student=student, created_at=at, content=content)
+
+
+def days_of(student):
+    return reverse("student_days", args=[student.pk])
+
+
+def entry_of(row):
+    return Activity.objects.get(source_id=row.pk)
+
+
+# Gaps
+
+
+@given(st.sets(st.integers(0, 60), min_size=1), st.integers(1, 40))
+def test_days_and_gaps_cover_each_date_once(numbers, above):
+    start = datetime.date(2023, 12, 20)
+    listed = [SimpleNamespace(date=start + number * day) for number in sorted(numbers, reverse=True)]
+    before = listed[0].date + above * day
+    covered = []
+    for row in with_gaps(listed, before):
+        dates = [row.last - back * day for back in range(row.days)] if isinstance(row, Gap) else [row.date]
+        assert dates
+        covered += dates
+    assert covered == [before - back * day for back in range(1, (before - listed[-1].date).days + 1)]
+
+
+def test_quiet_days_are_told_up_to_today_and_across_pages(client, school, clock):
+    for back in (3, 4, 9, 10, 11, 12, 13, 20, 22):
+        note(school.sara, NOON - back * day)
+    client.force_login(school.sara)
+    first = client.get("/days/")
+    assert re.findall(r"Today|\d+ quiet days?|\d+ March", text_of(first).split("Calendar as a table")[1]) == [
+        *("Today", "2 quiet days", "12 March", "11 March", "4 quiet days"),
+        *("6 March", "5 March", "4 March", "3 March", "2 March"),
+    ]
+    more = unescape(re.search(r'class="load-more"><a class="button" href="(\?[^"]+)"', first.content.decode())[1])
+    second = client.get(f"/days/{more}", headers={"HX-Request": "true"})
+    assert re.findall(r"\d+ quiet days?|\d+ February", text_of(second)) == [
+        *("6 quiet days", "23 February", "1 quiet day", "21 February", "277 quiet days"),
+    ]
+
+
+def test_today_stands_first_before_anything_is_done_on_it(client, school, clock):
+    client.force_login(school.sara)
+    assert "Nothing yet today." in text_of(client.get("/days/"))
+    note(school.sara, NOON)
+    page = text_of(client.get("/days/"))
+    assert "Nothing yet today." not in page
+    assert "Today Wrote a daily note." in page
+
+
+# A long day, and the address of an entry
+
+
+def test_a_long_day_shows_its_first_entries_and_how_many_there_are(client, school, clock):
+    for number in range(130):
+        note(school.sara, NOON - 2 * hour + number * datetime.timedelta(seconds=1), f"Thought {number:03}.")
+    client.force_login(school.ines)
+    page = client.get(days_of(school.sara)).content.decode()
+    assert re.findall(r"Thought \d+", page) == [f"Thought {number:03}" for number in range(20)]
+    address = re.search(r'href="([^"]+)">All 130 of this day', page)[1]
+    assert len(re.findall(r"Thought \d+", client.get(address).content.decode())) == 100
+
+
+@pytest.mark.parametrize("number", [0, 99, 100, 129])
+def test_the_address_of_an_entry_leads_to_the_page_that_holds_it(client, school, clock, number):
+    notes = [note(school.sara, NOON - hour, f"Thought {number:03}.") for number in range(130)]
+    entries = sorted((entry_of(row) for row in notes), key=lambda entry: entry.pk)
+    client.force_login(school.ines)
+    response = client.get(reverse("entry", args=[entries[number].pk]))
+    assert response.status_code == 302
+    assert response.url.endswith(f"#entry-{entries[number].pk}")
+    page = client.get(response.url).content.decode()
+    assert f'id="entry-{entries[number].pk}"' in page
+    assert ("From the beginning of this day" in page) is (number >= 100)
+
+
+def test_what_is_folded_is_found_where_it_is_shown(client, school, clock):
+    other = factories.VideoFactory(lesson__course=school.course)
+    for minute, (video, until) in enumerate([(school.video, 130), (other, 130), (school.video, 320), (other, 320)]):
+        at = NOON - hour + minute * datetime.timedelta(minutes=1)
+        progress, created = school.sara.video_progress.get_or_create(
+            video=video, defaults={"watched": [(0, until)], "watched_at": at}
+        )
+        if not created:
+            progress.watched, progress.watched_at = [(0, until)], at
+            progress.save()
+    factories.QuizAttemptFactory(student=school.sara, quiz__lesson__course=school.course, submitted=True)
+    client.force_login(school.sara)
+    entries = Activity.objects.filter(student=school.sara)
+    assert {"video_progress", "quiz_attempt", "quiz_completion"} <= {entry.activity_type for entry in entries}
+    shown = set()
+    for entry in entries:
+        address = client.get(reverse("entry", args=[entry.pk])).url
+        anchor = address.partition("#")[2]
+        assert f'id="{anchor}"' in client.get(address).content.decode()
+        shown.add(anchor)
+    assert len(shown) < len(entries)
+
+
+def test_an_entry_leads_nowhere_for_those_who_may_not_see_it(client, school):
+    address = reverse("entry", args=[entry_of(note(school.sara, NOON)).pk])
+    nowhere = reverse("entry", args=[school.sara.pk])
+    for person, status in ((school.sara, 302), (school.ines, 302), (factories.StaffFactory(), 302), (school.tom, 404)):
+        client.force_login(person)
+        assert client.get(address).status_code == status
+        assert client.get(nowhere).status_code == 404
+    client.logout()
+    assert client.get(address).url.startswith("/login/")
+
+
+# Cell, sentence, list
+
+
+@pytest.mark.parametrize(
+    ("moment", "date"),
+    [
+        ("2026-03-08T04:59:59+00:00", "2026-03-07"),  # the night in which clocks go forward
+        ("2026-03-08T05:00:00+00:00", "2026-03-08"),
+        ("2026-03-09T03:59:59+00:00", "2026-03-08"),
+        ("2026-11-01T04:00:00+00:00", "2026-11-01"),  # and back
+        ("2026-11-02T04:59:59+00:00", "2026-11-01"),
+        ("2027-01-01T04:59:59+00:00", "2026-12-31"),
+        ("2027-01-01T05:00:00+00:00", "2027-01-01"),
+    ],
+)
+def test_the_pages_cell_table_sentence_list_and_day_agree_on_what_a_day_is(client, school, clock, moment, date):
+    moment, date = datetime.datetime.fromisoformat(moment), datetime.date.fromisoformat(date)
+    note(school.sara, moment, "Late thought."), note(school.sara, moment, "And another.")
+    clock(moment + 3 * day)
+    client.force_login(school.ines)
+    page = client.get(days_of(school.sara)).content.decode()
+    address = f"{days_of(school.sara)}{date}/"
+    name = f"{date:%A, {date.day} %B %Y}: 2 entries"
+    assert f'href="{address}"><title>{name}</title>' in page
+    assert f'<a href="{address}" aria-label="{name}">2</a>' in page
+    listed = page.split(f'id="day-{date}"')[1].split("</section>")[0]
+    assert "Wrote 2 daily notes." in listed
+    assert "Late thought." in listed
+    assert "Late thought." in client.get(address).content.decode()
+    assert "Late thought." not in client.get(f"{days_of(school.sara)}{date + day}/").content.decode()
+
+
+def test_the_readers_language_says_where_weeks_begin(client, school, clock):
+    note(school.sara, NOON)
+    client.force_login(school.sara)
+    for language, weekdays in (("en-US", "Sun Mon Tue Wed Thu Fri Sat"), ("en-GB", "Mon Tue Wed Thu Fri Sat Sun")):
+        response = client.get("/days/", headers={"Accept-Language": language})
+        assert f"Week of {weekdays}" in text_of(response)
+        assert "Accept-Language" in response["Vary"]
+
+
+# Filters
+
+
+def test_days_are_filtered_in_the_address_and_show_only_what_matches(client, school, clock):
+    note(school.sara, NOON - day, "About the discount.")
+    note(school.sara, NOON - 9 * day, "About prices.")
+    factories.ReflectionFactory(student=school.sara, video=school.video, content="Prices again.", created_at=NOON - day)
+    client.force_login(school.ines)
+    address = days_of(school.sara)
+
+    def found(query):
+        return text_of(client.get(f"{address}?{query}", headers={"HX-Request": "true", "HX-Target": "days"}))
+
+    assert "2 entries found" in found("q=PRICES")
+    assert "quiet" not in found("q=PRICES")
+    assert "discount" not in found("q=PRICES")
+    assert "1 entry found" in found("q=prices&kind=notes")
+    assert "1 entry found" in found(f"course={school.course.pk}&kind=reflections")
+    assert "2 entries found" in found("kind=daily_note")
+    assert "2 entries found" in found(f"kind=notes&kind=reflections&since={(NOON - 2 * day):%Y-%m-%dT%H:%M:%SZ}")
+    for query, words in {
+        "q=bicycle": "No such words",
+        "kind=quizzes": "Nothing of this kind",
+        f"since={NOON:%Y-%m-%dT%H:%M:%SZ}": "Nothing since then",
+        "q=prices&kind=quizzes": "Nothing matches all of this",
+    }.items():
+        assert words in found(query)
+
+
+def test_courses_and_goals_of_others_are_told_from_none_by_nobody(client, school):
+    foreign = factories.GoalFactory(student=school.tom)
+    own = factories.GoalFactory(student=school.sara, title="Earn $1K")
+    client.force_login(school.ines)
+    page = client.get(f"{days_of(school.sara)}?goal={own.pk}")
+    assert "Nothing towards this goal" in text_of(page)
+    elsewhere = school.tom.enrollments.get().course_id
+    for query in (f"goal={foreign.pk}", f"course={elsewhere}"):
+        response = client.get(f"{days_of(school.sara)}?{query}")
+        assert response.status_code == 400
+        assert "Sara Lindqvist has no such" in text_of(response)
+    client.force_login(school.sara)
+    assert "You have no such goal" in text_of(client.get(f"/days/?goal={foreign.pk}"))
+
+
+def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there(client, school, clock, monkeypatch):
+    monkeypatch.setattr("timeline.queries.conversation.LOOK", 5)
+    for back in range(12):
+        note(school.sara, NOON - back * day, "A find." if back == 8 else "Else.")
+    client.force_login(school.sara)
+    page, looks = client.get("/days/?q=find"), []
+    for _ in range(3):
+        looks += re.findall(r"Looked back to [^.]+20\d\d|A find\.|No such words", text_of(page))
+        if more := re.search(r'href="(\?[^"]+)"[^>]*>Look further back', page.content.decode()):
+            page = client.get(f"/days/{unescape(more[1])}")
+    assert looks == ["Looked back to 11 March 2026", "A find.", "Looked back to 6 March 2026"]
+
+
+def test_a_day_that_is_found_in_two_pages_says_so(client, school, clock):
+    for number in range(40):
+        note(school.sara, NOON - hour + number * datetime.timedelta(seconds=1), f"Thought {number:03}.")
+    client.force_login(school.sara)
+    first = client.get("/days/?q=thought")
+    assert "The newest 25 entries that match" in text_of(first)
+    more = unescape(re.search(r'href="(\?[^"]+)"[^>]*>More that match', first.content.decode())[1])
+    second = client.get(f"/days/{more}", headers={"HX-Request": "true", "HX-Target": "entries"})
+    assert "Today , earlier" in text_of(second)
+    ids = [set(re.findall(r' id="([^"]+)"', page.content.decode())) for page in (first, second)]
+    assert not ids[0] & ids[1]
+
+
+# What is new
+
+
+def test_a_reader_sees_what_came_since_the_last_visit_and_a_link_to_the_first(client, school, clock):
+    client.force_login(school.ines)
+    address = days_of(school.sara)
+    note(school.sara, NOON - day)
+    assert 'data-state="new"' not in client.get(address).content.decode()
+    factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON + hour)
+    first = entry_of(note(school.sara, NOON + 2 * hour))
+    note(school.sara, NOON + 3 * hour)
+    clock(NOON + day)
+    page = client.get(address)
+    assert "2 new entries since you were here yesterday: go to the first ." in text_of(page)
+    assert f'<a href="#entry-{first.pk}">go to the first' in page.content.decode()
+    assert page.content.decode().count('data-state="new"') == 2
+    assert client.get(address).content.decode().count('data-state="new"') == 2, "a reload is the same visit"
+    clock(NOON + 2 * day)
+    assert "go to the first" not in text_of(client.get(address))
+
+
+def test_what_is_new_beyond_the_page_has_the_address_of_its_entry(client, school, clock):
+    client.force_login(school.ines)
+    client.get(days_of(school.sara))
+    first = entry_of(note(school.sara, NOON + hour))
+    for number in range(2, 11):
+        note(school.sara, NOON + number * day)
+    clock(NOON + 12 * day)
+    page = client.get(days_of(school.sara)).content.decode()
+    assert f'<a href="{reverse("entry", args=[first.pk])}">go to the first' in page
+
+
+def test_to_a_student_messages_and_answers_are_new(client, school, clock):
+    reflection = factories.ReflectionFactory(student=school.sara, video=school.video, created_at=NOON - 2 * day)
+    client.force_login(school.sara)
+    client.get("/days/")
+    note(school.sara, NOON + hour)
+    reflection.instructor_response, reflection.responded_by = "Ask for the price second.", school.ines
+    reflection.responded_at = NOON + hour
+    reflection.save()
+    message = factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON + 2 * hour)
+    clock(NOON + 3 * hour)
+    page = client.get("/days/")
+    assert "1 new message and 1 new answer since you were here at 12:00 p.m.: go to the first" in text_of(page)
+    assert f'<a href="#entry-{entry_of(reflection).pk}">go to the first' in page.content.decode()
+    assert page.content.decode().count('data-state="new"') == 2
+    assert message.content in text_of(page)
+
+
+@pytest.mark.parametrize("query", ["?before=2026-03-01", "?kind=notes"])
+def test_who_looks_something_up_has_not_read_the_conversation(client, school, clock, query):
+    client.force_login(school.ines)
+    client.get(f"{days_of(school.sara)}{query}")
+    client.get(days_of(school.sara), headers={"HX-Request": "true"})
+    assert not ConversationVisit.objects.exists()
+    client.get(days_of(school.sara))
+    assert ConversationVisit.objects.get().seen_at == NOON
+
+
+# Since we last spoke
+
+
+def test_since_we_last_spoke_links_each_number_to_the_entries_that_it_counts(client, school, clock):
+    note(school.sara, NOON - 9 * day, "Before.")
+    factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 8 * day)
+    goal = factories.GoalFactory(student=school.sara, title="Earn $1K")
+    factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(NOON - 12 * day, None))
+    factories.GoalMilestoneFactory(goal=goal, title="A first reply", reached_at=NOON - 11 * day)
+    factories.GoalMilestoneFactory(goal=goal, title="A first invoice", reached_at=NOON - 6 * day)
+    factories.GoalMilestoneFactory(goal=goal, title="A second one", reached_at=None)
+    factories.SuccessProofFactory(goal=goal, created_at=NOON - 6 * day)
+    note(school.sara, NOON - 7 * day), note(school.sara, NOON - 6 * day)
+    waiting = factories.ReflectionFactory(student=school.sara, video=school.video, created_at=NOON - 5 * day)
+    client.force_login(school.ines)
+    response = client.get(days_of(school.sara))
+    page, html = text_of(response), response.content.decode()
+    assert (
+        "Your last message or answer to Sara Lindqvist was on Saturday, 7 March."
+        " It has been quiet for 5 days: their last entry was on Tuesday, 10 March."
+    ) in page
+    assert (
+        "Wrote a reflection , wrote 2 daily notes , submitted success proof and reached a milestone . 5 entries" in page
+    )
+    assert f"1 reflection waits for an answer: {'Reflection'} at 1:23 of “Whom to ask”" in page
+    assert reverse("entry", args=[entry_of(waiting).pk]) in html
+    assert "Earn $1K , day 13, 2 of 3 milestones reached." in page
+    assert "Reached the milestone A first invoice on Monday, 9 March" in page
+    assert "A first reply" not in page.split("Calendar")[0]
+    assert "1 success proof submitted" in page
+    numbers = {"wrote 2 daily notes": 2, "5 entries in all": 5, "1 success proof": 1, "Wrote a reflection": 1}
+    for words, number in numbers.items():
+        address = unescape(re.search(rf'<a href="([^"]+)">{words}</a>', html)[1])
+        assert f"{number} entr{'y' if number == 1 else 'ies'} found" in text_of(client.get(address.partition("#")[0]))
+
+
+def test_with_whom_one_never_spoke_there_is_something_to_say_first(client, school, clock):
+    client.force_login(school.ines)
+    page = text_of(client.get(days_of(school.sara)))
+    assert "You have not written to Sara Lindqvist yet." in page
+    assert (
+        "Sara Lindqvist enrolled in Selling what you make on Monday, 19 May 2025 and has not watched anything yet."
+        " Say welcome, name the first video, “Whom to ask” (10:00), and ask what Sara Lindqvist wants to reach:"
+        " there is no goal yet."
+    ) in page
+    note(school.sara, NOON - day)
+    page = text_of(client.get(days_of(school.sara)))
+    assert "You have not written to Sara Lindqvist yet. Their last entry was yesterday." in page
+    assert "Take up the latest: daily note yesterday, and ask what Sara Lindqvist wants to reach" in page
+
+
+def test_quiet_since_the_last_word_is_said(client, school, clock):
+    note(school.sara, NOON - 3 * day)
+    factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 2 * day)
+    client.force_login(school.ines)
+    page = text_of(client.get(reverse("student_since", args=[school.sara.pk])))
+    assert "It has been quiet for 3 days" in page
+    assert "Nothing since then." in page
+    assert "Nothing waits for an answer." in page
+
+
+def test_a_student_is_told_what_to_do_first_and_nothing_about_having_spoken(client, school, clock):
+    client.force_login(school.sara)
+    page = text_of(client.get("/days/"))
+    assert "Watch the first video of Selling what you make: “Whom to ask” (10:00)." in page
+    assert "Write your first daily note" in page
+    assert "we last spoke" not in page
+    note(school.sara, NOON)
+    assert "What to do first" not in text_of(client.get("/days/"))
+    assert client.get(reverse("student_since", args=[school.sara.pk])).status_code == 404

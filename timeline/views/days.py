@@ -1,0 +1,283 @@
+"""A student's days, which are their goal conversation."""
+
+import datetime
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.functional import cached_property
+from django.views.generic import View
+
+from goals import conversation
+from goals.models import Goal
+from timeline import access, calendar, kinds, queries
+from timeline.fold import folded, item_of
+from timeline.gaps import with_gaps
+from timeline.models import DAY_ZONE
+from timeline.reading import mark_read
+from timeline.views.page import text_asked
+from timeline.views.student import StudentPage
+
+A_DAY = datetime.timedelta(days=1)
+NEVER = datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
+CHOICES = 200  # courses and goals to choose from
+ANSWERS = 20  # new ones that are told of
+
+
+@dataclass(frozen=True)
+class ListedDay:
+    """A day as the list shows it; `more`: it has entries that are not shown; `continued`: later ones stand above."""
+
+    date: datetime.date
+    sentence: str
+    items: list
+    total: int
+    more: bool = False
+    continued: bool = False
+
+
+class DaysPage(StudentPage):
+    """What the pages of a student's days share."""
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(today=queries.today(), **kwargs)
+
+    @cached_property
+    def since_visit(self):
+        """When the viewer read this conversation before; None if never."""
+        return conversation.last_visit(viewer=self.request.user, student=self.student, now=timezone.now())
+
+    def prepare(self, entries):
+        """As on every page, and what they are to the viewer: new, or their own words."""
+        super().prepare(entries)
+        mark_read(entries, viewer=self.request.user, since=self.since_visit)
+
+    def since_spoken(self):
+        """What "Since we last spoke" tells the viewer; nothing about themself."""
+        if self.own:
+            return {}
+        since = queries.since_spoken(student=self.student, instructor=self.request.user)
+        moment = since.moment or NEVER
+        total = sum(since.counts.values())
+        return {
+            "since": since,
+            "since_total": total,
+            "since_limited": total > queries.COUNT_LIMIT,
+            "since_address": self.address_of(since=moment),
+            "done": [
+                (words, self.address_of(kind=kind.value, since=moment)) for kind, words in kinds.phrases(since.counts)
+            ],
+            "proofs": since.counts.get("success_proof", 0),
+            "proofs_address": self.address_of(kind="success_proof", since=moment),
+            "waiting": queries.with_places(since.waiting),
+            "move": queries.goal_move(student=self.student, since=moment),
+        }
+
+    def start(self):
+        """Whether the student has begun; if not, where they could."""
+        if queries.has_begun(student=self.student):
+            return {"begun": True}
+        return {"begun": False, "beginning": queries.beginning(student=self.student)}
+
+    def address_of(self, *, since, **asked):
+        """The address of the days with what is `asked` for since a moment."""
+        query = urlencode({**asked, "since": since.isoformat()})
+        return f"{reverse('student_days', args=[self.student.pk])}?{query}#days"
+
+
+class AskingPage(DaysPage):
+    """A page that takes its filter from the address: kind (of KINDS or GROUPS, repeated), course, goal, q, since."""
+
+    def setup(self, request, *args, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.courses = queries.courses_of_student(student=self.student, size=CHOICES)
+        self.goals = list(Goal.objects.filter(student=self.student).order_by("-created_at", "-pk")[:CHOICES])
+        self.kinds = [kind for kind in request.GET.getlist("kind") if kind]
+        for kind in self.kinds:
+            if kind not in kinds.GROUPS and kind not in kinds.BY_VALUE:
+                raise BadRequest(f"There is no kind of activity called “{kind[:40]}”.")
+        self.asked = queries.DaysFilter(
+            kinds=tuple(kind.value for kind in kinds.KINDS if {kind.value, kind.group} & set(self.kinds)) or None,
+            course=self._one_of(self.courses, "course"),
+            goal=self._one_of(self.goals, "goal"),
+            text=text_asked(request, "q"),
+            since=queries.BY_MOMENT.parse(since)[0] if (since := request.GET.get("since")) else None,
+        )
+
+    def _one_of(self, rows, name):
+        """The row that the address names, as an id; another student's is no more there than one that never was."""
+        if not (asked := self.request.GET.get(name)):
+            return None
+        for row in rows:
+            if str(row.pk) == asked:
+                return row.pk
+        raise BadRequest(f"{'You have' if self.own else f'{self.student} has'} no such {name}.")
+
+
+class StudentDays(AskingPage):
+    """A student's days, newest first, each with a sentence and its entries; or what the filter finds in them."""
+
+    template_name = "timeline/student_days.html"
+    fragments = ("entries", "days")
+
+    def setup(self, request, *args, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.before = request.GET.get("before")
+
+    @cached_property
+    def since_visit(self):
+        # Who looks something up, or reads further back, is not reading anew.
+        if self.fragment or self.asked or self.before:
+            return super().since_visit
+        return conversation.visit(viewer=self.request.user, student=self.student, now=timezone.now())
+
+    def get_context_data(self, **kwargs):
+        context = self.found() if self.asked else self.listed()
+        if not self.fragment:
+            context |= self.above(context["rows"])
+        return super().get_context_data(asked=self.asked, before=self.before, **context, **kwargs)
+
+    def render_to_response(self, context, **options):
+        response = super().render_to_response(context, **options)
+        patch_vary_headers(response, ["Accept-Language"])  # says where weeks begin
+        return response
+
+    def listed(self):
+        """A page of all days, with the quiet ones between them; today stands there from its first hour on."""
+        page = queries.student_days(student=self.student, before=self.before)
+        self.prepare([entry for day in page.entries for entry in day.entries.entries])
+        days = [self._listed(day, more=day.entries.next is not None) for day in page.entries]
+        if self.before:
+            above = queries.BY_DAY.parse(self.before)[0]
+        else:
+            today = queries.today()
+            if all(day.date != today for day in days):
+                days.append(ListedDay(today, "", [], 0))
+                days.sort(key=lambda day: day.date, reverse=True)
+            above = days[0].date + A_DAY
+        return {"rows": with_gaps(days, above), "more": page.next}
+
+    def found(self):
+        """A page of the days in which something is found, with that alone."""
+        page = queries.found_days(student=self.student, asked=self.asked, before=self.before)
+        entries = [entry for day in page.days for entry in day.entries.entries]
+        self.prepare(entries)
+        above = self.before and queries.BY_TIME.parse(self.before)[0].astimezone(DAY_ZONE).date()
+        return {
+            "rows": [self._listed(day, continued=day.date == above) for day in page.days],
+            "more": page.next,
+            "back_to": page.back_to,
+            "number": len(entries),
+            "cause": self._cause(),
+        }
+
+    def _cause(self):
+        """Why nothing is found: the one thing that is asked for, or "all" of several."""
+        asked = [name for name, value in vars(self.asked).items() if value]
+        return asked[0] if len(asked) == 1 else "all"
+
+    def _listed(self, day, **how):
+        items = folded(day.entries.entries)
+        return ListedDay(day.date, kinds.sentence(day.counts), items, sum(day.counts.values()), **how)
+
+    def above(self, rows):
+        """What stands above the days, and beside them."""
+        today = queries.today()
+        counts = queries.calendar(student=self.student, until=today)
+        weekday = calendar.first_weekday(self.request)
+        return {
+            **self.start(),
+            **self.since_spoken(),
+            **self.news(rows),
+            "calendar": calendar.drawn(counts, today=today, first_weekday=weekday),
+            "groups": [(group, label, group in self.kinds) for group, label in kinds.GROUPS.items()],
+            "single_kinds": [kinds.BY_VALUE[kind] for kind in dict.fromkeys(self.kinds) if kind in kinds.BY_VALUE],
+            "courses": self.courses,
+            "goals": self.goals,
+        }
+
+    def news(self, rows):
+        """What is new since the viewer's last visit: `new` and `answered`, how many; `first`, where it begins."""
+        if self.since_visit is None:
+            return {}
+        asked = {"student": self.student, "since": self.since_visit}
+        first, number = queries.first_new(viewer=self.request.user, **asked)
+        answers = queries.answers_since(size=ANSWERS + 1, **asked) if self.own else []
+        if first is None and not answers:
+            return {}
+        if first is None or (answers and answers[0].responded_at < first.created_at):
+            first = answers[0]
+        shown = item_of([item for row in rows for item in getattr(row, "items", [])], first)
+        return {
+            "new": number,
+            "new_limit": queries.NEW_LIMIT,
+            "answered": len(answers),
+            "answers_limit": ANSWERS,
+            "first": f"#entry-{shown.id}" if shown else reverse("entry", args=[first.pk]),
+            "since_visit": self.since_visit,
+        }
+
+
+class StudentDay(DaysPage):
+    """One day of a student, paged within itself."""
+
+    template_name = "timeline/student_day.html"
+
+    def setup(self, request, *args, date, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.date = date
+
+    def get_context_data(self, **kwargs):
+        after = self.request.GET.get("after")
+        day = queries.student_day(student=self.student, date=self.date, after=after)
+        self.prepare(day.entries.entries)
+        earlier, later = queries.neighbouring_days(student=self.student, date=self.date)
+        return super().get_context_data(
+            date=self.date,
+            sentence=kinds.sentence(day.counts),
+            total=sum(day.counts.values()),
+            items=folded(day.entries.entries),
+            after=after,
+            more=day.entries.next,
+            day_before=earlier,
+            day_after=later,
+            **kwargs,
+        )
+
+
+class StudentSince(DaysPage):
+    """What a student did since the viewer last wrote to them or answered them, on one page to print."""
+
+    template_name = "timeline/student_since.html"
+    fragments = ()
+
+    def setup(self, request, *args, **kwargs):
+        super().setup(request, *args, **kwargs)
+        if self.own:
+            raise Http404("Nobody speaks with themself.")
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(**self.start(), **self.since_spoken(), **kwargs)
+
+
+class EntryPlace(View):
+    """The address of an entry, which leads to where it stands: on the page of its day that holds it."""
+
+    def get(self, request, entry):
+        found = queries.entry_with_id(entry)
+        if found is None:
+            raise Http404("There is no such entry.")
+        student = get_object_or_404(access.visible_students(request.user), pk=found.student_id)
+        after = queries.page_with(found)
+        day = queries.student_day(student=student, date=found.activity_date, after=after)
+        shown = item_of(folded(day.entries.entries), found) or found
+        address = reverse("student_day", args=[student.pk, found.activity_date])
+        query = f"?{urlencode({'after': after})}" if after else ""
+        response = HttpResponseRedirect(f"{address}{query}#entry-{shown.id}")
+        patch_cache_control(response, private=True)
+        return response
