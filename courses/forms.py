@@ -95,7 +95,7 @@ class VideoForm(PositionedForm):
             *("duration_seconds", "completion_threshold"),
         ]
         help_texts = {
-            "url": "Where the video is if its file is not here: an https:// address, of a site that MEDIA_SOURCES names."
+            "url": "Where the video is if its file is not here: an https:// address of a site in MEDIA_SOURCES."
         }
         field_classes = {"file": VideoUploadField, "poster": PictureUploadField}
 
