@@ -316,7 +316,7 @@ def test_items_know_the_line_where_they_start():
     assert [item.line for item in items(b'[\n  {\n"a": 1},\n\n  {}, {}\n]')] == [2, 5, 5]
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n \r\n", b"\xef\xbb\xbf", b"[]", b" [ \n ] \n", gzip.compress(b"")])
+@pytest.mark.parametrize("raw", [b"", b"\n \r\n", b"\xef\xbb\xbf", b"[]", b" [ \n ] \n", gzip.compress(b"", mtime=0)])
 def test_an_empty_file_has_no_statements(raw):
     assert items(raw) == []
 
