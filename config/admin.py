@@ -1,5 +1,7 @@
 """What the admin's pages have in common: the site, the lists of large tables, and saving beside busy students."""
 
+import itertools
+
 from django import forms
 from django.apps import apps
 from django.conf import settings
@@ -182,8 +184,8 @@ def erased_with(rows):
 def discard_files_with(rows):
     """Discard the files of what the database erases together with `rows`; those beyond COUNT_LIMIT wait for a sweep."""
     paths, _ = hanging_on(rows)
-    for field in files.file_fields(*paths):
-        for way in paths[field.model]:
+    for model, ways in paths.items():
+        for field, way in itertools.product(files.file_fields(model), ways):
             for name in way.values_list(field.name, flat=True).order_by()[:COUNT_LIMIT]:
                 files.discard(field, name)
 

@@ -6,6 +6,7 @@ A file goes with its row, or when another takes its place; what is left over
 because the database alone knew of it, or a transaction failed, `unnamed_files` finds.
 """
 
+import contextlib
 import functools
 import logging
 import os
@@ -96,19 +97,18 @@ def discard(field, name):
         transaction.on_commit(functools.partial(field.storage.delete, name), robust=True)
 
 
-def file_fields(*models):
-    """The StoredFileFields of these models, or of all."""
-    return [
-        field
-        for model in models or apps.get_models()
-        for field in model._meta.local_concrete_fields
-        if isinstance(field, StoredFileField)
-    ]
+def file_fields(model):
+    """The StoredFileFields of a model."""
+    return [field for field in model._meta.local_concrete_fields if isinstance(field, StoredFileField)]
+
+
+def all_file_fields():
+    return [field for model in apps.get_models() for field in file_fields(model)]
 
 
 def stored_files():
     """Every file that a StoredFileField has made, as (its name, its os.DirEntry)."""
-    for field in {field.upload_to.folder: field for field in file_fields()}.values():
+    for field in {field.upload_to.folder: field for field in all_file_fields()}.values():
         folder = field.upload_to.folder
         try:
             entries = os.scandir(field.storage.path(folder))
@@ -122,9 +122,12 @@ def stored_files():
 
 def unnamed_files(age):
     """Those of `stored_files` that no row names, and that nobody has written to for `age` seconds, as a list."""
-    latest = time.time() - age
-    old = {name: entry for name, entry in stored_files() if entry.stat().st_mtime < latest}
-    for field in file_fields():
+    latest, old = time.time() - age, {}
+    for name, entry in stored_files():
+        with contextlib.suppress(FileNotFoundError):  # it went meanwhile
+            if entry.stat().st_mtime < latest:
+                old[name] = entry
+    for field in all_file_fields():
         for name in field.model._base_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True).iterator():
             old.pop(name, None)
     return list(old.values())

@@ -353,6 +353,14 @@ def test_what_staff_erase_takes_the_files_of_its_videos_along(
     assert all(path.exists() for path in paths(kept))
 
 
+def test_what_has_no_files_is_erased_as_ever(client, video):
+    question = factories.QuizQuestionFactory()
+    client.force_login(factories.StaffFactory())
+    page = reverse("admin:courses_quizquestion_delete", args=[question.pk])
+    assert client.post(page, {"post": "yes"}).status_code == 302
+    assert Path(video.file.path).exists()
+
+
 def test_what_staff_erase_from_a_list_takes_its_files_along(client, video, django_capture_on_commit_callbacks):
     client.force_login(factories.StaffFactory())
     fields = {"action": "delete_selected", "_selected_action": [video.lesson.course_id], "post": "yes"}
