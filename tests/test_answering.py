@@ -125,7 +125,9 @@ def test_a_page_shows_the_reflection_with_its_media_its_moment_and_a_form(client
     assert f'href="{reverse("video_journey", args=[school.video.pk])}?t=134"' in page
     assert '<textarea name="text"' in page
     assert "<html" in page
-    part = client.get(answer_url(school.near), headers=HTMX).content.decode()
+    response = client.get(answer_url(school.near), headers=HTMX)
+    assert ("HX-Request" in response["Vary"], "private" in response["Cache-Control"]) == (True, True)
+    part = response.content.decode()
     assert part.startswith("<form")
     assert "hx-post" in part
     assert "hx-post" not in page
@@ -504,6 +506,25 @@ def test_the_inbox_pages_and_its_number_of_queries_stays(client, school):
         address = more and f"/inbox/{more[1]}"
     assert seen == sorted(seen)
     assert len(seen) == 45
+
+
+def test_what_an_inbox_leaves_out_it_says(client, school, monkeypatch):
+    from timeline import queries
+    from timeline.queries import waiting
+
+    factories.CourseInstructorFactory(instructor=school.ines, course__title="Another")
+    monkeypatch.setattr(waiting, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(waiting, "LEAST_OF_A_COURSE", 2)
+    client.force_login(school.ines)
+    page = text_of(client.get("/inbox/"))
+    assert "Shown are the 2 that have waited longest" in page
+    assert "2+ waiting" in page
+    assert "first 500 courses" not in page
+    monkeypatch.setattr(queries, "INBOX_COURSES", 1)
+    for address in ("/", "/inbox/"):
+        assert re.search(r"first 1 courses by title", text_of(client.get(address)))
+    page = text_of(client.get(f"/inbox/?course={school.course.pk}"))
+    assert "I would have asked" in page
 
 
 def test_the_number_that_waits_is_asked_for_alone(client, school):

@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django_htmx.http import reswap, retarget, trigger_client_event
@@ -60,6 +61,12 @@ class Answer(View):
         asked = request.POST.get("row") or request.GET.get("row")
         self.row = asked if asked in ROWS else ""
         self.back = where_from(request) or self._its_place()
+
+    def dispatch(self, request, *args, **kwargs):
+        response = super().dispatch(request, *args, **kwargs)
+        patch_vary_headers(response, ["HX-Request"])
+        patch_cache_control(response, private=True)
+        return response
 
     def get(self, request, *args, **kwargs):
         standing = {"text": self.reflection.instructor_response, "seen": version(self.reflection)}
