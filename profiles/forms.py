@@ -1,9 +1,10 @@
-"""The log-in form."""
+"""The log-in form, and the field for what people write."""
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 
 from profiles.models import Profile
+from profiles.writing import words
 
 
 class LoginForm(AuthenticationForm):
@@ -20,3 +21,16 @@ class LoginForm(AuthenticationForm):
 
     def clean_username(self):
         return Profile.normalize_username(self.cleaned_data["username"])
+
+
+class WordsField(forms.CharField):
+    """What somebody writes, `as_kept`: a function of the text that raises ValidationError where it is unfit."""
+
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def __init__(self, *, as_kept=words, **options):
+        super().__init__(**options)
+        self.as_kept = as_kept
+
+    def clean(self, value):
+        return self.as_kept(self.to_python(value))

@@ -4,23 +4,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from courses.forms import ClockField, WithinVideo
+from profiles.forms import WordsField
 from reflections import answers
 from reflections.models import Reflection
-
-
-class AnswerField(forms.CharField):
-    """The words of an answer, as `answers.cleaned()` keeps them."""
-
-    widget = forms.Textarea(attrs={"rows": 3})
-
-    def clean(self, value):
-        return answers.cleaned(self.to_python(value))
 
 
 class AnswerForm(forms.Form):
     """An answer to `reflection`, and the `version()` of it that the writer had before their eyes."""
 
-    text = AnswerField()
+    text = WordsField(as_kept=answers.cleaned)
     seen = forms.CharField(required=False, max_length=50, widget=forms.HiddenInput)
 
     def __init__(self, *args, reflection, **options):

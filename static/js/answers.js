@@ -1,35 +1,12 @@
-// Answering: the box grows and takes the keyboard, Ctrl or Cmd + Enter sends, Escape closes; in the inbox the next
-// one opens by itself.  Without this file the links and forms work as pages of their own.
+// Answering, beyond what writing.js does for every box: in the inbox the next one opens by itself, and an answer of
+// one's own may begin with the common one.
 
 const status = document.getElementById("status");
-const growsByItself = CSS.supports("field-sizing", "content");
-
-function grow(box) {
-  if (!growsByItself) {
-    box.style.height = "auto";
-    box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`;
-  }
-}
-
-// A form in an entry's row: the keyboard goes to what is to be read first.
-function opened(form) {
-  const box = form.querySelector("textarea");
-  grow(box);
-  (form.querySelector("[role=alert]") ?? box).focus();
-  box.setSelectionRange(box.value.length, box.value.length);
-}
-
-function close(form) {
-  const slot = form.closest(".answer-slot");
-  slot.replaceChildren();
-  slot.previousElementSibling.querySelector("[data-answer]").focus();
-}
-
 const pending = (item) => item.querySelector("[data-answer=pending]");
 
 function open(item) {
   item.scrollIntoView({ block: "nearest" });
-  const box = item.querySelector(".answer-slot textarea");
+  const box = item.querySelector(".slot textarea");
   if (box) {
     box.focus();
   } else {
@@ -74,44 +51,9 @@ document.addEventListener("answered", (event) => {
   }
 });
 
-document.addEventListener("htmx:load", (event) => {
-  const form = event.detail.elt.closest(".answer-form") ?? event.detail.elt.querySelector(".answer-slot .answer-form");
-  if (form) {
-    opened(form);
-  }
-});
-
-document.addEventListener("input", (event) => {
-  if (event.target.matches(".answer-form textarea")) {
-    grow(event.target);
-  }
-});
-
-document.addEventListener("keydown", (event) => {
-  const form = event.target.closest(".answer-form");
-  if (!form || event.isComposing) {
-    return;
-  }
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    form.requestSubmit(form.querySelector("[type=submit].primary"));
-  } else if (event.key === "Escape" && form.closest(".answer-slot")) {
-    event.preventDefault();
-    close(form);
-  }
-});
-
-document.addEventListener("click", (event) => {
-  const form = event.target.closest("[data-close]")?.closest(".answer-slot .answer-form[hx-post]");
-  if (form) {
-    event.preventDefault();
-    close(form);
-  }
-});
-
 // An answer of one's own begins with the common one.
 document.addEventListener("click", (event) => {
-  const button = event.target.closest(".answer-form button[name=copy]");
+  const button = event.target.closest(".words-form button[name=copy]");
   if (button) {
     event.preventDefault();
     const box = button.closest("details").querySelector("textarea");
@@ -119,18 +61,4 @@ document.addEventListener("click", (event) => {
     box.dispatchEvent(new Event("input", { bubbles: true }));
     box.focus();
   }
-});
-
-// A form that leaves the page is sent once.
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (form.matches(".answer-form:not([hx-post])")) {
-    if (form.classList.contains("htmx-request")) {
-      event.preventDefault();
-    }
-    form.classList.add("htmx-request");
-  }
-});
-window.addEventListener("pageshow", () => {
-  document.querySelectorAll(".answer-form.htmx-request").forEach((form) => form.classList.remove("htmx-request"));
 });

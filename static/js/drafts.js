@@ -4,55 +4,134 @@
 //   [data-discard]   throws them away
 //   [data-sent=key]  anywhere in what the server sends: they arrived
 //   [data-drafted=key]  is shown where there are words, before the form is open
-// Only the person who typed them gets them back, for two weeks.
+// Only the person who typed them gets them back, for two weeks.  Two tabs with the same form keep their words in two
+// places: each holds a lock on its own, and whoever opens the form anew finds the words that no tab holds.
 
 const FORTNIGHT = 14 * 24 * 3600 * 1000;
 const PREFIX = "draft:";
 const mine = `${PREFIX}${document.body.dataset.person ?? ""}:`;
+const FORMS_OF_ONE_KEY = 50;
+const PATIENCE = 500; // milliseconds that the page before this one may take to leave its place
 
-const boxes = (form) => [...form.querySelectorAll("textarea[name], input[type=text][name]")];
-const version = (form) => form.elements.namedItem("seen");
+// What the server gave a form to know its words by: the version that they change, the id that they will have.
+const IDENTITY = ["seen", "id"];
+
+const boxes = (form) => [...form.querySelectorAll("textarea[name], input[type=text][name], select[name]")];
+const identity = (form) => IDENTITY.map((name) => form.elements.namedItem(name)).filter(Boolean);
 const found = (root, selector) => [...(root.matches(selector) ? [root] : []), ...root.querySelectorAll(selector)];
 
+function initial(box) {
+  return box.matches("select") ? (box.querySelector("option[selected]") ?? box.options[0])?.value : box.defaultValue;
+}
+
 // A browser may refuse to store anything, or be full: then there are no drafts.
-function storage(act) {
+function storage(act, kind = "localStorage") {
   try {
-    return act(window.localStorage);
+    return act(window[kind]);
   } catch {
     return null;
   }
 }
 
-const read = (key) => storage((store) => JSON.parse(store.getItem(mine + key)));
+const read = (place) => storage((store) => JSON.parse(store.getItem(place)));
 
-function write(key, draft) {
-  storage((store) => (draft ? store.setItem(mine + key, JSON.stringify(draft)) : store.removeItem(mine + key)));
-  for (const mark of document.querySelectorAll(`[data-drafted="${CSS.escape(key)}"]`)) {
-    mark.hidden = !draft;
+// The places with words under a key, newest first.
+function kept(key) {
+  const places = storage((store) => Object.keys(store)) ?? [];
+  const ofKey = places.filter((place) => place === mine + key || place.startsWith(`${mine}${key}~`));
+  return ofKey.sort((one, other) => (read(other)?.at ?? 0) - (read(one)?.at ?? 0));
+}
+
+// Which place of each key this page has, as promises; until it is left.
+const places = new Map();
+let leave;
+let left;
+
+function arrive() {
+  places.clear();
+  left = new Promise((resolve) => {
+    leave = resolve;
+  });
+}
+
+// Whether the place is this page's from now on.  Without locks (an address without HTTPS) tabs do not know each other.
+function hold(place, options) {
+  return new Promise((resolve) => {
+    if (!navigator.locks) {
+      resolve(true);
+      return;
+    }
+    const held = navigator.locks.request(place, options, (lock) => {
+      resolve(lock !== null);
+      return lock && left;
+    });
+    held.catch(() => resolve(false));
+  });
+}
+
+async function choose(key) {
+  const before = storage((store) => store.getItem(mine + key), "sessionStorage");
+  if (before && (await hold(before, { signal: AbortSignal.timeout(PATIENCE) }))) {
+    return before;
   }
+  const numbered = Array.from({ length: FORMS_OF_ONE_KEY }, (_, number) => mine + key + (number ? `~${number}` : ""));
+  for (const place of [...kept(key), ...numbered]) {
+    if (await hold(place, { ifAvailable: true })) {
+      storage((store) => store.setItem(mine + key, place), "sessionStorage");
+      return place;
+    }
+  }
+  return mine + key;
+}
+
+function placeOf(key) {
+  if (!places.has(key)) {
+    places.set(key, choose(key));
+  }
+  return places.get(key);
+}
+
+function mark(key) {
+  for (const each of document.querySelectorAll(`[data-drafted="${CSS.escape(key)}"]`)) {
+    each.hidden = kept(key).length === 0;
+  }
+}
+
+async function write(key, draft) {
+  const place = await placeOf(key);
+  storage((store) => (draft ? store.setItem(place, JSON.stringify(draft)) : store.removeItem(place)));
+  mark(key);
 }
 
 function keep(form) {
-  const words = boxes(form).filter((box) => box.value !== box.defaultValue).map((box) => [box.name, box.value]);
-  const draft = { at: Date.now(), seen: version(form)?.value, words: Object.fromEntries(words) };
-  write(form.dataset.draft, words.length ? draft : null);
+  const changed = boxes(form).filter((box) => box.value !== initial(box));
+  const draft = { at: Date.now(), words: Object.fromEntries(changed.map((box) => [box.name, box.value])) };
+  for (const field of identity(form)) {
+    draft[field.name] = field.value;
+  }
+  return write(form.dataset.draft, changed.some((box) => !box.matches("select")) ? draft : null);
 }
 
 // With the version that the words were written against, so that what has happened meanwhile is noticed.
-function restore(form) {
-  const draft = read(form.dataset.draft);
-  const changed = boxes(form).filter((box) => box.name in (draft?.words ?? {}) && draft.words[box.name] !== box.value);
+const given = new WeakMap();
+
+async function restore(form) {
+  const untouched = new Map(boxes(form).map((box) => [box, box.value]));
+  const draft = read(await placeOf(form.dataset.draft));
+  const changed = [...untouched].filter(
+    ([box, value]) => box.value === value && box.name in (draft?.words ?? {}) && draft.words[box.name] !== value,
+  );
   if (changed.length === 0) {
     return;
   }
-  for (const box of changed) {
+  given.set(form, identity(form).map((field) => [field, field.value]));
+  for (const field of identity(form)) {
+    field.value = draft[field.name] ?? field.value;
+  }
+  for (const [box] of changed) {
     box.value = draft.words[box.name];
     box.closest("details")?.setAttribute("open", "");
     box.dispatchEvent(new Event("input", { bubbles: true }));
-  }
-  if (version(form) && draft.seen !== undefined) {
-    form.dataset.shown = version(form).value;
-    version(form).value = draft.seen;
   }
   form.querySelector("[data-restored]")?.removeAttribute("hidden");
 }
@@ -60,31 +139,29 @@ function restore(form) {
 function discard(form) {
   write(form.dataset.draft, null);
   for (const box of boxes(form)) {
-    box.value = box.defaultValue;
+    box.value = initial(box);
   }
-  if (form.dataset.shown !== undefined) {
-    version(form).value = form.dataset.shown;
+  for (const [field, value] of given.get(form) ?? []) {
+    field.value = value;
   }
   form.querySelector("[data-restored]")?.setAttribute("hidden", "");
   boxes(form)[0]?.focus();
 }
 
-function arrived(root) {
-  for (const sent of found(root, "[data-sent]")) {
-    write(sent.dataset.sent, null);
-  }
+async function arrived(root) {
+  await Promise.all(found(root, "[data-sent]").map((sent) => write(sent.dataset.sent, null)));
   for (const form of found(root, "form[data-draft]")) {
     restore(form);
   }
-  for (const mark of found(root, "[data-drafted]")) {
-    mark.hidden = read(mark.dataset.drafted) === null;
+  for (const { dataset } of found(root, "[data-drafted]")) {
+    mark(dataset.drafted);
   }
 }
 
 storage((store) => {
-  for (const key of Object.keys(store).filter((key) => key.startsWith(PREFIX))) {
-    if (!(JSON.parse(store.getItem(key)).at > Date.now() - FORTNIGHT)) {
-      store.removeItem(key);
+  for (const place of Object.keys(store).filter((name) => name.startsWith(PREFIX))) {
+    if (!(read(place)?.at > Date.now() - FORTNIGHT)) {
+      store.removeItem(place);
     }
   }
 });
@@ -102,4 +179,7 @@ document.addEventListener("click", (event) => {
   }
 });
 document.addEventListener("htmx:load", (event) => arrived(event.detail.elt));
+window.addEventListener("pagehide", () => leave());
+window.addEventListener("pageshow", (event) => event.persisted && arrive());
+arrive();
 arrived(document.body);

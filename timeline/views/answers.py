@@ -3,7 +3,6 @@
 import uuid
 from dataclasses import dataclass
 from itertools import pairwise
-from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
@@ -11,7 +10,6 @@ from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
 from django_htmx.http import reswap, retarget, trigger_client_event
 
@@ -22,6 +20,7 @@ from reflections.models import Reflection
 from timeline import access, queries
 from timeline.models import Activity
 from timeline.moments import GAP
+from timeline.views.back import where_from, with_anchor
 from timeline.views.page import Page, uuid_asked
 
 # How an entry's row is drawn on the page that it stands on (timeline/entry.html); the form carries the name along.
@@ -32,23 +31,6 @@ ROWS = {
     "goal": {"place": "time", "dated": True},
     "inbox": {"place": "inbox", "named": True},
 }
-
-
-def same_site(request, address):
-    """The path, query and anchor of `address` if it leads within this site, else ""."""
-    if not url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
-        return ""
-    return urlsplit(address)._replace(scheme="", netloc="").geturl()
-
-
-def where_from(request):
-    """The address to go back to: `next` of the address or form, else the page that led here; "" if none is known."""
-    asked = request.POST.get("next") or request.GET.get("next")
-    if asked is not None:
-        return same_site(request, asked)
-    referer = same_site(request, request.headers.get("Referer"))
-    path = urlsplit(referer).path
-    return "" if path in (request.path, reverse("login")) else referer
 
 
 class Answer(View):
@@ -138,11 +120,6 @@ class Answer(View):
 
     def _in_place_of_row(self, response, context):
         return reswap(retarget(response, f"#entry-{context['entry'].pk}"), "outerHTML")
-
-
-def with_anchor(address, anchor):
-    """`address` at an element of its page, if it does not name one already."""
-    return address if "#" in address else f"{address}#{anchor}"
 
 
 @dataclass
