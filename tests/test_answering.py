@@ -1,5 +1,6 @@
 """The pages on which is answered: one reflection, a moment, the inbox; who may, and what bad input gets."""
 
+import datetime
 import html
 import re
 import uuid
@@ -532,6 +533,14 @@ def test_the_number_that_waits_is_asked_for_alone(client, school):
     for address in ("/", "/inbox/"):
         part = client.get(address, headers=HTMX | {"HX-Target": "waiting-count"})
         assert text_of(part) == "3 waiting"
+
+
+def test_the_inbox_says_how_long_each_has_waited(client, school):
+    month = timezone.now() - datetime.timedelta(days=32)
+    factories.ReflectionFactory(video=school.video, video_timestamp_seconds=9, created_at=month)
+    client.force_login(school.ines)
+    waits = re.findall(r"waits ([^<]+)<", client.get("/inbox/").content.decode())
+    assert [wait.replace("\xa0", " ") for wait in waits[:2]] == ["1 month", "less than a minute"]
 
 
 def test_an_empty_inbox_says_that_nobody_waits(client, school):

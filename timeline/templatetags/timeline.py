@@ -1,5 +1,6 @@
 """Filters for times in a video, days and counts."""
 
+import datetime
 import re
 
 from django import template
@@ -13,6 +14,7 @@ from timeline.models import DAY_ZONE
 from timeline.queries import COUNT_LIMIT, today
 
 register = template.Library()
+MINUTE = datetime.timedelta(minutes=1)
 register.filter(clock)
 
 
@@ -43,7 +45,7 @@ def short_day(time):
 @register.filter
 def age(time):
     """How long ago a time is, in its largest unit: "2 weeks"."""
-    return timesince(time, depth=1)
+    return timesince(time, depth=1) if timezone.now() - time >= MINUTE else "less than a minute"
 
 
 @register.filter
