@@ -1,6 +1,6 @@
 """The journey of a video: what was done at which second of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connection
 
@@ -52,35 +52,43 @@ def video_journey(asked, *, after=None, size=50):
     source = reading(asked)
     if not source.branches:
         return JourneyPage([], None, 1, 0, "")
-    params = asked.params | (asked.order.params(after) if after else {})
-    look = _step if source.order == asked.order and source.rest == "true" else _scan
-    entries, before, total, limited = look(source, asked.order, params, bool(after), size)
+    steps = source.order == asked.order and source.rest == "true"
+    entries, before, total, limited = (_step if steps else _scan)(asked, after, size)
     page = first_page(entries, size, asked.order)
     return JourneyPage(page.entries, page.next, before + 1, total, limited)
 
 
-def _step(source, order, params, after, size):
-    """A page where the index has the order: by keyset."""
-    condition = order.condition() if after else "true"
-    entries = list(Activity.objects.raw(source.sql("*", condition=condition), params | {"limit": size + 1}))
-    counts = [
-        f"(SELECT count(*) FROM ({source.sql('1', ordered=False, condition=counted)}) AS counted)"
-        for counted in (order.condition(after=False) if after else "false", "true")
-    ]
+def _step(asked, after, size):
+    """A page where an index has the order: by keyset."""
+    order, later, earlier = asked.order, asked, asked
+    if after and asked.newest:
+        # A range that has two bounds on one side is entered at either of them: leave the one that the cursor makes.
+        (moment, _), dates = order.parse(after), asked.params
+        later = replace(asked, end=None) if asked.end and moment < dates["end"] else asked
+        earlier = replace(asked, start=None) if asked.start and moment >= dates["start"] else asked
+    params = asked.params | (order.params(after) if after else {})
+    statement = reading(later).sql("*", condition=order.condition() if after else "true")
+    entries = list(Activity.objects.raw(statement, params | {"limit": size + 1}))
+    counted = [reading(asked).sql("1", ordered=False)]
+    if after:
+        counted.append(reading(earlier).sql("1", ordered=False, condition=order.condition(after=False)))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(counts)}", params | {"limit": COUNT_LIMIT + 1})
-        before, total = cursor.fetchone()
+        counts = ", ".join(f"(SELECT count(*) FROM ({rows}) AS counted)" for rows in counted)
+        cursor.execute(f"SELECT {counts}", params | {"limit": COUNT_LIMIT + 1})
+        total, before = (*cursor.fetchone(), 0)[:2]
     return entries, before, total, ""
 
 
-def _scan(source, order, params, after, size):
-    """A page where it has not: what the filter asks for is picked out of SCAN_LIMIT + 1 entries, and put in order."""
+def _scan(asked, after, size):
+    """A page where none has it: what is asked for is picked out of SCAN_LIMIT + 1 entries, and put in order."""
+    source, order = reading(asked), asked.order
     statement = SCAN.format(
         candidates=source.sql(f"id, video_timestamp_seconds, created_at, ({source.rest}) AS matches"),
         after=order.condition() if after else "true",
         before=order.condition(after=False) if after else "false",
         order=order.sql,
     )
+    params = asked.params | (order.params(after) if after else {})
     rows = list(Activity.objects.raw(statement, params | {"limit": SCAN_LIMIT + 1, "size": size + 1}))
     entries = [row for row in rows if row.pk]  # without any, the one row has the counts alone
     limited = ("newest" if source.order == NEWEST else "first") if rows[0].candidates > SCAN_LIMIT else ""
