@@ -173,6 +173,21 @@ def test_other_words_are_as_they_were_written(written):
 
 
 @pytest.mark.parametrize(
+    ("url", "cell"),
+    [
+        ("/media/a b.m4a", "http://testserver/media/a b.m4a"),
+        ("https://www.loom.com/share/1?a=é", "https://www.loom.com/share/1?a=é"),
+        ("http://[", "http://["),  # the database takes it: nobody's download ends there
+    ],
+)
+def test_the_address_of_a_recording_can_be_followed(client, classroom, url, cell):
+    factories.ReflectionFactory(student=classroom.sara, video=classroom.video, media_type="audio", media_url=url)
+    client.force_login(classroom.instructor)
+    (row,) = rows_of(client.get(address(classroom.video)))
+    assert row["Recording"] == cell
+
+
+@pytest.mark.parametrize(
     ("title", "header"),
     [
         ("Whom to ask, and what", 'attachment; filename="Journey_Whom_to_ask_and_what.csv"'),

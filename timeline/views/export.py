@@ -55,6 +55,7 @@ class JourneyExport(View):
         if student := request.GET.get("student"):
             self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
         self.asked = journey_asked(request, self.video, self.student)
+        self.site = request.build_absolute_uri("/").removesuffix("/")
 
     def get(self, request, *args, **kwargs):
         chunks = self.chunks()
@@ -89,12 +90,16 @@ class JourneyExport(View):
             facts.get("score"),
             PASSED[facts.get("passed")],
             text(entry.content),
-            text(entry.media_url and self.request.build_absolute_uri(entry.media_url)),
+            text(self.address(entry.media_url)),
             STATUS[entry.response_status],
             text(entry.instructor_response),
             text(entry.responded_by),
             entry.responded_at and moment(entry.responded_at),
         ]
+
+    def address(self, url):
+        """Of a recording or picture: of one that is ours, the whole one."""
+        return f"{self.site}{url}" if url and url.startswith("/") else url
 
 
 def lines(rows):
