@@ -121,7 +121,7 @@ class Activity(models.Model):
                 condition=Q(video__isnull=False),
                 name="idx_video_kind",
             ),
-            # For a video's entries, newest first, whatever their kind: the admin's list.
+            # For a video's entries, newest first, whatever their kind: the admin's list, queries.newest_cursor().
             models.Index("video", "created_at", "id", condition=Q(video__isnull=False), name="idx_video_recent"),
             # For the journey of all students, newest first or within dates, and what is new in it.
             models.Index(
@@ -142,7 +142,7 @@ class Activity(models.Model):
                 condition=Q(video__isnull=False, response_status="pending"),
                 name="idx_video_pending",
             ),
-            # For the journey of one student: queries.video_journey(student=…).
+            # For the journey of one student: queries.video_journey(), queries.markers().
             models.Index(
                 "student",
                 "video",
