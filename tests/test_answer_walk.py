@@ -59,7 +59,7 @@ def test_the_inbox_is_answered_to_its_end_without_the_mouse(video, page, assert_
     page.keyboard.type("ght.")
     page.keyboard.press("Control+Enter")
 
-    page.get_by_label("Your answer to Nia").wait_for()
+    page.get_by_label("Your answer to Nia").and_(page.locator(":focus")).wait_for()
     page.keyboard.type("Fine.")
     page.keyboard.press("Control+Enter")
     page.get_by_role("heading", name="Nobody is waiting").wait_for()
@@ -92,7 +92,7 @@ def test_who_is_second_chooses_and_loses_nothing(video, page, assert_accessible)
     page.get_by_role("button", name="Replace it with mine").click()
     page.get_by_text("edited").wait_for()
     assert answers()["Sara"] == "Mine."
-    assert page.evaluate("document.activeElement.classList.contains('entry')")
+    page.locator(".entry:focus").wait_for()
 
 
 def test_a_log_in_that_runs_out_costs_no_words(video, page):
