@@ -4,7 +4,7 @@ Pure functions.  Across, everything is a percentage of the track's width, as
 text for an SVG attribute; the template knows where things stand vertically.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from courses.forms import clock
@@ -163,6 +163,27 @@ def draw(*, duration, audience, markers, landmarks, watched=None):
     )
 
 
+def shown(markers, *, groups=(), waiting=False):
+    """The markers of some groups, or of all; `waiting`: of what waits for an answer alone."""
+    markers = [marker for marker in markers if not groups or marker.group in groups]
+    return [replace(marker, count=marker.waiting) for marker in markers if marker.waiting] if waiting else markers
+
+
+def counts(markers):
+    """How many entries each group has: {"reflections": "28", …}, with a "+" where not all are counted."""
+    return {group: _sum(marker.count for marker in markers if marker.group == group) for group in NOUNS}
+
+
+def waiting(markers):
+    """How many wait for an answer: "3", or "120+" where not all is counted."""
+    return _sum(marker.waiting for marker in markers)
+
+
+def coverage(watched, duration):
+    """How many percent of a video were watched; 100 only if all of it was."""
+    return 100 * sum(end - start for start, end in watched) // duration
+
+
 def at(second, duration):
     """Where a second stands, as "37.5%"; what lies beyond the end stands at the end."""
     return _percent(min(second, duration), duration)
@@ -203,19 +224,11 @@ def story_of_student(*, duration, watched, markers):
         length, start, until = max(gaps)
         if length * SLOTS >= duration:
             phrases.append(Phrase("Skipped ", _span(start, until), second=start))
-    written = sum(marker.count for marker in markers if marker.group == "reflections")
-    if written:
+    number = counts(markers)["reflections"]
+    if number != "0":
         first = min(marker.second for marker in markers if marker.group == "reflections")
-        # Of a slot only so many are counted.
-        number = f"{written}+" if any(marker.count > MARKER_LIMIT for marker in markers) else f"{written}"
-        phrases.append(Phrase("Wrote ", f"{number} {NOUNS['reflections'][written > 1]}", second=first))
-    return [*phrases, *_who_waits(markers)]
-
-
-def waiting(markers):
-    """How many wait for an answer: "3", or "120+" where a slot has more than are counted."""
-    number = sum(min(marker.waiting, MARKER_LIMIT) for marker in markers)
-    return f"{number}+" if any(marker.waiting > MARKER_LIMIT for marker in markers) else f"{number}"
+        phrases.append(Phrase("Wrote ", f"{number} {NOUNS['reflections'][number != '1']}", second=first))
+    return [*phrases, *(_who_waits(markers) if waiting(markers) != "0" else [])]
 
 
 def busiest(markers):
@@ -233,6 +246,12 @@ def _who_waits(markers):
     if number != "0":
         return [Phrase("", f"{number} {'waits' if number == '1' else 'wait'} for an answer")]
     return [Phrase("Nobody waits for an answer")] if markers else []
+
+
+def _sum(counts):
+    counts = list(counts)
+    number = sum(min(count, MARKER_LIMIT) for count in counts)
+    return f"{number:,}+" if any(count > MARKER_LIMIT for count in counts) else f"{number:,}"
 
 
 def _percent(number, of):

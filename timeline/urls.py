@@ -29,6 +29,7 @@ urlpatterns = [
     path("videos/<uuid:video>/moments/<int:second>/", views.Moment.as_view(), name="moment"),
     path("reflections/<uuid:reflection>/answer/", views.Answer.as_view(), name="answer"),
     path("inbox/", views.Inbox.as_view(), name="inbox"),
+    path("videos/<uuid:video>/journey/new/", views.NewInJourney.as_view(), name="video_journey_new"),
     path("days/", views.StudentDays.as_view(), name="my_days"),
     path("goals/", views.StudentGoals.as_view(), name="my_goals"),
     path("students/<uuid:student>/days/", views.StudentDays.as_view(), name="student_days"),

@@ -1,12 +1,28 @@
-// What htmx leaves to us: saying that a request failed, and keeping the keyboard's place when more is loaded.
+// What all pages need: saying that a request failed, keeping the keyboard's place when more is loaded, copying links.
 
 const toast = document.getElementById("toast");
 
-function say(text) {
+let fading;
+
+function say(text, level = "error") {
+  clearTimeout(fading);
+  toast.dataset.level = level;
   toast.textContent = text;
+  if (text && level !== "error") {
+    fading = setTimeout(say, 6000, "");
+  }
 }
 
 document.addEventListener("htmx:beforeRequest", () => say(""));
+document.addEventListener("htmx:configRequest", (event) => {
+  // What a form leaves empty is not asked for: it would only make the address long.
+  const { parameters, verb } = event.detail;
+  if (verb === "get") {
+    for (const name of Object.keys(parameters)) {
+      parameters[name] === "" && delete parameters[name];
+    }
+  }
+});
 document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Check your connection and try again."));
 document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
   const reasons = {
@@ -14,6 +30,25 @@ document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
     404: "That is no longer there, or no longer yours to see. Reload the page.",
   };
   say(reasons[xhr.status] ?? `That did not work (error ${xhr.status}). Reload the page and try again.`);
+});
+
+// Copying the address of something, by a button with data-copy or by another module's event.
+async function copyLink({ address, what }) {
+  try {
+    await navigator.clipboard.writeText(address);
+    say(`The link to ${what} was copied.`, "info");
+  } catch {
+    history.replaceState(history.state, "", address);
+    say(`This browser does not let pages copy. The link to ${what} stands in the address bar.`, "info");
+  }
+}
+
+document.addEventListener("copy-link", (event) => copyLink(event.detail));
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) {
+    copyLink({ address: String(new URL(button.dataset.copy, location)), what: "this entry" });
+  }
 });
 
 let lastBeforeMore = null;

@@ -5,7 +5,7 @@ from timeline.views.course import CoursePage
 from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSince
 from timeline.views.export import JourneyExport
 from timeline.views.home import Home
-from timeline.views.journey import VideoJourney
+from timeline.views.journey import NewInJourney, VideoJourney
 from timeline.views.student import StudentGoal, StudentGoals
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Inbox",
     "JourneyExport",
     "Moment",
+    "NewInJourney",
     "StudentDay",
     "StudentDays",
     "StudentGoal",

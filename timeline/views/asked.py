@@ -19,16 +19,13 @@ def journey_asked(request, video, student):
     `video` and `student` (None: everyone) are those that the reader may see.
     """
     groups = groups_asked(request)
-    start, end = day_asked(request, "from"), day_asked(request, "until")
-    if start and end and start > end:
-        raise BadRequest(f"The first day, {start}, is after the last one, {end}. Choose an earlier first day.")
     return JourneyFilter(
         video=video,
         student=student,
         kinds=tuple(kinds.of_groups(groups)) if groups else None,
         waiting=choice_asked(request, "waiting", ("1",)) == "1",
-        start=start,
-        end=end,
+        start=day_asked(request, "from"),
+        end=day_asked(request, "until"),
         text=text_asked(request, "q"),
         newest=choice_asked(request, "order", ("newest",)) == "newest",
     )

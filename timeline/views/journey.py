@@ -3,19 +3,29 @@
 import uuid
 
 from django.core.exceptions import BadRequest
-from django.shortcuts import get_object_or_404
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.views.decorators.cache import never_cache
 
 from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
-from timeline.views.asked import GROUPS, groups_asked, journey_asked
+from timeline.views.asked import GROUPS, choice_asked, groups_asked, journey_asked
 from timeline.views.page import Page, text_asked, uuid_asked
 
+# The columns of the roster: how it is sorted by them, what they are called, and in which direction.
+SORTS = (
+    ("name", "Student", "ascending"),
+    ("coverage", "Watched", "descending"),
+    ("seen", "Last seen", "descending"),
+    ("waiting", "Waiting", "descending"),
+)
 
-class VideoJourney(Page):
-    """A video, its track, and what one student (?student=) or everybody did at which second of it."""
 
-    template_name = "timeline/video_journey.html"
-    fragments = ("entries", "panel", "track")
+class JourneyView(Page):
+    """What the address of a journey asks for: `video`, `student` (None: everyone), `asked`, `second`, `since`."""
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -25,19 +35,47 @@ class VideoJourney(Page):
             self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
         self.groups = groups_asked(request)
         self.asked = journey_asked(request, self.video, self.student)
-        self.second = self._second_asked()
+        self.second = second_asked(request)
+        self.since = request.GET.get("since") or None
+        self.since_values = queries.BY_TIME.parse(self.since) if self.since else None
+
+
+class VideoJourney(JourneyView):
+    """A video, its track, and what one student (?student=) or everybody did at which second of it."""
+
+    template_name = "timeline/video_journey.html"
+    fragments = ("entries", "panel", "list", "track")
+
+    def setup(self, request, *args, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.of_students = choice_asked(request, "view", ("students",)) == "students"
+        self.name = text_asked(request, "name")
+        self.sort = choice_asked(request, "sort", queries.SORTS) or "name"
 
     def get_context_data(self, **kwargs):
-        return super().get_context_data(
+        context = super().get_context_data(
             video=self.video,
             student=self.student,
+            asked=self.asked,
             second=self.second,
-            groups=[(group, kinds.GROUPS[group], group in self.groups) for group in GROUPS],
             fragment=self.fragment,
-            **(self.track() if self.fragment != "entries" else {}),
-            **(self.list() if self.fragment != "track" else {}),
+            of_students=self.of_students,
+            name=self.name,
+            sort=self.sort,
+            groups=[(group, kinds.GROUPS[group], group in self.groups) for group in GROUPS],
             **kwargs,
         )
+        if self.fragment in (None, "panel", "track"):
+            context |= self.track()
+        if self.fragment in (None, "panel"):
+            context |= {"in_words": self.in_words(), "since": queries.newest_cursor(self.asked)}
+        if self.fragment in (None, "panel") and self.student and not self.of_students:
+            context |= self.neighbours()
+        if self.fragment in (None, "panel") and self.asked.waiting and not self.student:
+            context["moments"] = queries.moments_of_video(video=self.video, by=self.request.user)
+        if self.fragment != "track":
+            context |= self.roster() if self.of_students else self.list()
+        return context
 
     def track(self):
         """The track under the video, and what it says."""
@@ -54,11 +92,13 @@ class VideoJourney(Page):
             "track": track.draw(
                 duration=duration,
                 audience=audience,
-                markers=[marker for marker in found if not self.groups or marker.group in self.groups],
+                markers=track.shown(found, groups=self.groups, waiting=self.asked.waiting),
                 landmarks=queries.landmarks(video=self.video),
                 watched=watched,
             ),
             "story": story,
+            "percent": watched and track.coverage(watched, duration),
+            "counts": track.counts(found),
             "waiting": track.waiting(found),
             "playhead": track.at(self.second or 0, duration),
         }
@@ -66,40 +106,80 @@ class VideoJourney(Page):
     def list(self):
         """A page of the entries."""
         asked = self.asked
-        after = self.request.GET.get("after") or self._before_second()
+        given = self.request.GET.get("after")
+        after = given or before_second(self.second, asked)
         page = queries.video_journey(asked, after=after)
         access.mark_visible(self.request.user, queries.with_places(page.entries))
         access.mark_answerable(self.request.user, page.entries)
+        for entry in page.entries:
+            entry.is_new = self.since_values is not None and [entry.created_at, entry.pk] > self.since_values
         items = folded(page.entries)
-        whole = not (asked.narrowed or asked.newest)
-        counted = whole and not self.student and (not self.groups or "watching" in self.groups)
-        if counted:
+        if not (asked.student or asked.narrowed or asked.newest) and (not self.groups or "watching" in self.groups):
             lines = queries.reached(
                 video=self.video,
                 after=queries.BY_SECOND.parse(after)[0] if after else None,
                 until=page.entries[-1].video_timestamp_seconds if page.next else None,
             )
             items = with_reached(items, lines)
-        name = text_asked(self.request, "name")
+        starts_at = None
+        if not asked.newest:
+            starts_at = queries.BY_SECOND.parse(given)[0] if given else self.second or 0
         return {
-            "filtered": bool(self.groups or asked.narrowed),
-            "counted": counted,
             "items": items,
             "more": page.next,
-            "count": page.total,
-            "name": name,
-            "found": queries.students_of_course(course=self.video.lesson.course, name=name, size=12),
+            "page": page,
+            "last": page.first + len(page.entries) - 1,
+            "starts_at": starts_at,
+            "paged": bool(after),
         }
 
-    def _second_asked(self):
-        """`?t=`, a second of the video; None without."""
-        second = self.request.GET.get("t")
-        if not second:
-            return None
-        if not (second.isascii() and second.isdigit() and len(second) <= 10 and int(second) < 2**31):
-            raise BadRequest("The second of the video (t) must be a whole number.")
-        return int(second)
+    def roster(self):
+        """A page of the class."""
+        page = queries.roster(video=self.video, name=self.name, sort=self.sort, after=self.request.GET.get("after"))
+        return {"roster": page, "more": page.next, "sorts": SORTS}
 
-    def _before_second(self):
-        """The cursor before `?t=`, where entries are by second."""
-        return None if self.second is None or self.asked.newest else f"{self.second - 1}~{uuid.UUID(int=2**128 - 1)}"
+    def neighbours(self):
+        """The students before and after the chosen one, as the roster has them."""
+        before, after = queries.roster_neighbours(
+            video=self.video, student=self.student, name=self.name, sort=self.sort
+        )
+        return {"student_before": before, "student_after": after}
+
+    def in_words(self):
+        """What is shown, for a page on paper: "Reflections and quizzes, waiting for an answer, from 1 May 2026"."""
+        asked = self.asked
+        words = [
+            " and ".join(kinds.GROUPS[group].lower() for group in GROUPS if group in self.groups) or "all entries",
+            asked.waiting and "waiting for an answer",
+            asked.start and f"from {date_format(asked.start, 'j F Y')}",
+            asked.end and f"until {date_format(asked.end, 'j F Y')}",
+            asked.text and f"with “{asked.text}”",
+            asked.newest and "newest first",
+        ]
+        return capfirst(", ".join(filter(None, words)))
+
+
+def second_asked(request):
+    """`?t=`, a second of the video; None without."""
+    second = request.GET.get("t")
+    if not second:
+        return None
+    if not (second.isascii() and second.isdigit() and len(second) <= 10 and int(second) < 2**31):
+        raise BadRequest("The second of the video (t) must be a whole number.")
+    return int(second)
+
+
+def before_second(second, asked):
+    """The cursor before a second, where entries are by second."""
+    return None if second is None or asked.newest else f"{second - 1}~{uuid.UUID(int=2**128 - 1)}"
+
+
+@method_decorator(never_cache, "dispatch")
+class NewInJourney(JourneyView):
+    """How much came in since the cursor `?since=`; 204 if nothing did."""
+
+    def get(self, request, *args, **kwargs):
+        number = queries.new_since(self.asked, since=self.since)
+        if not number:
+            return HttpResponse(status=204)
+        return render(request, "timeline/news.html", {"number": number, "video": self.video, "since": self.since})

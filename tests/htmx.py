@@ -1,0 +1,68 @@
+"""What htmx makes of an answer: the page that a person sees after a swap, to be compared with one that is loaded."""
+
+from django.test.html import Element, parse_html
+
+VARYING = {"csrfmiddlewaretoken"}  # fields whose value is another in every answer
+
+
+def loaded(response):
+    """A whole page as a tree."""
+    return _still(parse_html(response.content.decode()))
+
+
+def swapped(page, response, target):
+    """`page` (a tree, changed in place) after htmx put an answer in the place of `target`, an element of it.
+
+    As hx-swap="outerHTML" does; out-of-band elements go where their id is, a <title> becomes the page's.
+    """
+    answer = parse_html(f"<template>{response.content.decode()}</template>")
+    for element in list(elements(answer)):
+        if attribute(element, "hx-swap-oob"):
+            _put(answer, element, [])
+            element.attributes = [each for each in element.attributes if each[0] != "hx-swap-oob"]
+            _put(page, by_id(page, attribute(element, "id")), [element])
+    for title in [child for child in answer.children if isinstance(child, Element) and child.name == "title"]:
+        _put(answer, title, [])
+        _put(page, next(element for element in elements(page) if element.name == "title"), [title])
+    _put(page, target, answer.children)
+    return _still(page)
+
+
+def elements(tree):
+    """All elements of a tree, itself first, in order."""
+    yield tree
+    for child in tree.children:
+        if isinstance(child, Element):
+            yield from elements(child)
+
+
+def attribute(element, name):
+    return dict(element.attributes).get(name)
+
+
+def by_id(tree, name):
+    (found,) = (element for element in elements(tree) if attribute(element, "id") == name)
+    return found
+
+
+def by_class(tree, name):
+    return [element for element in elements(tree) if name in (attribute(element, "class") or "").split()]
+
+
+def parent_of(tree, element):
+    return next(each for each in elements(tree) if any(child is element for child in each.children))
+
+
+def _put(tree, target, instead):
+    parent = parent_of(tree, target)
+    place = next(number for number, child in enumerate(parent.children) if child is target)
+    parent.children[place : place + 1] = instead
+
+
+def _still(tree):
+    """Without what differs between any two answers."""
+    for element in elements(tree):
+        if attribute(element, "name") in VARYING:
+            element.attributes = [each for each in element.attributes if each[0] != "value"]
+        element.attributes = [each for each in element.attributes if each[0] != "hx-headers"]
+    return tree
