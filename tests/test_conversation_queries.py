@@ -257,6 +257,14 @@ QUESTIONS = {
     "found by kind of a goal": (found(goal="goal", kinds=("daily_note",)), "idx_student_goal", 150),
     "found by words": (found(text="number 1"), "idx_student_date", 2500),
     "found by course": (found(course="course"), "idx_student_date", 2500),
+    "found since a moment": (found(since=timezone.now() - 90 * day, kinds=("daily_note",)), "idx_student_date", 150),
+    "found by goal since a moment": (found(goal="goal", since=timezone.now() - 90 * day), "idx_student_goal", 150),
+    "the page that holds an entry": (
+        lambda b: queries.page_with(queries.student_days(student=b["student"]).entries[0].entries.entries[-1]),
+        "idx_student_date",
+        300,
+    ),
+    "begun": (lambda b: queries.has_begun(student=b["student"]), "idx_student_date", 150),
     "new": (
         lambda b: queries.first_new(student=b["student"], viewer=b["instructor"], since=timezone.now() - 90 * day),
         "idx_student_date",

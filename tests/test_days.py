@@ -341,6 +341,7 @@ def test_since_we_last_spoke_links_each_number_to_the_entries_that_it_counts(cli
     factories.SuccessProofFactory(goal=goal, created_at=NOON - 6 * day)
     note(school.sara, NOON - 7 * day), note(school.sara, NOON - 6 * day)
     waiting = factories.ReflectionFactory(student=school.sara, video=school.video, created_at=NOON - 5 * day)
+    factories.GoalMessageFactory(student=school.sara, created_at=NOON - 5 * day)  # of a colleague
     client.force_login(school.ines)
     response = client.get(days_of(school.sara))
     page, html = text_of(response), response.content.decode()

@@ -163,7 +163,8 @@ def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school,
     page.locator(".day").nth(7).wait_for()
     assert page.evaluate("document.activeElement.matches('.days > ol > li')")
     page.get_by_label("Notes and messages").check()
-    page.get_by_text("7 entries found").wait_for()
+    page.locator("#days").get_by_text("7 entries found").wait_for()
+    assert page.locator("#status").text_content() == "7 entries found"
     assert "kind=notes" in page.url
     assert page.locator(".gap").count() == 0
     page.get_by_placeholder("Search in words").fill("bicycle")

@@ -68,8 +68,12 @@ def page_with(entry, *, size=100):
 
 def has_begun(*, student):
     """Whether the student ever did anything but enrol.  Index: idx_student_date."""
-    others = ("course_enrollment", "instructor_message")
-    return Activity.objects.filter(student=student).exclude(activity_type__in=others).exists()
+    done = Activity.objects.filter(student=student).exclude(
+        activity_type__in=("course_enrollment", "instructor_message")
+    )
+    # In order, so that it is the index that is looked through.
+    first = done.order_by("activity_date", "created_at", "id").values_list("activity_type").first()
+    return first is not None
 
 
 def neighbouring_days(*, student, date):

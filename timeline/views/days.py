@@ -68,7 +68,7 @@ class DaysPage(StudentPage):
             "since": since,
             "since_total": total,
             "since_limited": total > queries.COUNT_LIMIT,
-            "since_address": self.address_of(since=moment),
+            "since_address": self.address_of(kind=list(since.counts), since=moment),
             "done": [
                 (words, self.address_of(kind=kind.value, since=moment)) for kind, words in kinds.phrases(since.counts)
             ],
@@ -86,7 +86,7 @@ class DaysPage(StudentPage):
 
     def address_of(self, *, since, **asked):
         """The address of the days with what is `asked` for since a moment."""
-        query = urlencode({**asked, "since": since.isoformat()})
+        query = urlencode({**asked, "since": since.isoformat()}, doseq=True)
         return f"{reverse('student_days', args=[self.student.pk])}?{query}#days"
 
 
