@@ -57,6 +57,17 @@ def test_going_to_and_fro_between_videos_is_one_line_for_each_until_something_el
     assert folded([*steps, note, later])[2:] == [note, Steps((later,))]
 
 
+def test_a_checkpoint_interrupts_no_run():
+    before, checkpoint, after = (
+        entry("video_progress", at=1, percent=10),
+        entry("checkpoint_reached", at=2),
+        entry("video_progress", at=3, percent=20),
+    )
+    run, between = folded([before, checkpoint, after])
+    assert run.entries == (before, after)
+    assert between is checkpoint
+
+
 def test_tenths_and_the_end_reached_at_once_stand_in_order():
     at_once = [entry("video_progress", percent=90), entry("video_completion"), entry("video_progress", percent=80)]
     run, end = folded(at_once)

@@ -36,8 +36,9 @@ def folded(entries):
 
     Steps through videos that nothing else interrupts are one Steps for each
     student and video, at the place of its first: who goes to and fro between
-    two videos has two lines.  An attempt at a quiz beside its own passing is
-    the passing.
+    two videos has two lines.  A checkpoint, which is reached in passing,
+    interrupts nothing.  An attempt at a quiz beside its own passing is the
+    passing.
     """
     items, run = [], {}  # run: where in items each (student, video) of the present run of steps stands
     for entry in _in_order_of_percent(entries):
@@ -49,7 +50,8 @@ def folded(entries):
                 run[watching] = len(items)
                 items.append(Steps((entry,)))
             continue
-        run.clear()
+        if entry.activity_type != "checkpoint_reached":
+            run.clear()
         if items and _are_one_attempt(items[-1], entry):
             items[-1] = max(items[-1], entry, key=lambda one: one.activity_type == "quiz_completion")
         else:
