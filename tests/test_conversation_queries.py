@@ -87,13 +87,14 @@ def test_days_are_found_by_kind_course_goal_and_words(student):
     reflection = factories.ReflectionFactory(student=student, content="About the 50% discount.")
     words = note(student, NOON, "About 50 and a discount.")
     course = reflection.video.lesson.course_id
+    without_words = factories.LessonCompletionFactory(student=student, lesson=reflection.video.lesson)
 
     def found(**asked):
         days = queries.found_days(student=student, asked=queries.DaysFilter(**asked)).days
         return {entry.source_id for day in days for entry in day.entries.entries}
 
     assert found(kinds=("daily_note", "goal_milestone")) == {words.pk, milestone.pk}
-    assert found(course=course) == {reflection.pk}
+    assert found(course=course) == {reflection.pk, without_words.pk}
     assert found(goal=goal.pk) >= {milestone.pk}
     assert words.pk not in found(goal=goal.pk), "the goal began after the note"
     assert found(text="DISCOUNT") == {reflection.pk, words.pk}
@@ -265,6 +266,16 @@ QUESTIONS = {
         300,
     ),
     "begun": (lambda b: queries.has_begun(student=b["student"]), "idx_student_date", 150),
+    "a batch of the export": (
+        lambda b: next(queries.days_export(student=b["student"], asked=queries.DaysFilter())),
+        "idx_student_date",
+        2500,
+    ),
+    "a batch of a goal's export": (
+        lambda b: next(queries.days_export(student=b["student"], asked=queries.DaysFilter(goal=b["goal"].pk))),
+        "idx_student_goal",
+        2500,
+    ),
     "new": (
         lambda b: queries.first_new(student=b["student"], viewer=b["instructor"], since=timezone.now() - 90 * day),
         "idx_student_date",

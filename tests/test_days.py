@@ -1,6 +1,8 @@
 """A student's days: what is listed, found, new, and said to have happened since one last spoke."""
 
+import csv
 import datetime
+import io
 import re
 from html import unescape
 from types import SimpleNamespace
@@ -266,6 +268,79 @@ def test_a_day_that_is_found_in_two_pages_says_so(client, school, clock):
     assert "Today , earlier" in text_of(second)
     ids = [set(re.findall(r' id="([^"]+)"', page.content.decode())) for page in (first, second)]
     assert not ids[0] & ids[1]
+
+
+# The days as CSV
+
+
+def exported(client, student, query=""):
+    response = client.get(f"{reverse('days_export', args=[student.pk])}?{query}")
+    assert response.status_code == 200
+    return list(csv.DictReader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"), newline="")))
+
+
+@pytest.fixture
+def busy_weeks(school):
+    """Forty days of Sara with entries of several kinds, courses and goals; the goal."""
+    goal = factories.GoalFactory(student=school.sara, title="Earn $1K")
+    factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(NOON - 20 * day, None))
+    for back in range(40):
+        note(school.sara, NOON - back * day, f"Note {back}." if back % 3 else f"About prices {back}.")
+        if back % 4 == 0:
+            factories.ReflectionFactory(
+                student=school.sara, video=school.video, created_at=NOON - back * day, content="Prices!"
+            )
+    factories.GoalMilestoneFactory(goal=goal, reached_at=NOON)
+    return goal
+
+
+@pytest.mark.parametrize(
+    "query", ["", "kind=notes", "q=prices", "course={course}", "goal={goal}&q=prices", "since={since}"]
+)
+def test_the_export_holds_what_the_pages_list(client, school, busy_weeks, clock, monkeypatch, query):
+    monkeypatch.setattr("timeline.queries.conversation.BATCH", 7)
+    query = query.format(course=school.course.pk, goal=busy_weeks.pk, since=f"{NOON - 9 * day:%Y-%m-%dT%H:%M:%SZ}")
+    client.force_login(school.ines)
+    shown, address = [], f"{days_of(school.sara)}?{query}"
+    while address:
+        page = client.get(address, headers={"HX-Request": "true"}).content.decode()
+        shown += re.findall(r'<article class="entry" id="entry-([^"]+)"', page)
+        more = re.search(r'class="load-more"><a class="button" href="(\?[^"]+)"', page)
+        address = more and days_of(school.sara) + unescape(more[1])
+    rows = exported(client, school.sara, query)
+    assert len(rows) > 7
+    assert len(shown) == len(set(shown))
+    assert {row["Entry"] for row in rows} == set(shown)
+    assert [row["Time"] for row in rows] == sorted(row["Time"] for row in rows)
+
+
+def test_a_row_of_the_export_says_where_and_by_whom(client, school, clock):
+    school.ines.full_name = "=Ines"
+    school.ines.save()
+    goal = factories.GoalFactory(student=school.sara, title="+1,000 $")
+    factories.GoalMessageFactory(
+        student=school.sara, author=school.ines, goal=goal, content="-Go on.", created_at=NOON - 400 * day
+    )
+    client.force_login(school.ines)
+    (row,) = exported(client, school.sara, "kind=notes")
+    assert (row["Day"], row["Type"], row["Author"], row["Goal"], row["Words"]) == (
+        *("2025-02-08", "instructor_message", "'=Ines", "'+1,000 $", "'-Go on."),
+    )
+    (row,) = exported(client, school.sara, "kind=courses")
+    assert (row["Course"], row["Lesson"], row["Position"]) == ("Selling what you make", "", "")
+
+
+def test_the_export_is_for_those_who_see_the_days_and_of_filters_that_make_sense(client, school):
+    address = reverse("days_export", args=[school.sara.pk])
+    for person, status in ((school.sara, 200), (school.ines, 200), (factories.StaffFactory(), 200), (school.tom, 404)):
+        client.force_login(person)
+        response = client.get(address)
+        assert response.status_code == status
+    client.force_login(school.ines)
+    assert client.get(f"{address}?kind=nonsense").status_code == 400
+    assert 'filename="Days_Sara_Lindqvist.csv"' in client.get(address)["Content-Disposition"]
+    client.logout()
+    assert client.get(address).status_code == 302
 
 
 # What is new

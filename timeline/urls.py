@@ -33,6 +33,7 @@ urlpatterns = [
     path("days/", views.StudentDays.as_view(), name="my_days"),
     path("goals/", views.StudentGoals.as_view(), name="my_goals"),
     path("students/<uuid:student>/days/", views.StudentDays.as_view(), name="student_days"),
+    path("students/<uuid:student>/days.csv", views.DaysExport.as_view(), name="days_export"),
     path("students/<uuid:student>/days/<day:date>/", views.StudentDay.as_view(), name="student_day"),
     path("students/<uuid:student>/since/", views.StudentSince.as_view(), name="student_since"),
     path("entries/<uuid:entry>/", views.EntryPlace.as_view(), name="entry"),

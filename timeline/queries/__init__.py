@@ -15,6 +15,7 @@ from timeline.queries.conversation import (
     SinceSpoken,
     answers_since,
     calendar,
+    days_export,
     first_new,
     found_days,
     last_spoken,

@@ -13,9 +13,11 @@ from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
 from timeline.queries.common import BY_TIME, COUNT_LIMIT, today
 from timeline.queries.days import Day
+from timeline.queries.places import with_places
 
 WEEKS = 53  # of a calendar
 LOOK = 2_000  # entries that one search looks through
+BATCH = 2_000  # entries that one statement of an export looks at
 NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
 
 
@@ -92,35 +94,25 @@ def found_days(*, student, asked, before=None, size=25):
     the entries found; of a course or words each entry that it looks at.
     Indexes: idx_student_date, or idx_student_goal for one goal.
     """
-    place = {"student": student.pk, "goal": asked.goal, "look": LOOK}
-    condition = ["student_id = %(student)s"]
-    order = ("activity_date", "created_at", "id")
-    if asked.goal:
-        condition.append("goal_id = %(goal)s")
-        order = order[1:]
-    if asked.since:
-        place |= {"since": asked.since, "since_day": asked.since.astimezone(DAY_ZONE).date()}
-        condition.append("created_at > %(since)s")
-        if not asked.goal:
-            condition.append("activity_date >= %(since_day)s")
+    condition, columns, params = _reading(student, asked)
+    params |= {"look": LOOK, "size": size + 1}
     if before:
         moment, entry = BY_TIME.parse(before)
-        place |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
-        values = ", ".join(f"%({column})s" for column in order)
-        condition.append(f"({', '.join(order)}) < ({values})")
+        params |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
+        condition += f" AND {_beyond(columns, '<')}"
     parts = {
-        "condition": " AND ".join(condition),
-        "order": ", ".join(f"{column} DESC" for column in order),
-        "wanted": "true" if asked.kinds is None else "activity_type = ANY (%(kinds)s)",
+        "condition": condition,
+        "order": ", ".join(f"{column} DESC" for column in columns),
+        "kinds": KINDS_ASKED if asked.kinds else "true",
+        "rest": REST,
     }
-    wanted = {"kinds": list(asked.kinds or ()), "course": asked.course, "text": like(asked.text), "size": size + 1}
     by_content = asked.course or asked.text
-    entries = list(Activity.objects.raw((FOUND if by_content else FOUND_KINDS).format(**parts), place | wanted))
+    entries = list(Activity.objects.raw((FOUND if by_content else FOUND_KINDS).format(**parts), params))
     following = BY_TIME.cursor(entries[size - 1]) if len(entries) > size else None
     back_to = None
     if following is None:
         with connection.cursor() as cursor:
-            cursor.execute(LOOKED_BACK_TO.format(**parts), place)
+            cursor.execute(LOOKED_BACK_TO.format(**parts), params)
             if last := cursor.fetchone():
                 back_to, following = last[0], f"{last[1].isoformat()}{BY_TIME.SEPARATOR}{last[2]}"
     days = []
@@ -133,19 +125,73 @@ def found_days(*, student, asked, before=None, size=25):
     return FoundDays(days, following, back_to)
 
 
+def days_export(*, student, asked):
+    """Every entry that `asked` (a DaysFilter) finds in the student's days, oldest first, with what it refers to.
+
+    An iterator.  Each batch is a statement of its own, which looks at BATCH
+    entries: memory stays flat, and no snapshot is held open while somebody
+    downloads slowly.  Indexes: idx_student_date, or idx_student_goal for one goal.
+    """
+    condition, columns, params = _reading(student, asked)
+    params["limit"] = BATCH
+    parts = {"order": ", ".join(columns), "kinds": KINDS_ASKED if asked.kinds else "true", "rest": REST}
+    after = ""
+    while True:
+        statement = EXPORT.format(condition=condition + after, **parts)
+        rows = list(Activity.objects.raw(statement, params))
+        yield from with_places([row for row in rows if row.matches])
+        if not rows or rows[-1].number < BATCH:
+            return
+        params |= {column: getattr(rows[-1], column) for column in columns}
+        after = f" AND {_beyond(columns, '>')}"
+
+
+def _reading(student, asked):
+    """Where to look for what a DaysFilter asks for: the condition, the columns of the index's order, the values."""
+    condition = ["student_id = %(student)s"]
+    columns = ("activity_date", "created_at", "id")
+    if asked.goal:
+        condition.append("goal_id = %(goal)s")
+        columns = columns[1:]
+    if asked.since:
+        condition.append("created_at > %(since)s")
+        if not asked.goal:
+            condition.append("activity_date >= %(since_day)s")
+    params = {
+        "student": student.pk,
+        "goal": asked.goal,
+        "course": asked.course,
+        "kinds": list(asked.kinds or ()),
+        "text": like(asked.text) if asked.text else None,
+        "since": asked.since,
+        "since_day": asked.since and asked.since.astimezone(DAY_ZONE).date(),
+    }
+    return " AND ".join(condition), columns, params
+
+
+def _beyond(columns, operator):
+    values = ", ".join(f"%({column})s" for column in columns)
+    return f"({', '.join(columns)}) {operator} ({values})"
+
+
 def like(text):
     """The pattern of ILIKE that finds `text` as it is written."""
     return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
+
+KINDS_ASKED = "activity_type = ANY (%(kinds)s)"
+
+REST = """
+    (%(course)s::uuid IS NULL OR course_id = %(course)s::uuid)
+    AND (%(text)s::text IS NULL OR content ILIKE %(text)s OR instructor_response ILIKE %(text)s)
+"""
 
 FOUND = """
     SELECT looked.*
     FROM (
         SELECT * FROM student_activity_timeline WHERE {condition} ORDER BY {order} LIMIT %(look)s
     ) AS looked
-    WHERE {wanted}
-    AND (%(course)s::uuid IS NULL OR course_id = %(course)s::uuid)
-    AND (%(text)s = '%%' OR content ILIKE %(text)s OR instructor_response ILIKE %(text)s)
+    WHERE {kinds} AND {rest}
     ORDER BY {order}
     LIMIT %(size)s
 """
@@ -153,16 +199,29 @@ FOUND = """
 FOUND_KINDS = """
     SELECT entry.*
     FROM (
-        SELECT id AS found, activity_type AS kind
+        SELECT id AS found
         FROM (
             SELECT activity_date, created_at, id, activity_type FROM student_activity_timeline
             WHERE {condition} ORDER BY {order} LIMIT %(look)s
         ) AS looked
-        WHERE {wanted}
+        WHERE {kinds}
         ORDER BY {order}
         LIMIT %(size)s
     ) AS page
     JOIN student_activity_timeline AS entry ON entry.id = page.found
+    ORDER BY {order}
+"""
+
+# The last entry of a full batch is read even if it is not asked for: the next batch starts after it.
+EXPORT = """
+    SELECT *
+    FROM (
+        SELECT looked.*, ({kinds} AND {rest}) AS matches, row_number() OVER (ORDER BY {order}) AS number
+        FROM (
+            SELECT * FROM student_activity_timeline WHERE {condition} ORDER BY {order} LIMIT %(limit)s
+        ) AS looked
+    ) AS entry
+    WHERE matches OR number = %(limit)s
     ORDER BY {order}
 """
 

@@ -3,7 +3,7 @@
 from timeline.views.answers import Answer, Inbox, Moment
 from timeline.views.course import CoursePage
 from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSince
-from timeline.views.export import JourneyExport
+from timeline.views.export import DaysExport, JourneyExport
 from timeline.views.home import Home
 from timeline.views.journey import NewInJourney, VideoJourney
 from timeline.views.student import StudentGoal, StudentGoals
@@ -11,6 +11,7 @@ from timeline.views.student import StudentGoal, StudentGoals
 __all__ = [
     "Answer",
     "CoursePage",
+    "DaysExport",
     "EntryPlace",
     "Home",
     "Inbox",

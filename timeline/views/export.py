@@ -1,4 +1,4 @@
-"""A video's journey as CSV, to read in a spreadsheet (docs/decisions/0022)."""
+"""A video's journey and a student's days as CSV, to read in a spreadsheet (docs/decisions/0022)."""
 
 import csv
 import io
@@ -15,28 +15,27 @@ from courses.forms import clock
 from timeline import access, queries
 from timeline.models import DAY_ZONE
 from timeline.views.asked import journey_asked
+from timeline.views.days import AskingPage
 from timeline.views.page import uuid_asked
 
-COLUMNS = (
+FACTS = ("Percent", "Score", "Passed", "Words", "Recording", "Status", "Answer", "Answered by", "Answered at")
+COLUMNS = ("Entry", "Time", "Day", "Second", "Position", "Student", "Student id", "Kind", "Type", "About", *FACTS)
+DAYS_COLUMNS = (
     "Entry",
     "Time",
     "Day",
-    "Second",
-    "Position",
     "Student",
     "Student id",
     "Kind",
     "Type",
+    "Course",
+    "Lesson",
+    "Video",
+    "Position",
     "About",
-    "Percent",
-    "Score",
-    "Passed",
-    "Words",
-    "Recording",
-    "Status",
-    "Answer",
-    "Answered by",
-    "Answered at",
+    "Goal",
+    "Author",
+    *FACTS,
 )
 STATUS = {"pending": "waiting", "responded": "answered", None: ""}
 PASSED = {True: "yes", False: "no", None: ""}
@@ -45,47 +44,31 @@ ROWS_OF_A_CHUNK = 200
 FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
-class JourneyExport(View):
-    """Every entry that the filters of the journey's page show or count, by second, streamed."""
+class Export(View):
+    """Entries as the rows of a file, streamed: those of `entries()`, under `columns`."""
 
-    def setup(self, request, *args, video, **kwargs):
+    def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
-        self.video = get_object_or_404(access.videos_taught(request.user), pk=video)
-        self.student = None
-        if student := request.GET.get("student"):
-            self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
-        self.asked = journey_asked(request, self.video, self.student)
         self.site = request.build_absolute_uri("/").removesuffix("/")
 
     def get(self, request, *args, **kwargs):
         chunks = self.chunks()
         # The first one is made before anything is sent, so that what fails at once can still say so.
         response = StreamingHttpResponse(chain([next(chunks)], chunks), content_type="text/csv; charset=utf-8")
-        name = " ".join(["Journey", self.video.title[:80], *([str(self.student)[:40]] if self.student else [])])
-        response["Content-Disposition"] = content_disposition_header(True, f"{get_valid_filename(name)}.csv")
+        response["Content-Disposition"] = content_disposition_header(True, f"{get_valid_filename(self.name())}.csv")
         patch_cache_control(response, private=True)
         return response
 
     def chunks(self):
-        entries = queries.journey_export(self.asked)
-        yield "\ufeff" + lines([COLUMNS, *map(self.row, islice(entries, ROWS_OF_A_CHUNK))])
+        entries = iter(self.entries())
+        yield "\ufeff" + lines([self.columns, *map(self.row, islice(entries, ROWS_OF_A_CHUNK))])
         for some in batched(entries, ROWS_OF_A_CHUNK):
             yield lines(map(self.row, some))
 
-    def row(self, entry):
-        """The cells of an entry, in order of COLUMNS: text that people wrote cannot be a formula."""
+    def facts(self, entry):
+        """The cells of an entry under FACTS."""
         facts = entry.metadata
         return [
-            entry.pk,
-            moment(entry.created_at),
-            entry.activity_date,
-            entry.video_timestamp_seconds,
-            clock(entry.video_timestamp_seconds),
-            text(entry.student),
-            entry.student_id,
-            entry.kind.label,
-            entry.activity_type,
-            text(entry.quiz or entry.checkpoint),
             facts.get("percent"),
             facts.get("score"),
             PASSED[facts.get("passed")],
@@ -100,6 +83,74 @@ class JourneyExport(View):
     def address(self, url):
         """Of a recording or picture: of one that is ours, the whole one."""
         return f"{self.site}{url}" if url and url.startswith("/") else url
+
+
+class JourneyExport(Export):
+    """Every entry that the filters of the journey's page show or count, by second."""
+
+    columns = COLUMNS
+
+    def setup(self, request, *args, video, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.video = get_object_or_404(access.videos_taught(request.user), pk=video)
+        self.student = None
+        if student := request.GET.get("student"):
+            self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
+        self.asked = journey_asked(request, self.video, self.student)
+
+    def name(self):
+        return " ".join(["Journey", self.video.title[:80], *([str(self.student)[:40]] if self.student else [])])
+
+    def entries(self):
+        return queries.journey_export(self.asked)
+
+    def row(self, entry):
+        """The cells of an entry, in order of COLUMNS: text that people wrote cannot be a formula."""
+        return [
+            entry.pk,
+            moment(entry.created_at),
+            entry.activity_date,
+            entry.video_timestamp_seconds,
+            clock(entry.video_timestamp_seconds),
+            text(entry.student),
+            entry.student_id,
+            entry.kind.label,
+            entry.activity_type,
+            text(entry.quiz or entry.checkpoint),
+            *self.facts(entry),
+        ]
+
+
+class DaysExport(Export, AskingPage):
+    """Every entry that the filters of a student's days find, oldest first."""
+
+    columns = DAYS_COLUMNS
+
+    def name(self):
+        return f"Days {str(self.student)[:80]}"
+
+    def entries(self):
+        return queries.days_export(student=self.student, asked=self.asked)
+
+    def row(self, entry):
+        """The cells of an entry, in order of DAYS_COLUMNS."""
+        return [
+            entry.pk,
+            moment(entry.created_at),
+            entry.activity_date,
+            text(entry.student),
+            entry.student_id,
+            entry.kind.label,
+            entry.activity_type,
+            text(entry.course),
+            text(entry.lesson),
+            text(entry.video),
+            entry.video and clock(entry.video_timestamp_seconds),
+            text(entry.quiz or entry.checkpoint),
+            text(entry.goal),
+            text(entry.author),
+            *self.facts(entry),
+        ]
 
 
 def lines(rows):
