@@ -23,6 +23,7 @@ SWITCHES = [
     "--disable-dev-shm-usage",
     "--disable-sync",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",  # a microphone that beeps
 ]
 
 

@@ -657,7 +657,9 @@ def test_an_upload_is_shown_does_nothing_and_is_kept_from_others_caches(client, 
         assert response["Content-Type"] == kind
         assert response["Content-Disposition"] == f'inline; filename="{name} {day}{upload.file.name[-5:]}"'
         assert response["X-Content-Type-Options"] == "nosniff"
-        assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        assert response["Content-Security-Policy"] == (
+            "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin"
+        )
         assert response["Cache-Control"].startswith("private, no-")
 
 

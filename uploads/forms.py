@@ -24,12 +24,18 @@ class AttachmentInput(forms.FileInput):
 
 
 class AttachmentField(forms.FileField):
-    """A file that `uploads.store.store` keeps; None if there is none.  Drawn by components/attach.html."""
+    """A file that `uploads.store.store` keeps; None if there is none.  Its form must be multipart."""
 
     widget = AttachmentInput
 
-    def __init__(self, *, required=False, label="Picture or voice memo", **options):
-        super().__init__(required=required, label=label, allow_empty_file=True, **options)
+    def __init__(self, **options):
+        usual = {
+            "required": False,
+            "label": "Picture or recording",
+            "template_name": "components/attach.html",
+            "help_text": f"One picture, or one recording of up to {rewriting.LONGEST // 60} minutes.",
+        }
+        super().__init__(allow_empty_file=True, **usual | options)
 
     def to_python(self, data):
         data = super().to_python(data)

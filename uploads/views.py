@@ -10,9 +10,18 @@ from django.views.decorators.http import require_safe
 from config.files import send
 from uploads.access import uploads_visible
 
+# Opened in a tab of its own it runs nothing, whatever it is.  The browser's own player there asks for the file once
+# more, as somebody who is logged in, and brings its own styles.
+ALONE = {
+    "default-src": [CSP.NONE],
+    "media-src": [CSP.SELF],
+    "style-src": [CSP.UNSAFE_INLINE],
+    "sandbox": ["allow-same-origin"],
+}
+
 
 @login_not_required  # no page of ours is where a picture or a recording is asked for: 404, as for anybody else
-@csp_override({"default-src": [CSP.NONE], "sandbox": True})  # whatever it is, it does nothing
+@csp_override(ALONE)
 @require_safe
 def upload(request, upload):
     found = get_object_or_404(uploads_visible(request.user), pk=upload)

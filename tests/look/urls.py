@@ -1,20 +1,26 @@
 """The site's addresses and, for the tests of its look alone, a page with every component."""
 
 import datetime
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.validators import MaxLengthValidator
+from django.db import transaction
 from django.http import HttpResponse
 from django.template import engines
 from django.urls import path
 
 from config.urls import urlpatterns as site
+from goals.conversation import write_note
 from profiles.urls import password_reset
 from timeline import calendar
 from timeline.kinds import GROUPS, KINDS
+from uploads.forms import AttachmentField
+from uploads.store import media_of, store
 
 TODAY = datetime.date(2026, 3, 13)
 COUNTS = {TODAY - datetime.timedelta(days=number): number * 7 % 17 for number in range(380) if number % 5 < 3}
@@ -31,11 +37,15 @@ class ExampleForm(forms.Form):
     )
 
 
+def drawn(name, context, request):
+    """A template of this folder, as text."""
+    return engines["django"].from_string((Path(__file__).parent / name).read_text()).render(context, request)
+
+
 @login_not_required
 def styleguide(request):
     messages.success(request, "Your answer is on its way to Maya.")
-    messages.error(request, "The recording is longer than ten minutes. It was not sent.")
-    template = engines["django"].from_string((Path(__file__).parent / "styleguide.html").read_text())
+    messages.error(request, "The recording is longer than five minutes. It was not sent.")
     context = {
         "kinds": KINDS,
         "groups": GROUPS.items(),
@@ -43,14 +53,38 @@ def styleguide(request):
         "form_with_errors": ExampleForm({"title": "Earn $3,000 in a month", "email": "maya@"}, prefix="wrong"),
         "calendar": calendar.drawn(COUNTS, today=TODAY, first_weekday=0),
         "student": SimpleNamespace(id="00000000-0000-7000-8000-000000000000"),
+        "attachment": AttachForm(auto_id="attach-%s")["attachment"],
         "bars": [3, 0, 12, 7, 22, 18, 9, 4, 0, 0, 14, 26, 11, 6],
     }
-    return HttpResponse(template.render(context, request))
+    return HttpResponse(drawn("styleguide.html", context, request))
 
 
 @login_not_required
 def more(request):
     return HttpResponse('<li id="more-1"><p>One more.</p></li><li><p>And another.</p></li>')
+
+
+class AttachForm(forms.Form):
+    id = forms.UUIDField(widget=forms.HiddenInput)
+    text = forms.CharField(label="Words", widget=forms.Textarea, required=False, validators=[MaxLengthValidator(30)])
+    attachment = AttachmentField()
+
+
+def attach(request, htmx):
+    """A form with components/attach.html, sent by htmx or by the browser alone, that writes a note."""
+    form, note = AttachForm(initial={"id": uuid.uuid4()}), None
+    if request.method == "POST":
+        sent = AttachForm(request.POST, request.FILES)
+        if sent.is_valid():
+            found, (person, words) = sent.cleaned_data, (request.user, sent.cleaned_data["text"])
+            with transaction.atomic():
+                media = media_of(store(found["attachment"], person, person)) if found["attachment"] else {}
+                note = write_note(id=found["id"], student=person, text=words, **media)
+        else:
+            form = sent
+    composer = drawn("composer.html", {"form": form, "note": note, "htmx": htmx}, request)
+    page = composer if request.htmx else drawn("attach.html", {"composer": composer}, request)
+    return HttpResponse(page, status=422 if form.is_bound else 200)
 
 
 @login_not_required
@@ -61,6 +95,8 @@ def raise_error(request):
 urlpatterns = [
     path("styleguide/", styleguide),
     path("styleguide/more/", more),
+    path("attach/", attach, {"htmx": True}),
+    path("attach/plain/", attach, {"htmx": False}),
     path("broken/", raise_error),
     *password_reset,
     *site,
