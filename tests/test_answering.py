@@ -539,7 +539,7 @@ def test_the_inbox_says_how_long_each_has_waited(client, school):
     month = timezone.now() - datetime.timedelta(days=32)
     factories.ReflectionFactory(video=school.video, video_timestamp_seconds=9, created_at=month)
     client.force_login(school.ines)
-    waits = re.findall(r"waits ([^<]+)<", client.get("/inbox/").content.decode())
+    waits = re.findall(r">waiting ([^<]+)<", client.get("/inbox/").content.decode())
     assert [wait.replace("\xa0", " ") for wait in waits[:2]] == ["1 month", "less than a minute"]
 
 
