@@ -221,6 +221,11 @@ def test_a_student_is_chosen_with_the_filters_and_the_moment(seen):
     assert f'href="?kind=reflections&amp;t=120&amp;sort=coverage&amp;student={seen.ann.pk}"' in page
 
 
+def test_the_filters_say_how_much_each_shows(seen):
+    assert "Watching Reflections 70 Quizzes 1 Waiting 2" in words(seen.client.get(seen.at))
+    assert "Watching Reflections 0 Quizzes 1 Waiting 0" in words(seen.client.get(f"{seen.at}?student={seen.ben.pk}"))
+
+
 def test_the_list_of_students_says_how_far_each_is_and_who_waits(seen):
     page = words(seen.client.get(f"{seen.at}?view=students"))
     assert re.search(r"Ann Abara 100 % 10 Mar( 2026)? 2 Ben Bright 30 % 10 Mar( 2026)? 0 Cem Can – not yet 0", page)

@@ -62,7 +62,6 @@ class VideoJourney(JourneyView):
             of_students=self.of_students,
             name=self.name,
             sort=self.sort,
-            groups=[(group, kinds.GROUPS[group], group in self.groups) for group in GROUPS],
             **kwargs,
         )
         if self.fragment in (None, "panel", "track"):
@@ -82,6 +81,7 @@ class VideoJourney(JourneyView):
         duration = self.video.duration_seconds
         audience = queries.audience(video=self.video)
         found = queries.markers(video=self.video, student=self.student)
+        counts = track.counts(found)
         watched = queries.watched_by(video=self.video, student=self.student) if self.student else None
         story = (
             track.story_of_student(duration=duration, watched=watched, markers=found)
@@ -98,7 +98,7 @@ class VideoJourney(JourneyView):
             ),
             "story": story,
             "percent": watched and track.coverage(watched, duration),
-            "counts": track.counts(found),
+            "groups": [(group, kinds.GROUPS[group], group in self.groups, counts.get(group)) for group in GROUPS],
             "waiting": track.waiting(found),
             "playhead": track.at(self.second or 0, duration),
         }
