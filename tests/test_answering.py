@@ -161,7 +161,18 @@ def test_sending_without_javascript_leads_back_to_the_entry(client, school):
 
 
 @pytest.mark.parametrize(
-    "address", ["https://evil.example/", "//evil.example", "javascript:alert(1)", "/\\evil.example", "\0", "http:///x"]
+    "address",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "javascript:alert(1)",
+        "/\\evil.example",
+        "\0",
+        "http:///x",
+        "http://testserver//evil.example/",
+        "http://testserver/\\evil.example/",
+        "//testserver/\t/evil.example/",
+    ],
 )
 def test_nobody_is_led_to_another_site(client, school, address):
     client.force_login(school.ines)
@@ -442,6 +453,8 @@ def test_a_large_moment_is_answered_fifty_at_a_time(client, school):
     assert "61 reflections wait here. Shown are the first 50, and 11 more" in text_of(page)
     ids = re.findall(r'name="to" value="([^"]+)"', page.content.decode())
     assert len(ids) == 50
+    nothing_said = send(client, school, reflection=ids, to=ids, text="", more="1").content.decode()
+    assert 'name="more" value="1"' in nothing_said
     response = send(client, school, reflection=ids, to=ids, text="For all.", more="1")
     rest = client.get(response.url)
     assert "sent to 50 students" in text_of(rest)

@@ -250,6 +250,7 @@ class Moment(Page):
             "text": common,
             "back": self.back,
             "draft": self._draft(),
+            "more": "more" in self.request.POST,
             **more,
         }
         response = self.render_to_response(context)

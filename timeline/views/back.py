@@ -10,7 +10,9 @@ def same_site(request, address):
     """The path, query and anchor of `address` if it leads within this site, else ""."""
     if not url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
         return ""
-    return urlsplit(address)._replace(scheme="", netloc="").geturl()
+    rest = urlsplit(address)._replace(scheme="", netloc="").geturl()
+    # A path that begins with two slashes would be another site's name by now.
+    return rest if url_has_allowed_host_and_scheme(rest, None) else ""
 
 
 def where_from(request):
