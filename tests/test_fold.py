@@ -41,6 +41,12 @@ def test_a_run_of_steps_is_one_line_until_something_else_happens():
     assert last.entries == (later,)
 
 
+def test_steps_that_are_read_newest_first_are_told_in_their_order_all_the_same():
+    steps = [entry("video_progress", at=tenth, percent=tenth * 10) for tenth in (1, 2, 3)]
+    (run,) = folded(steps[::-1])
+    assert (run.entries, run.percent) == (tuple(steps), 30)
+
+
 def test_steps_in_two_videos_are_two_lines():
     one, other = folded([entry("video_progress", percent=10), entry("video_progress", row=1, percent=10)])
     assert isinstance(one, Steps)

@@ -45,7 +45,8 @@ def folded(entries):
         if entry.activity_type == "video_progress":
             watching = entry.student_id, entry.video_id
             if watching in run:
-                items[run[watching]] = Steps((*items[run[watching]].entries, entry))
+                steps = (*items[run[watching]].entries, entry)
+                items[run[watching]] = Steps(tuple(sorted(steps, key=_percent)))  # `entries` may be newest first
             else:
                 run[watching] = len(items)
                 items.append(Steps((entry,)))
@@ -73,7 +74,11 @@ def _shows(item, entry):
 def _in_order_of_percent(entries):
     """One report of watching may reach several tenths and the end at once; their ids say nothing of their order."""
     for _, at_once in groupby(entries, key=attrgetter("created_at", "source_id")):
-        yield from sorted(at_once, key=lambda entry: entry.metadata.get("percent", 100))
+        yield from sorted(at_once, key=_percent)
+
+
+def _percent(entry):
+    return entry.metadata.get("percent", 100)
 
 
 def _are_one_attempt(previous, entry):
