@@ -142,6 +142,45 @@ def test_keys_go_through_the_page_and_never_get_into_what_is_typed(address, page
     assert dialog.is_hidden()
 
 
+def test_an_answer_under_way_stays_open_while_the_video_plays_on(address, page):
+    log_in(page, address)
+    page.keyboard.press("e")
+    page.keyboard.press("r")
+    box = page.get_by_label("Your answer to Ann Abara")
+    box.wait_for()
+    assert page.locator("#status").inner_text() == ""  # nothing else is shown than before
+    page.keyboard.type("jk? e / half of it")
+    page.evaluate("document.getElementById('player').muted = true; document.getElementById('player').play()")
+    page.wait_for_function("() => document.getElementById('player').currentTime > 0")
+    page.evaluate("document.getElementById('player').currentTime = 545")
+    page.get_by_role("button", name="Show entries at 9:05").wait_for()
+    assert box.input_value() == "jk? e / half of it"
+    page.keyboard.press("Control+Enter")
+    page.locator(".entry", has_text="Thought 000.").get_by_text("jk? e / half of it").wait_for()
+    page.locator("#waiting-count", has_text="119").wait_for()
+
+
+def test_what_waits_is_gone_through_to_the_next_page(address, page):
+    log_in(page, f"{address}?waiting=1")
+    page.locator("[data-item]").nth(49).evaluate("item => { item.tabIndex = -1; item.focus() }")
+    page.keyboard.press("e")
+    page.wait_for_function("() => document.activeElement.matches('.load-more a')")
+    page.keyboard.press("Enter")
+    page.locator("[data-item]:focus", has_text="Thought 050.").wait_for()
+    page.keyboard.press("e")
+    page.locator("[data-item]:focus", has_text="Thought 051.").wait_for()
+
+
+def test_a_choice_made_at_the_start_of_the_video_leads_to_its_start(address, page):
+    log_in(page, f"{address}?t=545")
+    wait_until_played(page, 545)
+    page.evaluate("document.getElementById('player').currentTime = 0")
+    page.get_by_role("button", name="Copy link to 0:00").wait_for()
+    page.get_by_role("link", name="Students").click()
+    page.wait_for_url("**view=students**")
+    assert "t=" not in page.url
+
+
 def test_a_link_is_copied_and_the_address_opens_there(address, page):
     log_in(page, f"{address}?t=545")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -221,6 +221,9 @@ if (player) {
     const before = second;
     show(player.currentTime);
     if (second !== before) {
+      if (list()?.querySelector(".slot form")) {
+        pause(); // somebody answers there: the list stays
+      }
       follow(second);
     }
   });
@@ -235,9 +238,13 @@ document.addEventListener("focusin", (event) => event.target.closest("[data-foll
 
 document.addEventListener("htmx:configRequest", (event) => {
   // We may be at another moment than when the link was drawn.
-  if (second && event.detail.elt.matches("[data-keeps-moment]")) {
+  if (event.detail.elt.matches("[data-keeps-moment]")) {
     const address = new URL(event.detail.path, location);
-    address.searchParams.set("t", second);
+    if (second) {
+      address.searchParams.set("t", second);
+    } else {
+      address.searchParams.delete("t");
+    }
     event.detail.path = `${address.pathname}${address.search}`;
   }
 });
@@ -272,7 +279,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target?.id === "panel") {
     arrive();
   }
-  if (event.detail.target?.id !== "track") {
+  if (!event.detail.target?.matches(".slot, .entry, #track")) {
     status.textContent = document.getElementById("showing")?.textContent ?? "";
   }
 });

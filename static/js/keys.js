@@ -49,8 +49,10 @@ function nextWaiting() {
   const waiting = all.slice(all.indexOf(current(all)) + 1).find((item) => item.querySelector('[data-answer="pending"]'));
   if (waiting) {
     goTo(waiting);
-  } else {
+  } else if (document.querySelector('[data-key="e"]:not(:checked)')) {
     press("e");
+  } else {
+    document.querySelector(".load-more a")?.focus(); // the next one may be there
   }
 }
 
