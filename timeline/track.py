@@ -102,6 +102,7 @@ class Track:
     whole_is_class: bool  # else it is those who watched
     watchers: int
     sampled: int  # how many of them were looked at
+    counted: bool  # whether parts have a number of students: a sample is not scaled up, it tells shares
     wide: list[Mark]  # at most one of a group in each of SLOTS parts
     narrow: list[Mark]  # … of SLOTS / 2 parts
     ticks: list[Tick]
@@ -110,11 +111,6 @@ class Track:
     axis: list[Label]
     parts: list[Part] = field(repr=False)
     lanes: tuple[str, ...] = ("reflections",)  # the groups of the markers, from top to bottom
-
-    @property
-    def counted(self):
-        """Whether parts have a number of students, and not their share alone."""
-        return self.whole <= COUNT_LIMIT
 
     @property
     def whole_name(self):
@@ -143,6 +139,7 @@ def draw(*, duration, audience, markers, landmarks, watched=None):
     # Of a class that was counted to a limit, nobody knows what part the watchers are.
     whole_is_class = audience.watchers <= audience.class_size <= COUNT_LIMIT
     whole = audience.class_size if whole_is_class else audience.watchers
+    counted = audience.sampled == audience.watchers and whole <= COUNT_LIMIT
     heights = [share / audience.sampled * audience.watchers / whole if share else 0.0 for share in audience.shares]
     quizzes = any(landmark.kind == "quiz" for landmark in landmarks)
     return Track(
@@ -152,13 +149,14 @@ def draw(*, duration, audience, markers, landmarks, watched=None):
         whole_is_class=whole_is_class,
         watchers=audience.watchers,
         sampled=audience.sampled,
+        counted=counted,
         wide=_marks(markers, duration, SLOTS),
         narrow=_marks(markers, duration, SLOTS // 2),
         ticks=[_tick(landmark, duration) for landmark in landmarks],
         watched=None if watched is None else [_band(start, end, duration) for start, end in watched],
         stops=[_band(stop.start, stop.end, duration) for stop in audience.stops],
         axis=_axis(duration),
-        parts=_parts(duration, whole, heights, markers, watched),
+        parts=_parts(duration, whole if counted else None, heights, markers, watched),
         lanes=tuple(NOUNS) if quizzes or any(marker.group == "quizzes" for marker in markers) else ("reflections",),
     )
 
@@ -175,7 +173,7 @@ def counts(markers):
 
 
 def waiting(markers):
-    """How many wait for an answer: "3", or "120+" where not all is counted."""
+    """How many wait for an answer: "3", or "100+" where not all are counted."""
     return _sum(marker.waiting for marker in markers)
 
 
@@ -249,9 +247,10 @@ def _who_waits(markers):
 
 
 def _sum(counts):
+    """A sum in words; of counts that stop at a limit it is a lower bound, in whole hundreds."""
     counts = list(counts)
-    number = sum(min(count, MARKER_LIMIT) for count in counts)
-    return f"{number:,}+" if any(count > MARKER_LIMIT for count in counts) else f"{number:,}"
+    number = sum(counts)
+    return f"{number // 100 * 100:,}+" if any(count > MARKER_LIMIT for count in counts) else f"{number:,}"
 
 
 def _percent(number, of):
@@ -322,6 +321,7 @@ def _axis(duration):
 
 
 def _parts(duration, whole, heights, markers, watched):
+    """[Part]; `whole` is None where only shares are known."""
     found = {(marker.slot, marker.group): marker for marker in markers}
     parts = []
     for number in range(SLOTS):
@@ -338,7 +338,7 @@ def _parts(duration, whole, heights, markers, watched):
                 width=_percent(1, SLOTS),
                 start=start,
                 end=end,
-                students=round(height * whole) if whole <= COUNT_LIMIT else None,
+                students=None if whole is None else round(height * whole),
                 percent=round(100 * height),
                 reflections=_capped(reflections.count) if reflections else "0",
                 quizzes=_capped(quizzes.count) if quizzes else "0",
