@@ -425,6 +425,19 @@ def test_an_own_answer_can_begin_with_the_common_one_without_javascript(client, 
     assert said(school.asked) is None
 
 
+def test_words_for_one_moment_are_kept_apart_from_those_for_another(client, school):
+    factories.ReflectionFactory(video=school.video, video_timestamp_seconds=300)
+    client.force_login(school.ines)
+    drafts = [
+        re.findall(r'data-draft="([^"]+)"', client.get(reverse("moment", args=[school.video.pk, at])).content.decode())
+        for at in (130, 300)
+    ]
+    assert all(drafts)
+    assert drafts[0] != drafts[1]
+    send(client, school, reflection=[school.asked.pk], to=[school.asked.pk], text="For all.")
+    assert f'data-sent="{drafts[0][0]}"' in client.get(reverse("inbox")).content.decode()
+
+
 def test_what_is_not_theirs_to_answer_is_left_out_of_a_moment(client, school):
     foreign = factories.ReflectionFactory()
     client.force_login(school.henrik)

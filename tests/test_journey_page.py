@@ -226,6 +226,17 @@ def test_the_filters_say_how_much_each_shows(seen):
     assert "Watching Reflections 0 Quizzes 1 Waiting 0" in words(seen.client.get(f"{seen.at}?student={seen.ben.pk}"))
 
 
+@pytest.mark.parametrize("query", ["", "?student={ann}", "?student={ann}&kind=watching"])
+def test_the_link_to_an_entry_that_is_copied_leads_to_a_list_with_that_entry(seen, query):
+    factories.CheckpointReachedFactory(student=seen.ann, checkpoint=seen.video.checkpoints.get(), reached_at=MARCH)
+    page = seen.client.get(seen.at + query.format(ann=seen.ann.pk)).content.decode()
+    links = [unescape(link) for link in re.findall(r'data-copy="([^"]+)"', page)]
+    assert links
+    for link in (links[0], links[-1]):
+        address, anchor = link.split("#")
+        assert f'id="{anchor}"' in seen.client.get(address).content.decode(), link
+
+
 def test_the_list_of_students_says_how_far_each_is_and_who_waits(seen):
     page = words(seen.client.get(f"{seen.at}?view=students"))
     assert re.search(r"Ann Abara 100 % 10 Mar( 2026)? 2 Ben Bright 30 % 10 Mar( 2026)? 0 Cem Can – not yet 0", page)

@@ -235,7 +235,7 @@ class Moment(Page):
         return answerable.select_related("student", "responded_by").in_bulk(ids)
 
     def _draft(self):
-        return f"moment-{self.video.pk}"
+        return f"moment-{self.video.pk}-{self.second}"
 
     def _page(self, rows, common="", status=200, **more):
         entries = queries.with_places(queries.entries_of_reflections([row.reflection.pk for row in rows]))
