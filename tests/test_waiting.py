@@ -59,8 +59,22 @@ def test_the_order_in_which_they_are_read_does_not_matter(waiting, random):
 def test_the_moment_of_a_second_holds_it():
     found = moments({130: 2, 134: 1, 136: 1, 142: 1})
     assert found == [Moment(130, 136, 4), Moment(142, 142, 1)]
-    assert [moment_at(found, second) for second in (129, 130, 135, 137)] == [None, found[0], found[0], None]
+    assert [moment_at(found, second) for second in (130, 135, 142)] == [found[0], found[0], found[1]]
     assert moments({}) == []
+
+
+@given(st.dictionaries(st.integers(0, 60), st.integers(1, 3), min_size=1), st.data())
+def test_the_link_to_a_moment_leads_to_what_is_left_of_it(waiting, data):
+    moment = data.draw(st.sampled_from(moments(waiting)))
+    own = [second for second in waiting if moment.first <= second <= moment.last]
+    answered = data.draw(st.sets(st.sampled_from(own)))
+    rest = {second: count for second, count in waiting.items() if second not in answered}
+    left = [second for second in own if second in rest]
+    found = moment_at(moments(rest), moment.first)
+    if left:
+        assert found.first == min(left)
+    else:
+        assert found is None or moment.last < found.first <= moment.first + SPAN
 
 
 # The inbox

@@ -36,5 +36,9 @@ def moments(waiting):
 
 
 def moment_at(moments, second):
-    """The one of `moments` that holds a second, or None."""
-    return next((moment for moment in moments if moment.first <= second <= moment.last), None)
+    """The one of `moments` that holds a second, or the next one that begins at most SPAN after it; else None.
+
+    A link names a moment by its first second, whose own entries may have been
+    answered since: what is left of it begins at most SPAN later.
+    """
+    return next((moment for moment in moments if moment.first - SPAN <= second <= moment.last), None)

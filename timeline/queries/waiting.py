@@ -206,7 +206,7 @@ WAITING_SECONDS = """
 
 
 def moment(*, video, second, by, size=50):
-    """The moment of a video that holds a second, and the first `size` entries that wait there: (Moment, entries).
+    """The moment of a video at a second (moment_at()), and the first `size` entries that wait there: (Moment, entries).
 
     (None, []) if nothing waits there.  Index: idx_video_pending.
     """
