@@ -22,6 +22,9 @@ MEDIA = ROOT / ".data" / "screenshots-media"
 MOMENT = datetime.datetime(2026, 5, 12, 23, 5, tzinfo=datetime.UTC)  # five past seven in the evening in New York
 WINDOW = {"width": 1200, "height": 760}
 PHONE = {"width": 390, "height": 780}
+# HTMLMediaElement.HAVE_CURRENT_DATA and NETWORK_IDLE; a player's spinner fades out only after that.
+PLAYERS_ARE_READY = "[...document.querySelectorAll('video')].every(v => v.readyState > 1 && v.networkState === 1)"
+FADE = 3000  # milliseconds
 
 sys.path.insert(0, str(ROOT))
 for name in ("ALLOWED_HOSTS", "DATABASE_URL", "EMAIL_URL"):
@@ -85,6 +88,7 @@ def plan():
         "journey": (naomi, moment, {}),
         "journey-dark": (naomi, moment, {"color_scheme": "dark"}),
         "journey-of-one": (naomi, f"{journey}?student={student}", {}),
+        "journey-phone": (naomi, moment, {"viewport": PHONE}),
         "days": (maya, days, {}),
         "days-phone": (maya, days, {"viewport": PHONE}),
         "goals": (maya, reverse("my_goals"), {}),
@@ -103,6 +107,9 @@ def take(browser, address, name, email, url, looks):
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(url)
     page.evaluate("document.fonts.ready")
+    page.wait_for_function(PLAYERS_ARE_READY)
+    if page.locator("video").count():
+        page.wait_for_timeout(FADE)
     file = IMAGES / f"{name}.png"
     page.screenshot(path=file, animations="disabled")
     context.close()

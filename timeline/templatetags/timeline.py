@@ -45,7 +45,8 @@ def short_day(time):
 @register.filter
 def age(time):
     """How long ago a time is, in its largest unit: "2 weeks"."""
-    return timesince(time, depth=1) if timezone.now() - time >= MINUTE else "less than a minute"
+    now = timezone.now()
+    return timesince(time, now, depth=1) if now - time >= MINUTE else "less than a minute"
 
 
 @register.filter
