@@ -29,7 +29,7 @@ demo-reset: demo-packages
 test: test-packages lint
 	@$(PYTHON) -m tests.chromium
 	@$(PYTHON) manage.py makemigrations --check --dry-run
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
 
 bench-backfill: demo-packages
 	@$(PYTHON) -m benchmarks.backfill
