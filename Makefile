@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench-backfill pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench-backfill bench-journey pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
@@ -12,6 +12,7 @@ help:
 	@echo "make test        install what the tests need, and run them"
 	@echo "make lint        check the code's style; make format mends what can be mended"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
+	@echo "make bench-journey  what the journey of a video costs with a class of 20,000 (minutes)"
 	@echo "make screenshots  the pictures of README.md anew (docs/images/)"
 	@echo "make demo-videos  the demo's videos anew (demo/videos/; needs Chromium and ffmpeg)"
 	@echo "make pins        choose the newest versions that pyproject.toml allows (requirements*.txt)"
@@ -31,8 +32,8 @@ test: test-packages lint
 	@$(PYTHON) manage.py makemigrations --check --dry-run
 	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
 
-bench-backfill: demo-packages
-	@$(PYTHON) -m benchmarks.backfill
+bench-backfill bench-journey: bench-%: demo-packages
+	@$(PYTHON) -m benchmarks.$*
 
 lint: test-packages
 	@$(PYTHON) -m ruff check .
