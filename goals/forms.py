@@ -1,4 +1,4 @@
-"""Goals, their periods and what is written about them, as staff enter them."""
+"""Notes and messages, as people write them in pages; goals, their periods and all else, as staff enter them."""
 
 import datetime
 
@@ -6,9 +6,12 @@ from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from goals.models import GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+from profiles.forms import WordsField
+from uploads.forms import AttachmentField
 
 END = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
@@ -21,6 +24,46 @@ def overlap(a, b):
     """The part that two `[start, end)` periods share, or None."""
     start, end = max(a.lower, b.lower), min(a.upper or END, b.upper or END)
     return DateTimeTZRange(start, None if end == END else end, "[)") if start < end else None
+
+
+class NoteForm(forms.Form):
+    """A daily note; `id` is that of the row that it will be, however often the form is sent."""
+
+    id = forms.UUIDField(
+        widget=forms.HiddenInput,
+        error_messages=dict.fromkeys(
+            ("required", "invalid"), "Nothing was saved, as this form was not whole. It is now: send it again."
+        ),
+    )
+    text = WordsField(label="Write a daily note")
+    attachment = AttachmentField()
+
+
+class MessageForm(NoteForm):
+    """A message in the conversation of `student`, of whose goals it may name one; the current one is suggested."""
+
+    CHOICES = 200  # goals to choose from, the newest
+
+    goal = forms.ModelChoiceField(
+        Goal.objects.none(),
+        required=False,
+        label="About",
+        error_messages={"invalid_choice": "Choose one of this student's goals, or none."},
+    )
+
+    def __init__(self, *args, student, initial=None, **options):
+        current = GoalPeriod.objects.filter(goal=OuterRef("pk"), period__endswith=None)
+        goals = Goal.objects.filter(student=student).annotate(current=Exists(current))
+        newest = list(goals.order_by("-created_at", "-pk")[: self.CHOICES])
+        suggested = next((goal.pk for goal in newest if goal.current), None)
+        super().__init__(*args, initial={"goal": suggested} | (initial or {}), **options)
+        self.fields["text"].label = f"Write a message to {student}"
+        field = self.fields["goal"]
+        field.queryset = goals
+        field.choices = [
+            ("", "No goal in particular"),
+            *((goal.pk, f"{goal} (current)" if goal.current else str(goal)) for goal in newest),
+        ]
 
 
 class GoalPeriodForm(forms.ModelForm):

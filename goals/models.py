@@ -8,7 +8,15 @@ from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
 from django.db.models.functions import Cast, Now
 from django.utils import timezone
 
-from profiles.models import Identified, Profile, Writing, calendar_constraint, hidden_index, media_index
+from profiles.models import (
+    Identified,
+    Profile,
+    Writing,
+    calendar_constraint,
+    hidden_index,
+    hidden_of_writer_index,
+    media_index,
+)
 
 
 class Goal(Identified):
@@ -116,6 +124,7 @@ class DailyNote(Writing):
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="daily_notes_of_student"),
             hidden_index("daily_notes_hidden"),
+            hidden_of_writer_index("student", "hidden_daily_notes"),
             media_index("daily_notes_media"),
         ]
 
@@ -136,6 +145,7 @@ class SuccessProof(Writing):
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="success_proofs_of_student"),
             hidden_index("success_proofs_hidden"),
+            hidden_of_writer_index("student", "hidden_success_proofs"),
             media_index("success_proofs_media"),
         ]
 
@@ -165,6 +175,7 @@ class GoalMessage(Writing):
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="goal_messages_of_student"),
             hidden_index("goal_messages_hidden"),
+            hidden_of_writer_index("author", "hidden_goal_messages"),
             media_index("goal_messages_media"),
         ]
 

@@ -34,3 +34,10 @@ class WordsField(forms.CharField):
 
     def clean(self, value):
         return self.as_kept(self.to_python(value))
+
+
+class EditForm(forms.Form):
+    """Other words for a row, and the `version()` of it that the writer had before their eyes."""
+
+    text = WordsField(label="Your words")
+    seen = forms.CharField(required=False, max_length=50, widget=forms.HiddenInput)

@@ -149,6 +149,11 @@ def hidden_index(name):
     return models.Index("id", condition=Q(hidden_at__isnull=False), name=name)
 
 
+def hidden_of_writer_index(writer, name):
+    """An index for a person's list of what they have hidden (timeline.queries.hidden_words)."""
+    return models.Index(fields=[writer, "hidden_at", "id"], condition=Q(hidden_at__isnull=False), name=name)
+
+
 def media_index(name):
     """An index for the writing that names an upload (uploads/store.py)."""
     return models.Index(fields=["media_url"], condition=Q(media_url__startswith="/uploads/"), name=name)

@@ -5,7 +5,7 @@ double click, a retry after a lost answer) is one row.
 """
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from profiles.models import Writing
@@ -29,6 +29,22 @@ def words(text, limit=Writing.CONTENT_LIMIT):
     return text
 
 
+def new_id():
+    """The id of a row that a form will write: a UUIDv7 of the database, as its own rows have."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT uuidv7()")
+        return cursor.fetchone()[0]
+
+
+def written_by(model, person):
+    """The rows of `model` (a Writing) whose words are the person's: an author's if it has one, else its student's."""
+    return model.objects.filter(**{_writer(model): person})
+
+
+def _writer(model):
+    return "author" if any(field.name == "author" for field in model._meta.fields) else "student"
+
+
 def write_once(row):
     """Insert `row`, whose id the form made; if it is there already, return the one that is there.
 
@@ -43,7 +59,7 @@ def write_once(row):
     except IntegrityError:
         there = type(row).objects.filter(pk=row.pk).first()
         if there is None or not _same_writer(row, there):
-            raise ValidationError("This form cannot be sent. Reload the page and try again.") from None
+            raise ValidationError("This form cannot be sent. Reload the page and try again.", "taken") from None
         return there
 
 

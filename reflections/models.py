@@ -5,7 +5,7 @@ from django.db.models import DB_CASCADE, DB_SET_NULL, Q
 
 from courses.fields import SecondsField
 from courses.models import moment_constraint
-from profiles.models import Writing, calendar_constraint, hidden_index, media_index
+from profiles.models import Writing, calendar_constraint, hidden_index, hidden_of_writer_index, media_index
 
 
 class Reflection(Writing):
@@ -55,6 +55,7 @@ class Reflection(Writing):
                 name="reflections_answered",
             ),
             hidden_index("reflections_hidden"),
+            hidden_of_writer_index("student", "hidden_reflections"),
             media_index("reflections_media"),
             # For the admin's list of what waits for an answer.
             models.Index(

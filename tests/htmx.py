@@ -1,8 +1,10 @@
 """What htmx makes of an answer: the page that a person sees after a swap, to be compared with one that is loaded."""
 
+import json
+
 from django.test.html import Element, parse_html
 
-VARYING = {"csrfmiddlewaretoken"}  # fields whose value is another in every answer
+VARYING = {"csrfmiddlewaretoken", "id"}  # fields whose value is another in every answer
 
 
 def loaded(response):
@@ -10,10 +12,11 @@ def loaded(response):
     return _still(parse_html(response.content.decode()))
 
 
-def swapped(page, response, target):
+def swapped(page, response, target, how="outerHTML"):
     """`page` (a tree, changed in place) after htmx put an answer in the place of `target`, an element of it.
 
-    As hx-swap="outerHTML" does; out-of-band elements go where their id is, a <title> becomes the page's.
+    As hx-swap does, `how`: "outerHTML", or "beforeend" to the end of the target; out-of-band elements go where their
+    id is, a <title> becomes the page's.
     """
     answer = parse_html(f"<template>{response.content.decode()}</template>")
     for element in list(elements(answer)):
@@ -24,8 +27,36 @@ def swapped(page, response, target):
     for title in [child for child in answer.children if isinstance(child, Element) and child.name == "title"]:
         _put(answer, title, [])
         _put(page, next(element for element in elements(page) if element.name == "title"), [title])
-    _put(page, target, answer.children)
+    if how == "beforeend":
+        target.children.extend(answer.children)
+    else:
+        _put(page, target, answer.children)
     return _still(page)
+
+
+def said(page, response):
+    """`page` after static/js/conversation.js has heard of the event `said`, and drafts.js that words have arrived."""
+    event = json.loads(response["HX-Trigger-After-Settle"])["said"]
+    for element in elements(page):
+        for name in ("sentence", "total"):
+            if attribute(element, f"data-{name}") == event["date"]:
+                element.children = [event[name]]
+        element.attributes = [each for each in element.attributes if each[0] != "data-sent"]
+    return page
+
+
+def fields(form):
+    """What a form in a page would send as it stands: {name: value}."""
+    sent = {}
+    for element in elements(form):
+        name = attribute(element, "name")
+        if name and element.name == "select":
+            options = [each for each in elements(element) if each.name == "option"]
+            chosen = next((each for each in options if "selected" in dict(each.attributes)), options[0])
+            sent[name] = attribute(chosen, "value")
+        elif name and element.name in ("input", "textarea"):
+            sent[name] = attribute(element, "value") or "".join(map(str, element.children))
+    return sent
 
 
 def elements(tree):

@@ -252,6 +252,11 @@ def found(**asked):
 QUESTIONS = {
     "calendar": (lambda b: queries.calendar(student=b["student"], until=queries.today()), "idx_student_date", 1000),
     "days": (lambda b: queries.student_days(student=b["student"]), "idx_student_date", 300),
+    "end of today": (
+        lambda b: queries.end_of_day(student=b["student"], date=queries.today()),
+        "idx_student_date",
+        150,
+    ),
     "found by kind": (found(kinds=("daily_note",)), "idx_student_date", 150),
     "found by kind, deep": (found(kinds=("daily_note",), before=MIDDLE), "idx_student_date", 150),
     "found by goal": (found(goal="goal"), "idx_student_goal", 150),

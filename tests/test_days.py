@@ -102,12 +102,17 @@ def test_today_stands_first_before_anything_is_done_on_it(client, school, clock)
 # A long day, and the address of an entry
 
 
-def test_a_long_day_shows_its_first_entries_and_how_many_there_are(client, school, clock):
+@pytest.mark.parametrize(("later", "shown"), [(day, range(20)), (datetime.timedelta(), range(110, 130))])
+def test_a_long_day_shows_its_first_entries_and_today_its_last_and_how_many_there_are(
+    client, school, clock, later, shown
+):
     for number in range(130):
         note(school.sara, NOON - 2 * hour + number * datetime.timedelta(seconds=1), f"Thought {number:03}.")
+    clock(NOON + later)
     client.force_login(school.ines)
     page = client.get(days_of(school.sara)).content.decode()
-    assert re.findall(r"Thought \d+", page) == [f"Thought {number:03}" for number in range(20)]
+    assert re.findall(r"Thought \d+", page) == [f"Thought {number:03}" for number in shown]
+    page = re.sub(r"</?span[^>]*>", "", page)
     address = re.search(r'href="([^"]+)">All 130 of this day', page)[1]
     assert len(re.findall(r"Thought \d+", client.get(address).content.decode())) == 100
 

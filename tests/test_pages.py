@@ -469,7 +469,7 @@ def entries_of(page):
 
 def squeezed(response):
     return " ".join(
-        re.sub(r"<input type=\"hidden\" name=\"csrfmiddlewaretoken\"[^>]*>", "", response.content.decode()).split()
+        re.sub(r"<input type=\"hidden\" name=\"(csrfmiddlewaretoken|id)\"[^>]*>", "", response.content.decode()).split()
     )
 
 

@@ -4,8 +4,12 @@ Each function returns a queryset of what `user` may see; a view takes its
 object from it, so that what is not theirs does not exist for them: 404.
 """
 
+from django.db.models import Exists, OuterRef
+
 from courses.access import visible_students
 from courses.models import Course, Video
+from goals.models import GoalMessage
+from profiles.writing import written_by
 from reflections.access import answerable_reflections
 
 
@@ -41,3 +45,14 @@ def mark_answerable(user, entries):
     for entry in entries:
         entry.answerable = entry.source_id in answerable
     return entries
+
+
+def own_writings(user, model):
+    """The rows of a Writing whose words are `user`'s, to be edited, hidden and brought back; hidden ones too.
+
+    Of messages, those to people whom they still see: who does not may not write there either.
+    """
+    own = written_by(model, user)
+    if model is not GoalMessage or user.is_staff:
+        return own
+    return own.filter(Exists(visible_students(user).filter(pk=OuterRef("student"))))

@@ -5,6 +5,7 @@ import datetime
 from django.urls import path, register_converter
 
 from timeline import views
+from timeline.words import WORDS
 
 
 class DayConverter:
@@ -19,7 +20,19 @@ class DayConverter:
         return str(value)
 
 
+class WordsConverter:
+    """A table of what people write."""
+
+    regex = "|".join(WORDS)
+
+    def to_python(self, value):
+        return value
+
+    to_url = to_python
+
+
 register_converter(DayConverter, "day")
+register_converter(WordsConverter, "words")
 
 urlpatterns = [
     path("", views.Home.as_view(), name="home"),
@@ -31,6 +44,10 @@ urlpatterns = [
     path("inbox/", views.Inbox.as_view(), name="inbox"),
     path("videos/<uuid:video>/journey/new/", views.NewInJourney.as_view(), name="video_journey_new"),
     path("days/", views.StudentDays.as_view(), name="my_days"),
+    path("days/hidden/", views.HiddenWords.as_view(), name="hidden_words"),
+    path("<words:table>/<uuid:row>/edit/", views.EditWords.as_view(), name="edit_words"),
+    path("<words:table>/<uuid:row>/hide/", views.HideWords.as_view(), name="hide_words"),
+    path("<words:table>/<uuid:row>/bring-back/", views.BringBackWords.as_view(), name="bring_back_words"),
     path("goals/", views.StudentGoals.as_view(), name="my_goals"),
     path("students/<uuid:student>/days/", views.StudentDays.as_view(), name="student_days"),
     path("students/<uuid:student>/days.csv", views.DaysExport.as_view(), name="days_export"),

@@ -1,8 +1,8 @@
 // The calendar is one stop of the Tab key; inside it, arrows go from day to day and from week to week.
 
 const DAY = 86_400_000;
-const days = [...document.querySelectorAll(".calendar-day")];
-const dates = days.map((day) => Date.parse(day.getAttribute("href").match(/\d{4}-\d{2}-\d{2}/)[0]) / DAY);
+let days = [];
+let dates = [];
 
 function stopAt(index) {
   days.forEach((day, number) => day.setAttribute("tabindex", number === index ? 0 : -1));
@@ -24,14 +24,21 @@ const moves = {
   End: () => days.length - 1,
 };
 
-days.forEach((day, index) => {
-  day.addEventListener("focus", () => stopAt(index));
-  day.addEventListener("keydown", (event) => {
-    const move = event.altKey || event.ctrlKey || event.metaKey ? undefined : moves[event.key];
-    if (!move) return;
-    event.preventDefault();
-    days[Math.min(Math.max(move(index), 0), days.length - 1)].focus();
+function begin() {
+  days = [...document.querySelectorAll(".calendar-day")];
+  dates = days.map((day) => Date.parse(day.getAttribute("href").match(/\d{4}-\d{2}-\d{2}/)[0]) / DAY);
+  days.forEach((day, index) => {
+    day.addEventListener("focus", () => stopAt(index));
+    day.addEventListener("keydown", (event) => {
+      const move = event.altKey || event.ctrlKey || event.metaKey ? undefined : moves[event.key];
+      if (!move) return;
+      event.preventDefault();
+      days[Math.min(Math.max(move(index), 0), days.length - 1)].focus();
+    });
   });
-});
+  stopAt(days.length - 1);
+}
 
-stopAt(days.length - 1);
+// It is drawn anew when something was said.
+document.addEventListener("htmx:load", ({ detail: { elt } }) => elt.matches(".calendar") && begin());
+begin();

@@ -25,6 +25,8 @@ from timeline.queries.conversation import (
 from timeline.queries.courses import Beginning, beginning, courses_by_title, courses_of_student, students_of_course
 from timeline.queries.days import (
     Day,
+    day_counts,
+    end_of_day,
     entry_with_id,
     has_begun,
     neighbouring_days,
@@ -53,3 +55,4 @@ from timeline.queries.waiting import (
     next_waiting,
 )
 from timeline.queries.watchers import Audience, Stop, audience, watched_by
+from timeline.queries.words import entry_id_of_words, entry_of_words, hidden_words

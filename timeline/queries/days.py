@@ -8,7 +8,7 @@ from django.db import connection
 
 from timeline.keyset import Page, RowComparison
 from timeline.models import Activity
-from timeline.queries.common import BY_DAY, BY_TIME, first_page
+from timeline.queries.common import BY_DAY, BY_TIME, NEWEST, first_page
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def student_days(*, student, before=None, size=7, entries_of_a_day=20):
         cursor.execute(DAYS, {"student": student.pk, "before": first, "limit": size + 1})
         dates = [date for (date,) in cursor.fetchall()]
     dates, more = dates[:size], len(dates) > size
-    counts = _day_counts(student, dates)
+    counts = day_counts(student=student, dates=dates)
     entries = defaultdict(list)
     for entry in Activity.objects.raw(
         ENTRIES_OF_DAYS, {"student": student.pk, "dates": dates, "limit": entries_of_a_day + 1}
@@ -44,7 +44,16 @@ def student_days(*, student, before=None, size=7, entries_of_a_day=20):
 def student_day(*, student, date, after=None, size=100):
     """One Day of a student, paged within itself.  Index: idx_student_date."""
     entries = Activity.objects.filter(student=student, activity_date=date)
-    return Day(date, _day_counts(student, [date])[date], BY_TIME.page(entries, after, size))
+    return Day(date, day_counts(student=student, dates=[date])[date], BY_TIME.page(entries, after, size))
+
+
+def end_of_day(*, student, date, size=20):
+    """The last entries of a student's day, in order of time, as a Page whose `next` leads back before them.
+
+    Index: idx_student_date.
+    """
+    page = NEWEST.page(Activity.objects.filter(student=student, activity_date=date), None, size)
+    return Page(page.entries[::-1], page.next)
 
 
 def entry_with_id(pk):
@@ -84,7 +93,11 @@ def neighbouring_days(*, student, date):
     return before, after
 
 
-def _day_counts(student, dates):
+def day_counts(*, student, dates):
+    """{date: {activity_type: number}} of the student's days; those without entries are empty.
+
+    An index-only scan.  Index: idx_student_date.
+    """
     counts = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(DAY_COUNTS, {"student": student.pk, "dates": dates})

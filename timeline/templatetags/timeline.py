@@ -12,6 +12,7 @@ from courses.forms import clock
 from timeline.kinds import KINDS
 from timeline.models import DAY_ZONE
 from timeline.queries import COUNT_LIMIT, today
+from timeline.words import WORDS
 
 register = template.Library()
 MINUTE = datetime.timedelta(minutes=1)
@@ -47,6 +48,12 @@ def age(time):
     """How long ago a time is, in its largest unit: "2 weeks"."""
     now = timezone.now()
     return timesince(time, now, depth=1) if now - time >= MINUTE else "less than a minute"
+
+
+@register.filter
+def noun(entry):
+    """What an entry of somebody's words is called: "note", "reflection"."""
+    return WORDS[entry.source_table].noun
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """The pages.  Each view's setup() resolves who may see what: what one may not see is a 404."""
 
 from timeline.views.answers import Answer, Inbox, Moment
+from timeline.views.conversation import BringBackWords, EditWords, HiddenWords, HideWords
 from timeline.views.course import CoursePage
 from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSince
 from timeline.views.export import DaysExport, JourneyExport
@@ -10,9 +11,13 @@ from timeline.views.student import StudentGoal, StudentGoals
 
 __all__ = [
     "Answer",
+    "BringBackWords",
     "CoursePage",
     "DaysExport",
+    "EditWords",
     "EntryPlace",
+    "HiddenWords",
+    "HideWords",
     "Home",
     "Inbox",
     "JourneyExport",

@@ -9,10 +9,11 @@ from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils import timezone
 from django.views import View
 from django_htmx.http import reswap, retarget, trigger_client_event
 
+from goals.conversation import last_visit
 from reflections.access import answerable_reflections
 from reflections.answers import AnswerConflict, NothingToAnswer, answer, answer_all, cleaned, version
 from reflections.forms import AnswerForm
@@ -20,8 +21,9 @@ from reflections.models import Reflection
 from timeline import access, queries
 from timeline.models import Activity
 from timeline.moments import GAP
+from timeline.reading import mark_read
 from timeline.views.back import where_from, with_anchor
-from timeline.views.page import Page, uuid_asked
+from timeline.views.page import ForHtmx, Page, uuid_asked
 
 # How an entry's row is drawn on the page that it stands on (timeline/entry.html); the form carries the name along.
 ROWS = {
@@ -33,7 +35,7 @@ ROWS = {
 }
 
 
-class Answer(View):
+class Answer(ForHtmx, View):
     """A reflection with its answer form: as a page; to htmx, the form for the entry's row, or the row once answered."""
 
     def setup(self, request, *args, reflection, **kwargs):
@@ -43,12 +45,6 @@ class Answer(View):
         asked = request.POST.get("row") or request.GET.get("row")
         self.row = asked if asked in ROWS else ""
         self.back = where_from(request) or self._its_place()
-
-    def dispatch(self, request, *args, **kwargs):
-        response = super().dispatch(request, *args, **kwargs)
-        patch_vary_headers(response, ["HX-Request"])
-        patch_cache_control(response, private=True)
-        return response
 
     def get(self, request, *args, **kwargs):
         standing = {"text": self.reflection.instructor_response, "seen": version(self.reflection)}
@@ -81,7 +77,10 @@ class Answer(View):
         entries = queries.with_places(queries.entries_of_reflections([self.reflection.pk]))
         if not entries:
             raise Http404(str(NothingToAnswer()))
-        access.mark_visible(self.request.user, access.mark_answerable(self.request.user, entries))
+        user, student = self.request.user, self.reflection.student
+        access.mark_visible(user, access.mark_answerable(user, entries))
+        if self.row == "day":
+            mark_read(entries, viewer=user, since=last_visit(viewer=user, student=student, now=timezone.now()))
         return entries[0]
 
     def _context(self, **more):
@@ -107,12 +106,10 @@ class Answer(View):
         return self._in_place_of_row(render(self.request, "timeline/entry.html", context, status=status), context)
 
     def _sent(self):
-        context = self._context(sent=True)
+        context = self._context(sent=f"answer-{self.reflection.pk}")
         entry, student = context["entry"], self.reflection.student
         if not self.request.htmx:
-            messages.success(
-                self.request, f"Your answer to {student} was sent.", extra_tags=f"answer-{entry.source_id}"
-            )
+            messages.success(self.request, f"Your answer to {student} was sent.", extra_tags=context["sent"])
             return HttpResponseRedirect(with_anchor(self.back, f"entry-{entry.pk}"))
         response = self._in_place_of_row(render(self.request, "timeline/entry.html", context), context)
         told = {"entry": f"entry-{entry.pk}", "student": str(student.pk), "name": str(student)}

@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from operator import attrgetter
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
@@ -20,6 +21,7 @@ from timeline.fold import folded, item_of
 from timeline.gaps import with_gaps
 from timeline.models import DAY_ZONE
 from timeline.reading import mark_read
+from timeline.views.conversation import Composer, Composing, Speaking
 from timeline.views.page import text_asked
 from timeline.views.student import StudentPage
 
@@ -31,7 +33,10 @@ ANSWERS = 20  # new ones that are told of
 
 @dataclass(frozen=True)
 class ListedDay:
-    """A day as the list shows it; `more`: it has entries that are not shown; `continued`: later ones stand above."""
+    """A day as the list shows it; `more`: it has entries that are not shown; `continued`: later ones stand above.
+
+    Today has a `composer`, above which stand its last entries; other days show their first.
+    """
 
     date: datetime.date
     sentence: str
@@ -39,6 +44,7 @@ class ListedDay:
     total: int
     more: bool = False
     continued: bool = False
+    composer: Composer | None = None
 
 
 class DaysPage(StudentPage):
@@ -119,11 +125,11 @@ class AskingPage(DaysPage):
         raise BadRequest(f"{'You have' if self.own else f'{self.student} has'} no such {name}.")
 
 
-class StudentDays(AskingPage):
+class StudentDays(Speaking, AskingPage):
     """A student's days, newest first, each with a sentence and its entries; or what the filter finds in them."""
 
     template_name = "timeline/student_days.html"
-    fragments = ("entries", "days")
+    fragments = ("entries", "days", "spoken", "year")
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -137,6 +143,10 @@ class StudentDays(AskingPage):
         return conversation.visit(viewer=self.request.user, student=self.student, now=timezone.now())
 
     def get_context_data(self, **kwargs):
+        if self.fragment == "spoken":
+            return super().get_context_data(**self.start(), **self.since_spoken(), **kwargs)
+        if self.fragment == "year":
+            return super().get_context_data(calendar=self.calendar(), **kwargs)
         context = self.found() if self.asked else self.listed()
         if not self.fragment:
             context |= self.above(context["rows"])
@@ -150,17 +160,15 @@ class StudentDays(AskingPage):
     def listed(self):
         """A page of all days, with the quiet ones between them; today stands there from its first hour on."""
         page = queries.student_days(student=self.student, before=self.before)
-        self.prepare([entry for day in page.entries for entry in day.entries.entries])
-        days = [self._listed(day, more=day.entries.next is not None) for day in page.entries]
-        if self.before:
-            above = queries.BY_DAY.parse(self.before)[0]
-        else:
-            today = queries.today()
-            if all(day.date != today for day in days):
-                days.append(ListedDay(today, "", [], 0))
-                days.sort(key=lambda day: day.date, reverse=True)
-            above = days[0].date + A_DAY
-        return {"rows": with_gaps(days, above), "more": page.next}
+        days, today = page.entries, None if self.before else queries.today()
+        if today:
+            counts = next((day.counts for day in days if day.date == today), {})
+            of_today = queries.Day(today, counts, queries.end_of_day(student=self.student, date=today))
+            days = sorted([of_today, *(day for day in days if day.date != today)], key=attrgetter("date"), reverse=True)
+        self.prepare([entry for day in days for entry in day.entries.entries])
+        rows = [self._listed(day, more=day.entries.next is not None, composed=day.date == today) for day in days]
+        above = rows[0].date + A_DAY if today else queries.BY_DAY.parse(self.before)[0]
+        return {"rows": with_gaps(rows, above), "more": page.next}
 
     def found(self):
         """A page of the days in which something is found, with that alone."""
@@ -181,25 +189,28 @@ class StudentDays(AskingPage):
         asked = [name for name, value in vars(self.asked).items() if value]
         return asked[0] if len(asked) == 1 else "all"
 
-    def _listed(self, day, **how):
-        items = folded(day.entries.entries)
-        return ListedDay(day.date, kinds.sentence(day.counts), items, sum(day.counts.values()), **how)
+    def _listed(self, day, composed=False, **how):
+        entries = day.entries.entries
+        how["composer"] = self.composer_under(entries) if composed else None
+        return ListedDay(day.date, kinds.sentence(day.counts), folded(entries), sum(day.counts.values()), **how)
 
     def above(self, rows):
         """What stands above the days, and beside them."""
-        today = queries.today()
-        counts = queries.calendar(student=self.student, until=today)
-        weekday = calendar.first_weekday(self.request)
         return {
             **self.start(),
             **self.since_spoken(),
             **self.news(rows),
-            "calendar": calendar.drawn(counts, today=today, first_weekday=weekday),
+            "calendar": self.calendar(),
             "groups": [(group, label, group in self.kinds) for group, label in kinds.GROUPS.items()],
             "single_kinds": [kinds.BY_VALUE[kind] for kind in dict.fromkeys(self.kinds) if kind in kinds.BY_VALUE],
             "courses": self.courses,
             "goals": self.goals,
         }
+
+    def calendar(self):
+        today = queries.today()
+        counts = queries.calendar(student=self.student, until=today)
+        return calendar.drawn(counts, today=today, first_weekday=calendar.first_weekday(self.request))
 
     def news(self, rows):
         """What is new since the viewer's last visit: `new` and `answered`, how many; `first`, where it begins."""
@@ -223,7 +234,7 @@ class StudentDays(AskingPage):
         }
 
 
-class StudentDay(DaysPage):
+class StudentDay(Composing, DaysPage):
     """One day of a student, paged within itself."""
 
     template_name = "timeline/student_day.html"
@@ -237,6 +248,9 @@ class StudentDay(DaysPage):
         day = queries.student_day(student=self.student, date=self.date, after=after)
         self.prepare(day.entries.entries)
         earlier, later = queries.neighbouring_days(student=self.student, date=self.date)
+        if self.date == queries.today():
+            # Under a page that is not the last, a new entry would stand too early.
+            kwargs["composer"] = self.composer(None) if day.entries.next else self.composer_under(day.entries.entries)
         return super().get_context_data(
             date=self.date,
             sentence=kinds.sentence(day.counts),

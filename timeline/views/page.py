@@ -40,6 +40,16 @@ class Page(TemplateView):
         return response
 
 
+class ForHtmx:
+    """A view whose answer to htmx is another than to a browser."""
+
+    def dispatch(self, request, *args, **kwargs):
+        response = super().dispatch(request, *args, **kwargs)
+        patch_vary_headers(response, ["HX-Request"])
+        patch_cache_control(response, private=True)
+        return response
+
+
 def uuid_asked(text):
     try:
         return uuid.UUID(text)
