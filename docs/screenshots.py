@@ -1,4 +1,6 @@
-"""Make the pictures of README.md: pages of the demo class, as docs/images/*.png.  `make screenshots` runs this.
+"""Make the pictures of README.md and docs/journey.md: pages of the demo class, as docs/images/*.png.
+
+`make screenshots` runs this.
 
 The class and the clock of the pages stand still at MOMENT, so that pictures
 made again differ only where the pages do.  The database is made anew for them.
@@ -9,21 +11,23 @@ import datetime
 import functools
 import logging
 import os
+import random
 import shutil
 import sys
 import threading
 from pathlib import Path
 from unittest import mock
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 SCRATCH = ROOT / ".data" / "screenshots"
 MEDIA = ROOT / ".data" / "screenshots-media"
 MOMENT = datetime.datetime(2026, 5, 12, 23, 5, tzinfo=datetime.UTC)  # five past seven in the evening in New York
-WINDOW = {"width": 1200, "height": 760}
+WINDOW = {"width": 1280, "height": 820}
 PHONE = {"width": 390, "height": 780}
 # HTMLMediaElement.HAVE_CURRENT_DATA and NETWORK_IDLE; a player's spinner fades out only after that.
-PLAYERS_ARE_READY = "[...document.querySelectorAll('video')].every(v => v.readyState > 1 && v.networkState === 1)"
+PLAYERS_ARE_READY = "() => [...document.querySelectorAll('video')].every(v => v.readyState > 1 && v.networkState === 1)"
 FADE = 3000  # milliseconds
 
 sys.path.insert(0, str(ROOT))
@@ -47,13 +51,15 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler 
 from django.db import connections  # noqa: E402
 from django.urls import reverse  # noqa: E402
 from django.utils.timesince import timesince  # noqa: E402
+from faker import Faker  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from config.database.embedded import embedded_postgres  # noqa: E402
 from config.wsgi import application  # noqa: E402
-from courses.models import Video  # noqa: E402
+from courses.models import Course, Enrollment, Lesson, Video, VideoProgress  # noqa: E402
 from demo import load  # noqa: E402
 from profiles.models import Profile  # noqa: E402
+from reflections.models import Reflection  # noqa: E402
 from tests import chromium  # noqa: E402
 
 
@@ -66,7 +72,8 @@ def main():
     with clock_stopped():
         call_command("migrate", verbosity=0)
         load.load(MOMENT)
-        pictures = plan()
+        empty, crowded = an_empty_video(), a_crowd()
+        pictures = plan(empty, crowded)
         connections.close_all()
         with served() as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
@@ -77,7 +84,70 @@ def main():
             browser.close()
 
 
-def plan():
+def an_empty_video():
+    """A video that nobody has watched, and whose file is still to come."""
+    lesson = Video.objects.get(title="The discovery call").lesson
+    return Video.objects.create(lesson=lesson, title="After the call", duration_seconds=540, position=9)
+
+
+def a_crowd():
+    """A video of a course for very many: 1,500 students, of whom a third stop at 5:00, and 4,500 reflections."""
+    chance, names = random.Random(7), Faker("en_US")
+    names.seed_instance(7)
+    template = Video.objects.get(title="Say the price, then stop talking")
+    course = Course.objects.create(title="Say your price")
+    video = Video.objects.create(
+        lesson=Lesson.objects.create(course=course, title="A number, and then silence"),
+        title=template.title,
+        duration_seconds=template.duration_seconds,
+        file=template.file.name,
+        poster=template.poster.name,
+    )
+    students = Profile.objects.bulk_create(
+        [Profile(full_name=names.name(), email=f"student{number}@example.net") for number in range(1500)]
+    )
+    Enrollment.objects.bulk_create([Enrollment(student=student, course=course) for student in students])
+    ends = [
+        chance.choices((300 + chance.randrange(5), chance.randrange(20, 652), 652), (30, 20, 50))[0] for _ in students
+    ]
+    VideoProgress.objects.bulk_create(
+        [
+            VideoProgress(student=student, video=video, watched=[(0, end)], watched_at=before(chance))
+            for student, end in zip(students, ends, strict=True)
+        ]
+    )
+    Reflection.objects.bulk_create(
+        [
+            Reflection(
+                student=chance.choice(students),
+                video=video,
+                video_timestamp_seconds=round(chance.triangular(0, 651, 310)),
+                content=chance.choice(WORDS),
+                created_at=written,
+                **({} if chance.random() < 0.07 else {"instructor_response": ANSWER, "responded_at": written}),
+            )
+            for written in (before(chance) for _ in range(4500))
+        ]
+    )
+    return video
+
+
+def before(chance):
+    """Some moment of the three weeks before MOMENT."""
+    return MOMENT - datetime.timedelta(minutes=chance.randrange(60, 30_000))
+
+
+ANSWER = "Count to four."
+WORDS = (
+    "I said the number, and then I heard myself explain it.",
+    "Seven seconds are longer than I thought. She said yes in the fifth.",
+    "What if they laugh?",
+    "I wrote the price on paper first. That helped.",
+    "Is it rude to say nothing?",
+)
+
+
+def plan(empty, crowded):
     """{name of the picture: (who looks, at which address, with what kind of browser)}."""
     naomi, maya = load.email("naomi"), load.email(load.TYPICAL)
     journey = reverse("video_journey", args=[Video.objects.get(title="The discovery call").pk])
@@ -88,7 +158,10 @@ def plan():
         "journey": (naomi, moment, {}),
         "journey-dark": (naomi, moment, {"color_scheme": "dark"}),
         "journey-of-one": (naomi, f"{journey}?student={student}", {}),
+        "journey-students": (naomi, f"{journey}?view=students&sort=waiting", {}),
         "journey-phone": (naomi, moment, {"viewport": PHONE}),
+        "journey-empty": (naomi, reverse("video_journey", args=[empty.pk]), {}),
+        "journey-thousands": (load.email(load.ADMIN), reverse("video_journey", args=[crowded.pk]), {}),
         "days": (maya, days, {}),
         "days-phone": (maya, days, {"viewport": PHONE}),
         "goals": (maya, reverse("my_goals"), {}),
@@ -101,7 +174,7 @@ def take(browser, address, name, email, url, looks):
         **{"base_url": address, "viewport": WINDOW, "locale": "en-US", "reduced_motion": "reduce"} | looks
     )
     page = context.new_page()
-    page.goto(f"{reverse('login')}?next={url}")
+    page.goto(f"{reverse('login')}?next={quote(url)}")
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(load.PASSWORD)
     page.get_by_role("button", name="Log in").click()

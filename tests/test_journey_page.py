@@ -268,6 +268,13 @@ def test_an_empty_list_says_why_and_shows_the_way_out(seen, query, why):
     assert ("Show everything" in words(response)) == (why not in ("Nothing here yet", "Nothing from here on"))
 
 
+def test_what_is_filtered_has_a_way_back_to_everything(seen):
+    page = seen.client.get(f"{seen.at}?kind=reflections&q=thought&student={seen.ann.pk}&order=newest").content.decode()
+    way_out = re.search(r'href="([^"]+)"[^>]*>Show everything', page)[1]
+    assert unescape(way_out) == f"{seen.at}?student={seen.ann.pk}&order=newest"
+    assert "Show everything" not in words(seen.client.get(f"{seen.at}?student={seen.ann.pk}"))
+
+
 def test_a_list_that_starts_within_the_video_says_so_and_leads_to_its_start(seen):
     page = words(seen.client.get(f"{seen.at}?kind=reflections&t=100"))
     assert "Showing 21– 70 of 70, from 1:40 on From the start" in page

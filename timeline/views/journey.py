@@ -131,6 +131,7 @@ class VideoJourney(JourneyView):
             "last": page.first + len(page.entries) - 1,
             "starts_at": starts_at,
             "paged": bool(after),
+            "filtered": asked.narrowed or asked.kinds is not None,
         }
 
     def roster(self):
