@@ -75,6 +75,20 @@ def test_imports_go_one_way(package):
     assert [line for line in wrong if not line.startswith("config/urls.py ")] == []
 
 
+def test_what_is_done_on_commit_keeps_nothing_after_it_from_being_done():
+    """Django forgets the rest otherwise, and with it that a stored file is wanted (uploads/store.py)."""
+    calls = [
+        (path, node)
+        for package in MAY_IMPORT
+        for path, tree in modules(package)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "on_commit"
+    ]
+    assert calls
+    for path, call in calls:
+        assert [ast.unparse(option) for option in call.keywords] == ["robust=True"], path
+
+
 def test_migrations_import_django_and_their_helper_only():
     allowed = re.compile(r"(django|datetime|zoneinfo|uuid)\b|config\.frozen\b|pathlib\b|config$")
     found = 0

@@ -127,6 +127,11 @@ def test_a_recording_stops_by_itself_and_can_be_discarded(composer, monkeypatch)
     said(composer, "The recording is discarded.")
     expect(button(composer, "Record a voice memo")).to_be_focused()
     assert chosen(composer) == ["voice-memo.webm"]  # the first one
+    asked = []
+    composer.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    composer.reload()  # it is nowhere else
+    composer.reload()
+    assert asked == ["beforeunload"]
 
 
 def test_a_picture_is_pasted_or_dropped_replaced_put_back_and_sent(composer):

@@ -18,6 +18,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 from hypothesis import given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
@@ -506,6 +507,17 @@ def test_a_students_uploads_go_with_them_and_an_instructors_stay_without_a_name(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_files_go_with_a_student_whom_staff_erase(client, media_root):
+    mine, other = factories.UploadFactory(), factories.UploadFactory()
+    client.force_login(factories.StaffFactory(is_superuser=True))
+    page = reverse("admin:profiles_profile_delete", args=[mine.student_id])
+    assert "Uploads: 1" in " ".join(strip_tags(client.get(page).content.decode()).split())
+    client.post(page, {"post": "yes"})
+    assert [*Upload.objects.all()] == [other]
+    assert stored(media_root) == [other.file.name.removeprefix("uploads/")]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_sweep_removes_uploads_that_no_words_name_once_they_are_older_than_a_day(media_root):
     named, hidden, erased, young = (factories.UploadFactory() for _ in range(4))
     for upload in (named, hidden, erased):
@@ -669,6 +681,12 @@ def test_a_player_gets_the_part_that_it_asks_for(client, student):
     response = client.get(upload.file.url, headers={"range": "bytes=2-4"})
     assert (response.status_code, b"".join(response.streaming_content)) == (206, b"voice"[:3])
     assert response["Content-Range"] == "bytes 2-4/7"
+
+
+def test_one_query_finds_an_upload_and_whether_it_may_be_had(client, course, note, django_assert_num_queries):
+    client.force_login(factories.CourseInstructorFactory(course=course).instructor)
+    with django_assert_num_queries(3):  # the session, the person, the upload
+        client.get(note.media_url)
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])

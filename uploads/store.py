@@ -50,7 +50,9 @@ def remove_unless_committed(storage, name):
     """Remove a stored file unless the present transaction, and each that it is part of, is committed.
 
     Django tells nobody of a rollback: it forgets what was to be done on commit.
-    So that is what holds the file: forgotten, it is finalized.
+    So that is what holds the file: forgotten, it is finalized.  (What is done
+    on commit before it must not fail, which would make Django forget the rest:
+    robust=True.)
     """
 
     class Hold:
@@ -59,7 +61,7 @@ def remove_unless_committed(storage, name):
 
     hold = Hold()
     removal = weakref.finalize(hold, storage.delete, name)
-    transaction.on_commit(hold)
+    transaction.on_commit(hold, robust=True)
 
 
 def naming(**conditions):

@@ -81,7 +81,10 @@ class Attachment {
     this.form.addEventListener("drop", (event) => this.drop(event));
     this.form.addEventListener("submit", (event) => this.submit(event), { capture: true });
     this.form.addEventListener("reset", () => this.forget());
-    this.form.addEventListener("htmx:beforeSend", () => (this.part("progress").hidden = !this.chosen));
+    this.form.addEventListener("htmx:beforeSend", () => {
+      this.part("progress").value = 0;
+      this.part("progress").hidden = !this.chosen;
+    });
     this.form.addEventListener("htmx:xhr:progress", ({ detail }) => {
       if (detail.lengthComputable && detail.total >= (this.chosen?.file.size ?? Infinity)) {
         this.part("progress").value = detail.loaded / detail.total;
