@@ -187,13 +187,16 @@ def test_the_pages_cell_table_sentence_list_and_day_agree_on_what_a_day_is(clien
     page = client.get(days_of(school.sara)).content.decode()
     address = f"{days_of(school.sara)}{date}/"
     name = f"{date:%A, {date.day} %B %Y}: 2 entries"
-    assert f'href="{address}"><title>{name}</title>' in page
-    assert f'<a href="{address}" aria-label="{name}">2</a>' in page
+    assert f'href="{date}/"><title>{name}</title>' in page
+    assert f'<a href="{date}/" aria-label="{name}">2</a>' in page
     listed = page.split(f'id="day-{date}"')[1].split("</section>")[0]
     assert "Wrote 2 daily notes." in listed
     assert "Late thought." in listed
     assert "Late thought." in client.get(address).content.decode()
     assert "Late thought." not in client.get(f"{days_of(school.sara)}{date + day}/").content.decode()
+    client.force_login(school.sara)
+    assert f'href="{date}/"><title>{name}</title>' in client.get("/days/").content.decode()
+    assert "Late thought." in client.get(f"/days/{date}/").content.decode()
 
 
 def test_the_readers_language_says_where_weeks_begin(client, school, clock):

@@ -159,9 +159,13 @@ def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school,
 
     page.go_back()
     page.get_by_text("6 quiet days").wait_for()
+    page.evaluate("document.getElementById('year').dataset.old = ''")
+    page.evaluate("htmx.trigger(document.body, 'said')")
+    page.locator("#year:not([data-old])").wait_for()
+    page.wait_for_function("document.querySelectorAll('.calendar-day[tabindex=\"0\"]').length === 1")
     page.get_by_role("link", name="Earlier days").press("Enter")
     page.locator(".day").nth(7).wait_for()
-    assert page.evaluate("document.activeElement.matches('.days > ol > li')")
+    page.wait_for_function("document.activeElement.matches('.days > ol > li')")
     page.get_by_label("Notes and messages").check()
     page.locator("#days").get_by_text("7 entries found").wait_for()
     assert page.locator("#status").text_content() == "7 entries found"
@@ -261,4 +265,12 @@ def test_it_works_without_javascript(school, browser, live_server):
     page.get_by_text("Sara Lindqvist").wait_for(state="detached")
     page.locator(".roster").get_by_role("link", name="Tom Abara").click()
     page.get_by_role("heading", name="Tom Abara").wait_for()
+
+    page.goto(reverse("student_days", args=[school["sara"].pk]))
+    page.get_by_label("Reflections").check()
+    page.get_by_placeholder("Search in words").fill("thought 11")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_text("10 entries found").wait_for()
+    page.get_by_role("link", name=re.compile("120 entries$")).first.click()
+    page.get_by_text("Thought 003.").wait_for()
     context.close()

@@ -44,6 +44,7 @@ urlpatterns = [
     path("inbox/", views.Inbox.as_view(), name="inbox"),
     path("videos/<uuid:video>/journey/new/", views.NewInJourney.as_view(), name="video_journey_new"),
     path("days/", views.StudentDays.as_view(), name="my_days"),
+    path("days/<day:date>/", views.StudentDay.as_view(), name="my_day"),
     path("days/hidden/", views.HiddenWords.as_view(), name="hidden_words"),
     path("<words:table>/<uuid:row>/edit/", views.EditWords.as_view(), name="edit_words"),
     path("<words:table>/<uuid:row>/hide/", views.HideWords.as_view(), name="hide_words"),
