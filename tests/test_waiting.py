@@ -151,10 +151,8 @@ def test_what_is_answered_hidden_of_another_course_or_ones_own_does_not_wait(cou
     assert queries.inbox(courses=[course.pk], by=instructor) == queries.Inbox([], None, 0, False)
     assert queries.inbox(courses=[], by=instructor).entries == []
     assert queries.awaiting_response_counts(courses=[course.pk], by=instructor) == {course.pk: 0}
-    assert queries.awaiting_response_in(video=video, by=instructor) == 0
     assert queries.moments_of_video(video=video, by=instructor) == []
     assert queries.moment(video=video, second=1, by=instructor) == (None, [])
-    assert queries.next_waiting(video=video, by=instructor) is None
 
 
 def test_beyond_what_is_looked_through_the_oldest_come_first_all_the_same(course, instructor, monkeypatch):
@@ -187,23 +185,11 @@ def test_a_moment_of_a_video_is_found_by_any_of_its_seconds(course, instructor):
     assert found == Moment(130, 134, 2)
     assert [entry.source_id for entry in entries] == [second.pk, first.pk]
     assert queries.moment(video=video, second=200, by=instructor) == (None, [])
-    assert queries.awaiting_response_in(video=video, by=instructor) == 3
-
-
-def test_the_next_that_waits_comes_after_a_cursor(course, instructor):
-    video = factories.VideoFactory(lesson__course=course)
-    first, second = wait(video, 10, 5), wait(video, 20, 1)
-    entry = queries.next_waiting(video=video, by=instructor)
-    assert entry.source_id == first.pk
-    entry = queries.next_waiting(video=video, by=instructor, after=queries.BY_SECOND.cursor(entry))
-    assert entry.source_id == second.pk
-    assert queries.next_waiting(video=video, by=instructor, after=queries.BY_SECOND.cursor(entry)) is None
 
 
 # What it costs, in pages of 8 kB.  In `school` 18,000 wait in one course: half of them in its videos, 6,300 in one.
 
 LATE = f"2025-12-01T12:00:00+00:00~{uuid.UUID(int=2**127)}"
-FAR = f"540~{uuid.UUID(int=2**127)}"
 COSTS = {
     "inbox": (lambda s, by: queries.inbox(courses=[s["course"].pk], by=by), "idx_response_status", 400),
     "inbox, deep": (
@@ -213,12 +199,6 @@ COSTS = {
     ),
     "moments of a video": (lambda s, by: queries.moments_of_video(video=s["video"], by=by), "idx_video_pending", 200),
     "a moment": (lambda s, by: queries.moment(video=s["video"], second=300, by=by), "idx_video_pending", 200),
-    "waiting in a video": (
-        lambda s, by: queries.awaiting_response_in(video=s["video"], by=by),
-        "idx_video_pending",
-        200,
-    ),
-    "the next": (lambda s, by: queries.next_waiting(video=s["video"], by=by, after=FAR), "idx_video_pending", 20),
 }
 
 
@@ -236,7 +216,7 @@ def test_what_waits_is_found_by_its_indexes_and_within_bounds(school, name):  # 
 
 def test_what_is_looked_through_is_read_from_the_index_alone(school):  # noqa: F811
     by = factories.ProfileFactory()
-    for name in ("inbox", "moments of a video", "waiting in a video"):
+    for name in ("inbox", "moments of a video"):
         plan = plans_of(lambda ask=COSTS[name][0]: ask(school, by))[0]
         (scan,) = (node for node in nodes(plan) if "Index Name" in node)
         assert scan["Node Type"] == "Index Only Scan", name

@@ -47,12 +47,10 @@ from timeline.queries.waiting import (
     Inbox,
     WaitingMoment,
     awaiting_response_counts,
-    awaiting_response_in,
     entries_of_reflections,
     inbox,
     moment,
     moments_of_video,
-    next_waiting,
 )
 from timeline.queries.watchers import Audience, Stop, audience, watched_by
 from timeline.queries.words import entry_id_of_words, entry_of_words, hidden_words

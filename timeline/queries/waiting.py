@@ -8,7 +8,7 @@ from django.db import connection
 
 from timeline.models import Activity
 from timeline.moments import Moment, moment_at, moments
-from timeline.queries.common import BY_SECOND, BY_TIME, COUNT_LIMIT
+from timeline.queries.common import BY_TIME, COUNT_LIMIT
 
 INBOX_COURSES = 500  # of one person, that an inbox looks into
 LEAST_OF_A_COURSE = 200  # entries of each course that an inbox looks at, however many courses there are
@@ -174,15 +174,6 @@ AWAITING_RESPONSE_COUNTS = """
 # In one video
 
 
-def _waiting_in(video, by):
-    return Activity.objects.filter(video=video, response_status="pending").exclude(student=by)
-
-
-def awaiting_response_in(*, video, by):
-    """How many reflections on a video wait for the person `by`, up to COUNT_LIMIT + 1.  Index: idx_video_pending."""
-    return _waiting_in(video, by)[: COUNT_LIMIT + 1].count()
-
-
 def moments_of_video(*, video, by):
     """The moments of a video where something waits for the person `by`: [Moment], by second.
 
@@ -213,16 +204,10 @@ def moment(*, video, second, by, size=50):
     found = moment_at(moments_of_video(video=video, by=by), second)
     if found is None:
         return None, []
-    entries = _waiting_in(video, by).filter(video_timestamp_seconds__range=(found.first, found.last))
-    return found, list(entries.order_by("video_timestamp_seconds", "id")[:size])
-
-
-def next_waiting(*, video, by, after=None):
-    """The next entry of a video that waits for the person `by`, after the cursor `after` (BY_SECOND); None if none.
-
-    Index: idx_video_pending.
-    """
-    return next(iter(BY_SECOND.page(_waiting_in(video, by), after, 1).entries), None)
+    entries = Activity.objects.filter(
+        video=video, response_status="pending", video_timestamp_seconds__range=(found.first, found.last)
+    )
+    return found, list(entries.exclude(student=by).order_by("video_timestamp_seconds", "id")[:size])
 
 
 def entries_of_reflections(ids):
