@@ -186,6 +186,7 @@ def test_what_cannot_be_taken_is_said_at_once_and_what_the_server_refuses_costs_
     choose({"name": "true.png", "mimeType": "image/png", "buffer": samples.picture()})
     button(composer, "Send").click()
     composer.get_by_text("at most 30 characters").wait_for()
+    composer.wait_for_function("() => document.querySelector('input[type=file]').files.length > 0")
     assert chosen(composer) == ["true.png"]  # the words are to be mended, the picture is still there
     composer.get_by_label("Words").fill("It is one.")
     note, upload = send(composer)

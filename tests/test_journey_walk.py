@@ -113,7 +113,8 @@ def test_the_player_and_the_list_keep_together(address, page):
 
 def test_keys_go_through_the_page_and_never_get_into_what_is_typed(address, page):
     log_in(page, address)
-    focused = "text => document.activeElement.textContent.includes(text)"
+    page.wait_for_load_state("load")  # the keys listen from then on
+    focused = "text => (it => it.matches('[data-item]') && it.textContent.includes(text))(document.activeElement)"
     page.keyboard.press("j")
     page.wait_for_function(focused, arg="Thought 000.")
     page.keyboard.press("j")

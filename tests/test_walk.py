@@ -162,10 +162,10 @@ def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school,
     page.evaluate("document.getElementById('year').dataset.old = ''")
     page.evaluate("htmx.trigger(document.body, 'said')")
     page.locator("#year:not([data-old])").wait_for()
-    page.wait_for_function("document.querySelectorAll('.calendar-day[tabindex=\"0\"]').length === 1")
+    page.wait_for_function("() => document.querySelectorAll('.calendar-day[tabindex=\"0\"]').length === 1")
     page.get_by_role("link", name="Earlier days").press("Enter")
     page.locator(".day").nth(7).wait_for()
-    page.wait_for_function("document.activeElement.matches('.days > ol > li')")
+    page.wait_for_function("() => document.activeElement.matches('.days > ol > li')")
     page.get_by_label("Notes and messages").check()
     page.locator("#days").get_by_text("7 entries found").wait_for()
     assert page.locator("#status").text_content() == "7 entries found"
