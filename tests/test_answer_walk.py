@@ -36,9 +36,12 @@ def test_the_inbox_is_answered_to_its_end_without_the_mouse(video, page, assert_
     log_in(page, "ines")
     page.get_by_role("link", name="Inbox").first.press("Enter")
     page.locator("#waiting-count", has_text="4 waiting").wait_for()
+    page.wait_for_load_state()  # the keys listen from then on
     page.keyboard.press("?")
-    page.get_by_role("dialog", name="Keys").wait_for()
+    keys = page.get_by_role("dialog", name="Keys")
+    keys.wait_for()
     page.keyboard.press("Escape")
+    keys.wait_for(state="hidden")
     page.keyboard.press("j")
     page.keyboard.press("r")
     page.get_by_label("Your answer to Sara").wait_for()
