@@ -229,7 +229,8 @@ if (player) {
   });
 }
 for (const kind of ["wheel", "touchmove"]) {
-  document.addEventListener(kind, pause, { passive: true });
+  // A finger on the player moves its slider.
+  document.addEventListener(kind, (event) => event.target === player || pause(), { passive: true });
 }
 document.addEventListener("scroll", () => performance.now() - scrolledAt > LEFT_ALONE && pause(), { passive: true });
 document.addEventListener("focusin", (event) => event.target.closest("[data-follows]") && pause());
