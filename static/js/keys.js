@@ -85,7 +85,7 @@ function pressed(event) {
   const modified = (event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState("AltGraph");
   const busy = event.defaultPrevented || event.isComposing || modified;
   const element = event.target;
-  if (busy || !choice.checked || !(element instanceof Element) || typing(element) || element.closest("dialog, [popover]")) {
+  if (busy || !choice.checked || !(element instanceof Element) || typing(element) || element.closest("dialog[open], [popover]")) {
     return;
   }
   // A space presses what has the keyboard, and the player's own controls know it already.
