@@ -15,8 +15,8 @@ def loaded(response):
 def swapped(page, response, target, how="outerHTML"):
     """`page` (a tree, changed in place) after htmx put an answer in the place of `target`, an element of it.
 
-    As hx-swap does, `how`: "outerHTML", or "beforeend" to the end of the target; out-of-band elements go where their
-    id is, a <title> becomes the page's.
+    As hx-swap does, `how`: "outerHTML", "innerHTML", or "beforeend" to the end of the target; out-of-band elements go
+    where their id is, a <title> becomes the page's.
     """
     answer = parse_html(f"<template>{response.content.decode()}</template>")
     for element in list(elements(answer)):
@@ -29,6 +29,8 @@ def swapped(page, response, target, how="outerHTML"):
         _put(page, next(element for element in elements(page) if element.name == "title"), [title])
     if how == "beforeend":
         target.children.extend(answer.children)
+    elif how == "innerHTML":
+        target.children = answer.children
     else:
         _put(page, target, answer.children)
     return _still(page)

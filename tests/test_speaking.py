@@ -219,7 +219,7 @@ def after(client, page, response, *, target="today", how="beforeend"):
         if any(htmx.attribute(element, "id") == name for element in htmx.elements(page)):
             address = htmx.attribute(htmx.by_id(page, name), "hx-get")
             part = client.get(address, headers=HTMX | {"HX-Target": name})
-            page = htmx.swapped(page, part, htmx.by_id(page, name))
+            page = htmx.swapped(page, part, htmx.by_id(page, name), how="innerHTML")
     return page
 
 
@@ -860,7 +860,7 @@ def test_a_reflection_is_answered_in_the_days_and_nothing_else_moves(client, sch
     page = htmx.swapped(page, sent, htmx.by_id(page, entry))
     if address is days_of:
         part = client.get(days_of(school.sara), headers=HTMX | {"HX-Target": "spoken"})
-        page = htmx.swapped(page, part, htmx.by_id(page, "spoken"))
+        page = htmx.swapped(page, part, htmx.by_id(page, "spoken"), how="innerHTML")
     htmx.by_id(page, entry).attributes = [each for each in htmx.by_id(page, entry).attributes if each[0] != "data-sent"]
     assert str(page) == str(htmx.loaded(client.get(address(school.sara))))
     client.force_login(school.sara)
