@@ -1,4 +1,4 @@
-"""The conversation in a browser: a student's note with a draft, an instructor's answer and message, two tabs."""
+"""The conversation in a browser: notes with drafts and voice memos, an instructor's answer and message, two tabs."""
 
 import datetime
 
@@ -9,9 +9,11 @@ from django.utils import timezone
 
 from goals.models import ConversationVisit, DailyNote, GoalMessage
 from reflections.models import Reflection
-from tests import factories
+from tests import factories, samples
+from tests.test_attach_page import PASTE
 from tests.test_walk import PASSWORD, log_in
 from timeline import queries
+from uploads.models import Upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -123,6 +125,69 @@ def test_a_note_is_written_edited_hidden_and_brought_back_and_the_instructor_ans
     page.reload()
     page.get_by_role("link", name="go to the first").click()
     assert page.locator(".entry", has_text="Good. And tomorrow?").get_by_text("New", exact=True).is_visible()
+
+
+def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_and_sees_them(
+    sara, page, browser, live_server, settings, tmp_path, assert_accessible
+):
+    settings.MEDIA_ROOT = str(tmp_path / "media")
+    page.context.grant_permissions(["microphone"])
+    page.set_viewport_size({"width": 320, "height": 800})
+    log_in(page, "sara")
+    page.goto("/days/")
+    page.get_by_role("button", name="Record a voice memo").click()
+    page.wait_for_function("() => /0:0[1-9]/.test(document.querySelector('[data-elapsed]').textContent)")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Paused at 0:0").wait_for()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Stop and listen").click()
+    heard = page.get_by_label("The recording that will be sent")
+    focused(page, heard)
+    heard.evaluate("sound => sound.play()")
+    assert not Upload.objects.exists()
+    page.get_by_role("button", name="Save").dblclick()
+    memo = page.locator("#today .entry").get_by_label("Voice memo of Sara Lindqvist")
+    memo.wait_for()
+    assert page.locator("[data-attached]").is_hidden()
+    assert page.locator("[data-sentence]").first.text_content() == "Wrote a daily note."
+
+    # The form is another one by now, and takes a picture as the first one took the memo.
+    page.get_by_label("Write a daily note").fill("Too early for this picture.")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "lies.png", "mimeType": "image/png", "buffer": b"<script>"}
+    )
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("This kind of file cannot be taken.").wait_for()
+    assert page.get_by_label("Write a daily note").input_value() == "Too early for this picture."
+    page.get_by_label("Write a daily note").fill("This is what it looks like.")
+    page.evaluate(PASTE, [list(samples.picture(size=(60, 40))), "image/png", ""])
+    page.get_by_alt_text("The picture that will be sent").wait_for()
+    page.get_by_role("button", name="Save").click()
+    page.locator("#today .entry", has_text="This is what it looks like.").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert_accessible(page)
+    assert [(note.content, note.media_type) for note in DailyNote.objects.order_by("created_at")] == [
+        ("", "audio"),
+        ("This is what it looks like.", "image"),
+    ]
+    assert Upload.objects.count() == 2
+
+    context = browser.new_context(base_url=live_server.url)
+    other = context.new_page()
+    log_in(other, "ines")
+    other.goto(reverse("student_days", args=[sara.pk]))
+    answers = []
+    other.on("response", lambda response: "/uploads/" in response.url and answers.append(response))
+    sound = other.get_by_label("Voice memo of Sara Lindqvist")
+    sound.evaluate("sound => { sound.muted = true; sound.currentTime = 0.5; return sound.play(); }")
+    other.wait_for_function("() => document.querySelector('.entry audio').currentTime > 0.6")
+    audio = DailyNote.objects.get(media_type="audio").media_url
+    assert {answer.status for answer in answers if answer.url.endswith(audio)} == {206}
+    other.wait_for_function("() => document.querySelector('.entry .picture img').naturalWidth === 60")
+    assert other.get_by_alt_text("Picture by Sara Lindqvist").is_visible()
+    part = context.request.get(audio, headers={"Range": "bytes=5-14"})
+    assert (part.status, len(part.body())) == (206, 10)
+    context.close()
 
 
 def test_two_tabs_keep_their_words_apart(sara, page):

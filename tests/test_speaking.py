@@ -435,6 +435,43 @@ def test_a_file_that_cannot_be_taken_costs_no_words_and_none_is_kept_without_the
     assert (media(), Upload.objects.count(), DailyNote.objects.count()) == ([], 0, 1)
 
 
+def test_a_file_that_is_too_large_is_refused_with_its_words_kept(client, school, media, settings):
+    settings.PICTURE_MAX_MB = settings.RECORDING_MAX_MB = 1
+    client.force_login(school.sara)
+    for headers in (HTMX, {}):
+        for size in (2**20, 3 * 2**20):  # read, and not even read
+            note = form("Mine.", attachment=attached(samples.picture() + bytes(size)))
+            page = client.post("/days/", note, headers=headers)
+            assert page.status_code == 422
+            assert "at most 1 MB can be taken" in text_of(page)
+            assert "Mine.</textarea>" in page.content.decode()
+    assert (media(), Upload.objects.count(), DailyNote.objects.count()) == ([], 0, 1)
+
+
+@pytest.mark.parametrize("person", ["tom", "colleague", "stranger", None])
+def test_others_neither_read_nor_write_here_whatever_they_send(client, school, media, person):
+    client.get("/login/")
+    if person:
+        client.force_login(getattr(school, person))
+    entry = reverse("entry", args=[entry_of(school.old).pk])
+    names = ("student_days", "student_since", "days_export")
+    addresses = [*(reverse(name, args=[school.sara.pk]) for name in names), day_of(school.sara, "2026-03-13"), entry]
+    for part in ({}, HTMX, *(HTMX | {"HX-Target": target} for target in ("spoken", "year", "days"))):
+        responses = [client.get(address, headers=part) for address in addresses]
+        for what in ("edit", "hide", "bring_back"):
+            responses += [client.get(own_url(what, school.old), headers=part)]
+            responses += [client.post(own_url(what, school.old), {"text": "x", "seen": ""}, headers=part)]
+        note = form(attachment=attached(samples.picture()))
+        responses.append(client.post(days_of(school.sara), note, headers=part))
+        for response in responses:
+            if person:
+                assert response.status_code == 404
+            else:
+                assert response.headers.get("HX-Redirect", response.headers.get("Location")).startswith("/login/?next=")
+            assert "The day before." not in response.content.decode()
+    assert (written(), media(), Upload.objects.count()) == ([school.old], [], 0)
+
+
 def test_an_edit_keeps_the_file_and_a_hidden_one_is_its_writers_alone(client, school, media):
     client.force_login(school.ines)
     client.post(days_of(school.sara), form("See this.", attachment=attached(samples.picture())))
