@@ -13,6 +13,7 @@ from config.admin import (
     TabularInline,
     change_link,
 )
+from courses.finishing import finish
 from courses.forms import (
     CheckpointForm,
     LessonForm,
@@ -95,7 +96,7 @@ class QuizOfVideoInline(TabularInline):
     model = Quiz
     form = QuizInVideoForm
     formset = QuizInVideoFormSet
-    fields = ("video_timestamp_seconds", "title", "passing_score")
+    fields = ("video_timestamp_seconds", "title", "passing_score", "required", "skippable", "attempts_allowed")
     verbose_name_plural = "quizzes in this video (save, then follow “Change” to write the questions)"
 
     def get_queryset(self, request):
@@ -111,10 +112,10 @@ class QuizQuestionInline(StackedInline):
 
 @admin.register(Course)
 class CourseAdmin(CatalogueAdmin):
-    list_display = ("title", "taught_by", "created_at")
+    list_display = ("title", "taught_by", "open_for_enrolment", "created_at")
     sortable_by = ("title", "created_at")
     ordering = ("title", "id")
-    fields = ("title", "description")
+    fields = ("title", "description", "open_for_enrolment")
     inlines = (InstructorInline, LessonInline)
 
     def get_queryset(self, request):
@@ -239,7 +240,15 @@ class EnrollmentAdmin(OfStudentAdmin):
     list_display = ("student", "course", "enrolled_at", "completed_at", "left_at")
     list_filter = (("student", AutocompleteFilter), ("course", AutocompleteFilter))
     list_select_related = ("student", "course")
-    fields = ("student", "course", "enrolled_at", "completed_at", "left_at")
+    fields = ("student", "course", "enrolled_at", "completed_at", "completion_note", "completion_set_by", "left_at")
+    readonly_fields = ("completion_set_by",)
+
+    def save_model(self, request, obj, form, change):
+        if not obj.completion_note:
+            obj.completion_set_by = None
+        elif "completion_note" in form.changed_data:
+            obj.completion_set_by = request.user
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(LessonCompletion)
@@ -247,7 +256,16 @@ class LessonCompletionAdmin(OfStudentAdmin):
     list_display = ("student", "lesson", "completed_at")
     list_filter = (("student", AutocompleteFilter), ("lesson", AutocompleteFilter))
     list_select_related = ("student", "lesson")
-    fields = ("student", "lesson", "completed_at")
+    fields = ("student", "lesson", "completed_at", "note", "set_by")
+    readonly_fields = ("set_by",)
+
+    def save_model(self, request, obj, form, change):
+        if not obj.note:
+            obj.set_by = None
+        elif "note" in form.changed_data:
+            obj.set_by = request.user
+        super().save_model(request, obj, form, change)
+        finish(obj.student, obj.lesson)
 
 
 @admin.register(VideoProgress)
@@ -296,7 +314,8 @@ class QuizAttemptAdmin(RecordAdmin):
     def answers_given(self, attempt):
         if not isinstance(attempt.answers, dict) or not attempt.answers:
             return None
-        prompts = {str(question.pk): question.prompt for question in attempt.quiz.questions.all()}
+        asked = attempt.questions or attempt.quiz.questions.values("id", "prompt")
+        prompts = {str(question["id"]): question["prompt"] for question in asked}
         return format_html_join(
             "",
             "<div><strong>{}</strong> {}</div>",

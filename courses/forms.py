@@ -133,7 +133,10 @@ class QuizForm(WithinVideo, forms.ModelForm):
 
     class Meta:
         model = Quiz
-        fields = ["lesson", "video", "video_timestamp_seconds", "title", "passing_score"]
+        fields = [
+            *("lesson", "video", "video_timestamp_seconds", "title"),
+            *("passing_score", "required", "skippable", "attempts_allowed"),
+        ]
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)

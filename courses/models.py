@@ -26,6 +26,9 @@ def moment_constraint(name):
 class Course(Identified):
     title = models.TextField()
     description = models.TextField(db_default="", blank=True)
+    open_for_enrolment = models.BooleanField(
+        db_default=True, help_text="Whether it stands in the catalogue, for anyone to enrol."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     instructors = models.ManyToManyField(
         "profiles.Profile", through="CourseInstructor", related_name="courses_taught", blank=True
@@ -36,6 +39,10 @@ class Course(Identified):
         constraints = [
             models.CheckConstraint(condition=~Q(title=""), name="courses_course_title"),
             calendar_constraint("created_at"),
+        ]
+        indexes = [
+            # For the catalogue, in order of title.
+            models.Index(fields=["title", "id"], condition=Q(open_for_enrolment=True), name="courses_open"),
         ]
 
     def __str__(self):
@@ -175,6 +182,16 @@ class Quiz(Identified):
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         help_text="Percent of the points that pass.",
     )
+    required = models.BooleanField(db_default=True, help_text="Whether its lesson is complete only once it is passed.")
+    attempts_allowed = models.IntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000)],
+        help_text="How often one may try. Empty: as often as one likes.",
+    )
+    skippable = models.BooleanField(
+        db_default=True, help_text="Whether one may watch on without taking it, if it stands in a video."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -184,6 +201,10 @@ class Quiz(Identified):
             models.CheckConstraint(condition=~Q(title=""), name="courses_quiz_title"),
             models.CheckConstraint(
                 condition=Q(passing_score__gte=0, passing_score__lte=100), name="courses_quiz_passing_score"
+            ),
+            models.CheckConstraint(
+                condition=Q(attempts_allowed__isnull=True) | Q(attempts_allowed__gte=1, attempts_allowed__lte=1_000),
+                name="courses_quiz_attempts_allowed",
             ),
             moment_constraint("courses_quiz_moment"),
             calendar_constraint("created_at"),
@@ -246,23 +267,42 @@ class QuizQuestion(Identified):
 
 
 class Enrollment(Identified):
-    """A student in a course. Leaving keeps the row: what was done stays done."""
+    """A student in a course. Leaving keeps the row: what was done stays done.
+
+    A completion that an instructor set has their note, and them, if they are still there.
+    """
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="enrollments", db_index=False)
     course = models.ForeignKey(Course, DB_CASCADE, related_name="enrollments")
     enrolled_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True, blank=True)
     left_at = models.DateTimeField(null=True, blank=True)
+    completion_set_by = models.ForeignKey(
+        "profiles.Profile", DB_SET_NULL, related_name="+", null=True, blank=True, db_index=False
+    )
+    completion_note = models.TextField(db_default="", blank=True)
 
     class Meta:
         db_table = "enrollments"
         constraints = [
             models.UniqueConstraint(fields=["student", "course"], name="courses_enrollment_once"),
+            models.CheckConstraint(
+                condition=Q(completion_set_by__isnull=True, completion_note="")
+                | (Q(completed_at__isnull=False) & ~Q(completion_note="")),
+                name="courses_enrollment_completion_note",
+                violation_error_message="A completion that is set by hand has a note; without a completion is neither.",
+            ),
             calendar_constraint("enrolled_at", "completed_at", "left_at"),
         ]
         indexes = [
             # For a class: how many it has now, and who.
             models.Index(fields=["course", "student"], condition=Q(left_at__isnull=True), name="enrollments_current"),
+            # For the foreign key.
+            models.Index(
+                fields=["completion_set_by"],
+                condition=Q(completion_set_by__isnull=False),
+                name="enrollments_completion_set_by",
+            ),
         ]
 
     def __str__(self):
@@ -270,15 +310,28 @@ class Enrollment(Identified):
 
 
 class LessonCompletion(Identified):
+    """A student completed a lesson: by the rule of courses/finishing.py, or set by an instructor, with a note."""
+
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="lesson_completions", db_index=False)
     lesson = models.ForeignKey(Lesson, DB_CASCADE, related_name="completions")
     completed_at = models.DateTimeField(db_default=Now())
+    set_by = models.ForeignKey("profiles.Profile", DB_SET_NULL, related_name="+", null=True, blank=True, db_index=False)
+    note = models.TextField(db_default="", blank=True)
 
     class Meta:
         db_table = "lesson_completions"
         constraints = [
             models.UniqueConstraint(fields=["student", "lesson"], name="courses_lessoncompletion_once"),
+            models.CheckConstraint(
+                condition=Q(set_by__isnull=True) | ~Q(note=""),
+                name="courses_lessoncompletion_note",
+                violation_error_message="A completion that is set by hand has a note.",
+            ),
             calendar_constraint("completed_at"),
+        ]
+        indexes = [
+            # For the foreign key.
+            models.Index(fields=["set_by"], condition=Q(set_by__isnull=False), name="lesson_completions_set_by"),
         ]
 
     def __str__(self):
@@ -353,14 +406,19 @@ class CheckpointReached(Identified):
 
 
 class QuizAttempt(Identified):
-    """One try at a quiz; `score` (percent) and `passed` are there once it is submitted."""
+    """One try at a quiz; `score` (percent) and `passed` are there once it is submitted.
+
+    `questions` are those of the quiz when it was started, as `courses.quizzes.as_asked` writes them down;
+    `answers` maps the id of a question to the list of what was answered.
+    """
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="quiz_attempts", db_index=False)
-    quiz = models.ForeignKey(Quiz, DB_CASCADE, related_name="attempts")
+    quiz = models.ForeignKey(Quiz, DB_CASCADE, related_name="attempts", db_index=False)
     started_at = models.DateTimeField(db_default=Now())
     submitted_at = models.DateTimeField(null=True, blank=True)
     score = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
     passed = models.BooleanField(null=True, blank=True)
+    questions = models.JSONField(db_default=[], blank=True, editable=False)
     answers = models.JSONField(db_default={}, blank=True)
 
     class Meta:
@@ -387,6 +445,8 @@ class QuizAttempt(Identified):
         indexes = [
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "started_at"], name="quiz_attempts_of_student"),
+            # For a student's attempts at a quiz in order, and the cascade from quizzes.
+            models.Index(fields=["quiz", "student", "started_at"], name="quiz_attempts_at_quiz"),
         ]
 
     def __str__(self):
