@@ -46,7 +46,13 @@ SECTIONS = {
         "courses.QuizAttempt",
     ],
     "Writings": ["reflections.Reflection", "goals.DailyNote", "goals.SuccessProof", "goals.GoalMessage"],
-    "Goals": ["goals.Goal", "goals.GoalHistory", "goals.GoalMilestone"],
+    "Goals": [
+        "goals.Goal",
+        "goals.GoalHistory",
+        "goals.GoalMilestone",
+        "goals.GoalProposal",
+        "goals.GoalCorrection",
+    ],
     "Timeline": ["timeline.Activity"],
 }
 

@@ -11,6 +11,7 @@ from config.admin import (
     HiddenFilter,
     ModelAdmin,
     OfStudentAdmin,
+    RecordAdmin,
     TabularInline,
     WritingAdmin,
     change_link,
@@ -24,7 +25,17 @@ from goals.forms import (
     GoalPeriodFormSet,
     SuccessProofForm,
 )
-from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+from goals.models import (
+    DailyNote,
+    Goal,
+    GoalCorrection,
+    GoalHistory,
+    GoalMessage,
+    GoalMilestone,
+    GoalPeriod,
+    GoalProposal,
+    SuccessProof,
+)
 from profiles.models import Profile
 
 
@@ -87,7 +98,7 @@ class GoalAdmin(HoldingStudent, OfStudentAdmin):
     list_display = ("title", "student", "target_date", "completed_at")
     list_filter = (("student", AutocompleteFilter),)
     list_select_related = ("student",)
-    fields = ("student", "title", "description", "target_date", "created_at", "completed_at")
+    fields = ("student", "title", "description", "measure", "target_date", "created_at", "completed_at")
     readonly_fields = ("elsewhere",)
     inlines = (GoalPeriodInline, GoalMilestoneInline)
 
@@ -148,6 +159,25 @@ class GoalMilestoneAdmin(OfStudentAdmin):
 
     def get_fields(self, request, obj=None):
         return (*(("student",) if obj else ()), "goal", "title", "reached_at")
+
+
+@admin.register(GoalProposal)
+class GoalProposalAdmin(RecordAdmin):
+    list_display = ("title", "student", "author", "created_at", "accepted_at", "declined_at")
+    list_filter = (("student", AutocompleteFilter),)
+    list_select_related = ("student", "author")
+    fields = (
+        *("student", "author", "title", "measure", "target_date"),
+        *("created_at", "accepted_at", "declined_at"),
+    )
+
+
+@admin.register(GoalCorrection)
+class GoalCorrectionAdmin(RecordAdmin):
+    list_display = ("goal", "student", "author", "created_at", "moved")
+    list_filter = (("student", AutocompleteFilter),)
+    list_select_related = ("goal", "student", "author")
+    fields = ("student", "goal", "author", "created_at", "before", "after", "moved", "reason")
 
 
 @admin.register(DailyNote)

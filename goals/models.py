@@ -19,10 +19,21 @@ from profiles.models import (
 )
 
 
+def measure_constraint():
+    return models.CheckConstraint(
+        condition=Q(measure__length__lte=200),
+        name="%(app_label)s_%(class)s_measure_length",
+        violation_error_message="A measure has at most 200 characters.",
+    )
+
+
 class Goal(Identified):
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goals", db_index=False)
     title = models.TextField()
     description = models.TextField(db_default="", blank=True)
+    measure = models.TextField(
+        db_default="", blank=True, help_text="By what one tells that it is reached: “$1K a month”."
+    )
     target_date = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -31,6 +42,7 @@ class Goal(Identified):
         db_table = "goals"
         constraints = [
             models.CheckConstraint(condition=~Q(title=""), name="goals_goal_title"),
+            measure_constraint(),
             # The target of the composite foreign keys (student_id, goal_id) of migration 0002.
             models.UniqueConstraint(fields=["student", "id"], name="goals_goal_of_student"),
             calendar_constraint("created_at", "completed_at"),
@@ -47,6 +59,15 @@ class Goal(Identified):
     def is_current(self):
         """Whether its last period is still open."""
         return any(period.period.upper is None for period in self.periods.all())
+
+    @property
+    def state(self):
+        """What it is by now: "reached"; "current"; "left", when it was the current one; "planned", if it never was."""
+        if self.completed_at:
+            return "reached"
+        if self.is_current:
+            return "current"
+        return "left" if self.periods.all() else "planned"
 
 
 def goal_key(on_delete, **options):
@@ -89,6 +110,14 @@ class GoalPeriod(Identified):
             moment and f"{timezone.localtime(moment):%-d %B %Y}" for moment in (self.period.lower, self.period.upper)
         )
         return f"{self.goal}, {start} to {end}" if end else f"{self.goal}, since {start}"
+
+    @property
+    def days(self):
+        """How many days it touches, until today while it is open."""
+        first, last = (
+            timezone.localdate(moment) for moment in (self.period.lower, self.period.upper or timezone.now())
+        )
+        return (last - first).days + 1
 
 
 class GoalMilestone(Identified):
@@ -202,6 +231,76 @@ class ConversationVisit(Identified):
 
     def __str__(self):
         return f"{self.viewer} read {self.student}"
+
+
+class GoalProposal(Identified):
+    """A goal that `author` proposes; accepted, the student has a goal with its id."""
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goal_proposals", db_index=False)
+    author = models.ForeignKey("profiles.Profile", DB_SET_NULL, related_name="goals_proposed", null=True, blank=True)
+    title = models.TextField()
+    measure = models.TextField(db_default="", blank=True)
+    target_date = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    declined_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "goal_proposals"
+        constraints = [
+            models.CheckConstraint(condition=~Q(title=""), name="goals_goalproposal_title"),
+            measure_constraint(),
+            models.CheckConstraint(
+                condition=Q(author__isnull=True) | ~Q(author=F("student")),
+                name="goals_goalproposal_from_another",
+                violation_error_message="A goal is proposed by an instructor; a student sets one.",
+            ),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True) | Q(declined_at__isnull=True),
+                name="goals_goalproposal_decided_once",
+                violation_error_message="A proposal is accepted or declined, not both.",
+            ),
+            calendar_constraint("created_at", "accepted_at", "declined_at"),
+        ]
+        indexes = [
+            # For the proposals to a student, the newest first.
+            models.Index(fields=["student", "created_at", "id"], name="goal_proposals_of_student"),
+        ]
+
+    def __str__(self):
+        return self.title
+
+
+class GoalCorrection(Identified):
+    """That `author` corrected when a goal was the current one, and what followed.
+
+    `moves`: [{"from": a goal's id or null, "to": the same, "entries": how many}]; `moved` is their sum.
+    """
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goal_corrections", db_index=False)
+    goal = goal_key(DB_CASCADE, related_name="corrections")
+    author = models.ForeignKey("profiles.Profile", DB_SET_NULL, related_name="goals_corrected", null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    before = DateTimeRangeField()
+    after = DateTimeRangeField()
+    moves = models.JSONField(db_default=[], blank=True)
+    moved = models.IntegerField(db_default=0)
+    reason = models.TextField()
+
+    class Meta:
+        db_table = "goal_corrections"
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="goals_goalcorrection_reason"),
+            models.CheckConstraint(condition=Q(moved__gte=0), name="goals_goalcorrection_moved"),
+            calendar_constraint("created_at"),
+        ]
+        indexes = [
+            # For the corrections of a student's goals, the newest first.
+            models.Index(fields=["student", "created_at", "id"], name="goal_corrections_of_student"),
+        ]
+
+    def __str__(self):
+        return f"{self.goal}, corrected {timezone.localtime(self.created_at):%-d %B %Y}"
 
 
 class GoalHistory(Profile):

@@ -207,6 +207,31 @@ class GoalMilestoneFactory(DjangoModelFactory):
     title = "First paying customer"
 
 
+class GoalProposalFactory(DjangoModelFactory):
+    class Meta:
+        model = goals.GoalProposal
+
+    student = factory.SubFactory(ProfileFactory)
+    author = factory.SubFactory(ProfileFactory)
+    title = "Ten paying customers"
+
+
+class GoalCorrectionFactory(DjangoModelFactory):
+    """A goal that had begun a day later than it was written down."""
+
+    class Meta:
+        model = goals.GoalCorrection
+
+    goal = factory.SubFactory(GoalFactory)
+    student = factory.SelfAttribute("goal.student")
+    author = factory.SubFactory(ProfileFactory)
+    before = factory.LazyFunction(lambda: TimestamptzRange(datetime.datetime.now(datetime.UTC) - WEEK, None))
+    after = factory.LazyAttribute(
+        lambda correction: TimestamptzRange(correction.before.lower + datetime.timedelta(days=1), None)
+    )
+    reason = "She began on the Monday."
+
+
 class DailyNoteFactory(DjangoModelFactory):
     class Meta:
         model = goals.DailyNote

@@ -95,6 +95,8 @@ def populate():
         goal,
         factories.GoalPeriodFactory(goal=goal),
         factories.GoalMilestoneFactory(goal=goal),
+        factories.GoalProposalFactory(student=student, author=instructor),
+        factories.GoalCorrectionFactory(goal=goal, author=instructor),
         factories.EnrollmentFactory(student=student, course=course),
         factories.LessonCompletionFactory(student=student, lesson=lesson),
         factories.VideoProgressFactory(student=student, video=video),

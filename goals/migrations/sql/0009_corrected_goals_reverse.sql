@@ -1,0 +1,1 @@
+ALTER TABLE goal_corrections DROP CONSTRAINT goals_goalcorrection_goal_of_student;
