@@ -18,6 +18,19 @@ def videos_watchable(user):
     return Video.objects.filter(Q(Exists(enrolled)) | Q(Exists(taught)))
 
 
+def videos_recorded(user):
+    """The videos of which it is kept what `user` watches: of courses that they are enrolled in and do not teach.
+
+    None for staff.
+    """
+    if user.is_staff or not user.is_authenticated:
+        return Video.objects.none()
+    course = OuterRef("lesson__course")
+    enrolled = Enrollment.objects.filter(course=course, student=user, left_at=None)
+    taught = CourseInstructor.objects.filter(course=course, instructor=user)
+    return Video.objects.filter(Exists(enrolled), ~Exists(taught))
+
+
 def visible_students(user):
     """The people whose days and goals `user` sees: themself, and everyone enrolled in a course that they teach."""
     if user.is_staff:

@@ -273,8 +273,8 @@ class VideoProgressAdmin(RecordAdmin):
     list_display = ("student", "video", "share", "watched_at", "completed_at")
     list_filter = (("student", AutocompleteFilter), ("video", AutocompleteFilter))
     list_select_related = ("student", "video")
-    fields = ("student", "video", "share", "seen", "watched_at", "completed_at")
-    readonly_fields = ("share", "seen")
+    fields = ("student", "video", "share", "seen", "stopped_at", "watched_at", "completed_at")
+    readonly_fields = ("share", "seen", "stopped_at")
 
     def get_queryset(self, request):
         covered = Func(F("watched"), function="seconds_covered", output_field=IntegerField())
@@ -287,6 +287,10 @@ class VideoProgressAdmin(RecordAdmin):
     @admin.display(description="parts seen")
     def seen(self, progress):
         return ", ".join(f"{clock(start)} to {clock(end)}" for start, end in progress.watched) or None
+
+    @admin.display(description="stopped at")
+    def stopped_at(self, progress):
+        return clock(progress.position_seconds)
 
 
 @admin.register(CheckpointReached)

@@ -346,7 +346,9 @@ class VideoProgress(Identified):
     The trigger of `courses/sql/current/video_progress.sql` merges it with what
     was there, clips it to the video, and notes in `tenth_reached_at[1..9]` and
     `completed_at` when coverage first reached 10 % … 90 % and the video's
-    completion threshold.
+    completion threshold.  `position_seconds` is where the player stood last;
+    `viewing` has the clocks of the pages that reported last, as
+    `courses/watching.py` keeps them.
     """
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="video_progress", db_index=False)
@@ -355,6 +357,8 @@ class VideoProgress(Identified):
     watched_at = models.DateTimeField(db_default=Now())
     tenth_reached_at = ArrayField(models.DateTimeField(null=True), db_default=[], editable=False)
     completed_at = models.DateTimeField(null=True, blank=True)
+    position_seconds = SecondsField(db_default=0, editable=False)
+    viewing = models.JSONField(db_default={}, editable=False)
 
     class Meta:
         db_table = "video_progress"
@@ -362,6 +366,7 @@ class VideoProgress(Identified):
         constraints = [
             models.UniqueConstraint(fields=["student", "video"], name="courses_videoprogress_once"),
             models.CheckConstraint(condition=Q(tenth_reached_at__len=TENTHS), name="courses_videoprogress_nine_tenths"),
+            models.CheckConstraint(condition=Q(position_seconds__gte=0), name="courses_videoprogress_position"),
             calendar_constraint(
                 "watched_at", "completed_at", *(f"tenth_reached_at__{index}" for index in range(TENTHS))
             ),

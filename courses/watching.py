@@ -1,0 +1,242 @@
+"""What a student watches, as their player reports it (docs/decisions/0031-watching-is-reported-as-ranges.md).
+
+A page that plays a video has a viewing session: a signed token that says whose
+it is, of which video, and since when.  Each of its reports is numbered by the
+session's milliseconds, and says which seconds of the video were watched and
+not confirmed yet.  Reports only ever add to what is known, so one that comes
+twice, late, out of order, or not at all while a later one comes, changes
+nothing about the result.
+"""
+
+import datetime
+import json
+import uuid
+from bisect import bisect_right
+from dataclasses import dataclass
+from operator import itemgetter
+
+from django.core import signing
+from django.db import connection, transaction
+from django.utils import timezone
+
+from courses.finishing import finish
+from courses.models import VideoProgress
+
+FASTEST = 2  # seconds of the video in a second; a player's highest speed
+SLACK = 20  # seconds of the video that a session's reports may be ahead of its clock
+SESSIONS = 4  # of a student and a video, whose clocks are kept; of any other, only when it began is known
+DAYS = 14  # how old a session may be
+MOST_RANGES = 500  # of a report
+MOST_BYTES = 16_384
+LONGEST = 86_400  # seconds of a video
+
+_SALT = "courses.watching"
+
+
+class Refused(Exception):
+    """A report that is not taken, and never will be: `status` is HTTP's, the text is for whoever reads it."""
+
+    def __init__(self, text, status=400):
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Session:
+    """One page that plays a video, from when it was opened."""
+
+    id: str
+    began: datetime.datetime
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a player says.
+
+    `at`: when, in milliseconds since its page was opened.  `watched`: half-open
+    (start, end) in seconds of the video, in any order.  `position`: where the
+    player stood, in seconds of the video; None if it has not moved.
+    """
+
+    at: int
+    watched: list
+    position: int | None
+
+
+def open_session(student, video):
+    """The token of a new session."""
+    facts = [student.pk.hex, video.pk.hex, uuid.uuid4().hex, timezone.now().timestamp()]
+    return signing.dumps(facts, salt=_SALT)
+
+
+def session_of(token, *, student, video):
+    """The Session of a token; Refused if it is not one of this student and video, or too old."""
+    try:
+        whose, which, name, began = signing.loads(token, salt=_SALT, max_age=datetime.timedelta(days=DAYS))
+    except signing.BadSignature as error:
+        raise Refused("This page is too old to report what is watched. Load it anew.", 403) from error
+    if (whose, which) != (student.pk.hex, video.pk.hex):
+        raise Refused("This report is about somebody else's page.", 403)
+    return Session(name, datetime.datetime.fromtimestamp(began, datetime.UTC))
+
+
+def read(body):
+    """(token, Report) of a request's body, JSON; Refused if anything in it is not what it should be."""
+    try:
+        found = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise Refused("A report is JSON.") from error
+    if not isinstance(found, dict):
+        raise Refused("A report is a JSON object.")
+    token, watched = found.get("token"), found.get("watched")
+    if not isinstance(token, str) or not (token and token.isascii()):
+        raise Refused("A report has the token of its page.")
+    if not isinstance(watched, list) or len(watched) > MOST_RANGES or not all(map(_is_range, watched)):
+        raise Refused(f"What was watched is a list of at most {MOST_RANGES} pairs of whole seconds, start before end.")
+    at, position = found.get("at"), found.get("position")
+    if not _is_whole(at) or not 0 <= at <= DAYS * 86_400_000:
+        raise Refused("A report says at which millisecond of its session it was made.")
+    if position is not None and not (_is_whole(position) and 0 <= position <= LONGEST):
+        raise Refused("The position is a whole second of the video.")
+    return token, Report(at, [(start, end) for start, end in watched], position)
+
+
+def record(student, video, session, report, *, now):
+    """Add a report to what the student watched of the video; return the VideoProgress, None if there is none yet.
+
+    What nobody can have watched since the session's last report, or since it
+    began, is left out.  Checkpoints that are covered by now are reached, and with
+    the video its lesson may be complete.
+    """
+    seen_at = min(session.began + datetime.timedelta(milliseconds=report.at), now)
+    claimed = merged((start, min(end, video.duration_seconds)) for start, end in report.watched)
+    position = None if report.position is None else min(report.position, video.duration_seconds)
+    with transaction.atomic():
+        progress = _locked(student, video, seen_at if claimed or position else None)
+        if progress is None:
+            return None
+        clocks = progress.viewing
+        clock, carried = clocks.get(session.id, (session.began.timestamp(), SLACK))
+        allowed = carried + FASTEST * max(seen_at.timestamp() - clock, 0)
+        added = shortened(without(claimed, progress.watched), int(allowed))
+        is_latest = all(seen_at.timestamp() >= other for other, _ in clocks.values())
+        moves = is_latest and position not in (None, progress.position_seconds)
+        if not added and not moves:
+            return progress
+        if added:
+            progress.watched = merged([*progress.watched, *added])
+            progress.watched_at = max(seen_at, progress.watched_at)
+        if moves:
+            progress.position_seconds = position
+        clocks[session.id] = max(seen_at.timestamp(), clock), round(min(allowed - length(added), SLACK), 2)
+        progress.viewing = dict(sorted(clocks.items(), key=lambda item: item[1][0])[-SESSIONS:])
+        progress.save(update_fields=["watched", "watched_at", "position_seconds", "viewing"])
+        if added:
+            _reach_checkpoints(progress)
+        if progress.completed_at is None and _completes(progress, video):
+            finish(student, video.lesson_id)
+    return progress
+
+
+def resumes_at(progress, video):
+    """The second at which a player goes on; the start, once one has come to the end."""
+    position = progress.position_seconds if progress else 0
+    return position if position and position < video.duration_seconds - 5 else 0
+
+
+def percent(watched, duration):
+    """How many percent of a video some ranges are; 100 only if all of it."""
+    return 100 * length([(start, min(end, duration)) for start, end in watched if start < duration]) // duration
+
+
+# Ranges: lists of half-open (start, end), disjoint and in order
+
+
+def merged(ranges):
+    """Any (start, end) as ranges; empty ones and touching ones are not left."""
+    found = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        elif start < end:
+            found.append((start, end))
+    return found
+
+
+def without(ranges, taken):
+    """`ranges` without the seconds of `taken`."""
+    found = []
+    for start, end in ranges:
+        index = bisect_right(taken, start, key=itemgetter(1))
+        while index < len(taken) and taken[index][0] < end:
+            found.append((start, taken[index][0]))
+            start = taken[index][1]
+            index += 1
+        found.append((start, end))
+    return merged(found)
+
+
+def shortened(ranges, seconds):
+    """The first `seconds` seconds of `ranges`."""
+    found = []
+    for start, end in ranges:
+        end = min(end, start + seconds)
+        if start < end:
+            found.append((start, end))
+            seconds -= end - start
+    return found
+
+
+def length(ranges):
+    """How many seconds `ranges` are."""
+    return sum(end - start for start, end in ranges)
+
+
+def _refuse_constant(name):
+    raise ValueError(name)  # NaN and Infinity are no JSON
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_range(value):
+    whole = isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value))
+    return whole and 0 <= value[0] < value[1] <= LONGEST
+
+
+def _locked(student, video, seen_at):
+    """The row, locked; made if there is none and `seen_at` says when it was begun, else None."""
+    rows = VideoProgress.objects.select_for_update(no_key=True).filter(student=student, video=video)
+    progress = rows.first()
+    if progress is None and seen_at is not None:
+        fresh = VideoProgress(student=student, video=video, watched=[], watched_at=seen_at)
+        VideoProgress.objects.bulk_create([fresh], ignore_conflicts=True)
+        progress = rows.first()
+    return progress
+
+
+def _completes(progress, video):
+    """What the trigger of video_progress asks before it sets completed_at."""
+    covered = merged((start, min(end, video.duration_seconds)) for start, end in progress.watched)
+    return length(covered) >= video.completion_threshold * video.duration_seconds
+
+
+# A checkpoint is reached when the last report was that its second was missing from.
+_REACHED = """
+    INSERT INTO learning_milestones (student_id, checkpoint_id, video_id, video_timestamp_seconds, reached_at)
+    SELECT progress.student_id, checkpoint.id, checkpoint.video_id, checkpoint.video_timestamp_seconds,
+        progress.watched_at
+    FROM video_progress AS progress JOIN checkpoints AS checkpoint ON checkpoint.video_id = progress.video_id
+    WHERE progress.id = %s AND progress.watched @> checkpoint.video_timestamp_seconds
+        AND NOT EXISTS (
+            SELECT FROM learning_milestones AS reached
+            WHERE reached.student_id = progress.student_id AND reached.checkpoint_id = checkpoint.id
+        )
+    ON CONFLICT (student_id, checkpoint_id) DO NOTHING
+"""
+
+
+def _reach_checkpoints(progress):
+    with connection.cursor() as cursor:
+        cursor.execute(_REACHED, [progress.pk])
