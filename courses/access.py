@@ -2,8 +2,27 @@
 
 from django.db.models import Exists, OuterRef, Q
 
-from courses.models import CourseInstructor, Enrollment, Video
+from courses.models import Course, CourseInstructor, Enrollment, Video
 from profiles.models import Profile
+
+
+def courses_seen(user):
+    """The courses whose page `user` may see: open ones, and those that they are or were in, or teach; all for staff."""
+    if user.is_staff:
+        return Course.objects.all()
+    enrolled = Enrollment.objects.filter(course=OuterRef("pk"), student=user)
+    return Course.objects.filter(Q(open_for_enrolment=True) | Exists(enrolled) | Exists(_teaching(user)))
+
+
+def courses_joinable(user):
+    """The courses that `user` may enrol in by themself: open ones that they do not teach; none for staff."""
+    if user.is_staff:
+        return Course.objects.none()
+    return Course.objects.filter(~Exists(_teaching(user)), open_for_enrolment=True)
+
+
+def _teaching(user):
+    return CourseInstructor.objects.filter(course=OuterRef("pk"), instructor=user)
 
 
 def videos_watchable(user):

@@ -85,6 +85,14 @@ class Finished:
     courses: int
 
 
+def reason(note):
+    """The note of a completion by hand, as it is kept; ValidationError, in its writer's words, if it is unfit."""
+    note = words(note, NOTE_LIMIT)
+    if not note:
+        raise ValidationError("Write in a few words why.")
+    return note
+
+
 def finish(student, lesson):
     """Complete the lesson, and its course, if what the student has done by now completes them.
 
@@ -118,7 +126,7 @@ def complete_lesson(student, lesson, *, by, note):
 
     ValidationError, in the words of who wrote it, if the note is empty or unfit.
     """
-    note = _note(note)
+    note = reason(note)
     with transaction.atomic():
         _lock(student, lesson.course_id)
         _, is_new = LessonCompletion.objects.get_or_create(
@@ -149,7 +157,7 @@ def take_back_lesson(student, lesson):
 def complete_course(student, course, *, by, note):
     """Complete the course by the hand of `by`, for the reason `note`; returns whether it was not complete already."""
     written = Enrollment.objects.filter(student=student, course=course, completed_at=None).update(
-        completed_at=Now(), completion_set_by=by, completion_note=_note(note)
+        completed_at=Now(), completion_set_by=by, completion_note=reason(note)
     )
     return bool(written)
 
@@ -187,10 +195,3 @@ def _lock(student, course):
 
 def _id(row):
     return getattr(row, "pk", row)
-
-
-def _note(text):
-    note = words(text, NOTE_LIMIT)
-    if not note:
-        raise ValidationError("Write in a few words why, for whoever reads it later.")
-    return note

@@ -9,7 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Max
 
 from config.uploads import PictureUploadField, VideoUploadField
+from courses.finishing import NOTE_LIMIT, reason
 from courses.models import Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
+from profiles.forms import WordsField
 
 
 def clock(seconds):
@@ -279,3 +281,14 @@ class QuizQuestionForm(PositionedForm):
         if cleaned.get("kind") not in (None, QuestionKind.NUMBER) and cleaned.get("tolerance"):
             self.add_error("tolerance", "Only a number has a tolerance: leave 0 here.")
         return cleaned
+
+
+class CompletionForm(forms.Form):
+    """Why an instructor sets a completion by hand."""
+
+    note = WordsField(
+        label="Why",
+        as_kept=reason,
+        widget=forms.Textarea(attrs={"rows": 2, "maxlength": NOTE_LIMIT}),
+        help_text="For whoever reads it later, the student too.",
+    )

@@ -36,7 +36,12 @@ register_converter(WordsConverter, "words")
 
 urlpatterns = [
     path("", views.Home.as_view(), name="home"),
+    path("courses/", views.Catalogue.as_view(), name="catalogue"),
     path("courses/<uuid:course>/", views.CoursePage.as_view(), name="course"),
+    path("courses/<uuid:course>/enrol/", views.Enrol.as_view(), name="enrol"),
+    path("courses/<uuid:course>/leave/", views.Leave.as_view(), name="leave"),
+    path("courses/<uuid:course>/rule/", views.ApplyRule.as_view(), name="apply_rule"),
+    path("courses/<uuid:course>/students/<uuid:student>/", views.Completions.as_view(), name="completions"),
     path("videos/<uuid:video>/journey/", views.VideoJourney.as_view(), name="video_journey"),
     path("videos/<uuid:video>/journey.csv", views.JourneyExport.as_view(), name="journey_export"),
     path("videos/<uuid:video>/moments/<int:second>/", views.Moment.as_view(), name="moment"),

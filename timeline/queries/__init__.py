@@ -22,7 +22,14 @@ from timeline.queries.conversation import (
     since_spoken,
     waiting_of_student,
 )
-from timeline.queries.courses import Beginning, beginning, courses_by_title, courses_of_student, students_of_course
+from timeline.queries.courses import (
+    Beginning,
+    beginning,
+    courses_by_title,
+    courses_of_student,
+    open_courses,
+    students_of_course,
+)
 from timeline.queries.days import (
     Day,
     day_counts,

@@ -22,6 +22,15 @@ def courses_by_title(courses, *, after=None, size=24):
     return BY_TITLE.page(courses, after, size)
 
 
+def open_courses(*, title="", after=None, size=24):
+    """A page of the courses that are open for enrolment, by title; with `title`, those whose title contains it.
+
+    Index: courses_open.
+    """
+    courses = Course.objects.filter(open_for_enrolment=True)
+    return BY_TITLE.page(courses.filter(title__icontains=title) if title else courses, after, size)
+
+
 @dataclass(frozen=True)
 class Beginning:
     """Where a student begins: the course that they enrolled in last, and its first video; None where there is none."""

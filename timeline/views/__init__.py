@@ -2,7 +2,7 @@
 
 from timeline.views.answers import Answer, Inbox, Moment
 from timeline.views.conversation import BringBackWords, EditWords, HiddenWords, HideWords
-from timeline.views.course import CoursePage
+from timeline.views.course import ApplyRule, Catalogue, Completions, CoursePage, Enrol, Leave
 from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSince
 from timeline.views.export import DaysExport, JourneyExport
 from timeline.views.home import Home
@@ -11,16 +11,21 @@ from timeline.views.student import StudentGoal, StudentGoals
 
 __all__ = [
     "Answer",
+    "ApplyRule",
     "BringBackWords",
+    "Catalogue",
+    "Completions",
     "CoursePage",
     "DaysExport",
     "EditWords",
+    "Enrol",
     "EntryPlace",
     "HiddenWords",
     "HideWords",
     "Home",
     "Inbox",
     "JourneyExport",
+    "Leave",
     "Moment",
     "NewInJourney",
     "StudentDay",

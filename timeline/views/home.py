@@ -1,6 +1,7 @@
 """Home."""
 
 from courses.models import Enrollment
+from courses.progress import lessons_done, stopped_in
 from goals.models import GoalPeriod
 from timeline import access, kinds, queries
 from timeline.fold import folded
@@ -23,6 +24,7 @@ class Home(Page):
         enrollments = list(
             Enrollment.objects.filter(student=user, left_at=None).select_related("course").order_by("-enrolled_at")[:12]
         )
+        done = lessons_done(user, [enrollment.course_id for enrollment in enrollments])
         today = queries.student_day(student=user, date=queries.today(), size=20)
         current = GoalPeriod.objects.filter(student=user, period__endswith=None).select_related("goal").first()
         return super().get_context_data(
@@ -30,7 +32,8 @@ class Home(Page):
             more_courses=courses.next,
             inbox=shown(user, queries.inbox(courses=[course.pk for course in searched.entries], by=user, size=5)),
             limited=queries.INBOX_COURSES if searched.next else None,
-            enrollments=enrollments,
+            enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in enrollments],
+            stopped=stopped_in(user) if enrollments else None,
             today=today,
             items=folded(queries.with_places(today.entries.entries)),
             sentence=kinds.sentence(today.counts),

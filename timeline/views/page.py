@@ -11,7 +11,7 @@ from django.views.generic import TemplateView
 class Page(TemplateView):
     """A page at one URL; to htmx, the fragment of it (a partialdef of its template) that it asked for.
 
-    A request's HX-Target names the fragment; the first of `fragments` is the default.
+    A request's HX-Target names the fragment; the first of `fragments` is the default, and without any it gets the page.
     """
 
     fragments = ("entries",)
@@ -28,7 +28,7 @@ class Page(TemplateView):
             return None
         if htmx.target in self.fragments:
             return htmx.target
-        return None if htmx.boosted else self.fragments[0]
+        return None if htmx.boosted or not self.fragments else self.fragments[0]
 
     def get_template_names(self):
         return [f"{self.template_name}#{self.fragment}" if self.fragment else self.template_name]
