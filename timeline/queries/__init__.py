@@ -46,6 +46,7 @@ from timeline.queries.filters import JourneyFilter
 from timeline.queries.goals import GoalMove, GoalTimeline, goal_move, goal_timeline, student_goals
 from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
+from timeline.queries.movement import ClassSize, Movement, class_movement, class_size
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
 from timeline.queries.track import MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers

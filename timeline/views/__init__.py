@@ -7,6 +7,7 @@ from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSinc
 from timeline.views.export import DaysExport, JourneyExport
 from timeline.views.home import Home
 from timeline.views.journey import NewInJourney, VideoJourney
+from timeline.views.movement import ClassMovement
 from timeline.views.student import StudentGoal, StudentGoals
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ApplyRule",
     "BringBackWords",
     "Catalogue",
+    "ClassMovement",
     "Completions",
     "CoursePage",
     "DaysExport",

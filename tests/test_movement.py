@@ -1,0 +1,164 @@
+"""A course's students: towards which goal, how often, since when not, and what they reached this week."""
+
+import datetime
+import itertools
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from psycopg.types.range import TimestamptzRange
+
+from tests import factories
+from timeline import queries
+from timeline.queries import movement
+from timeline.rhythm import Rhythm
+
+pytestmark = pytest.mark.django_db
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def course():
+    return factories.CourseFactory()
+
+
+def student_of(course, name, active, *, enrolled=200):
+    """A student who wrote a note at noon (UTC) of each day of `active`, counted back from today."""
+    noon = timezone.now().replace(hour=12, minute=0)
+    student = factories.ProfileFactory(full_name=name)
+    factories.EnrollmentFactory(student=student, course=course, enrolled_at=noon - enrolled * DAY)
+    for day in active:
+        factories.DailyNoteFactory(student=student, created_at=noon - day * DAY)
+    return student
+
+
+def names(page):
+    return [row.student.full_name for row in page.entries]
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "words"),
+    [
+        (Rhythm(None, 0, 1, False), "Active today."),
+        (Rhythm(3, 0, 1, False), "Active today."),
+        (Rhythm(1, 0, 7, False), "Active on 7 of the last 7 days."),
+        (Rhythm(2, 1, 3, False), "Active on 3 of the last 7 days."),
+        (Rhythm(5, 1, 1, False), "Usually active every 5 days; last yesterday."),
+        (Rhythm(5, 8, 0, False), "Usually active every 5 days; last 8 days ago."),
+        (Rhythm(2, 6, 1, True), "Usually active every 2 days; nothing for 6."),
+        (Rhythm(1, 4, 3, True), "Usually active every day; nothing for 4."),
+        (Rhythm(None, 1, 1, False), "Active yesterday."),
+        (Rhythm(None, 30, 0, True), "Nothing for 30 days."),
+    ],
+)
+def test_a_rhythm_is_said_in_words(rhythm, words):
+    assert str(rhythm) == words
+
+
+@settings(max_examples=25, deadline=None)
+@given(active=st.sets(st.integers(0, 40), max_size=15))
+def test_the_rhythm_is_the_median_of_the_days_between_the_last_active_ones(active):
+    """Told of one student by the database, and by a list in Python."""
+    with transaction.atomic():
+        course = factories.CourseFactory()
+        student_of(course, "Ann", active, enrolled=100)
+        days = sorted({*active, 100})[: movement.ACTIVE_DAYS]
+        gaps = sorted(later - earlier for earlier, later in itertools.pairwise(days))
+        usual = gaps[(len(gaps) - 1) // 2] if len(gaps) >= movement.GAPS else None
+        least = movement.QUIET_WITHOUT_RHYTHM if usual is None else max(movement.QUIET, 2 * usual)
+        expected = Rhythm(usual, days[0], sum(day < 7 for day in days), days[0] >= least)
+        (row,) = queries.class_movement(course=course).entries
+        assert row.rhythm == expected
+        assert bool(queries.class_movement(course=course, show="quiet").entries) == expected.quiet
+        transaction.set_rollback(True)
+
+
+def test_who_is_active_quiet_reached_something_or_has_no_goal(course):
+    ann = student_of(course, "Ann", [1, 3, 5])
+    ben = student_of(course, "Ben", [6, 8, 10, 12])  # every 2 days; nothing for 6
+    student_of(course, "Cem", [6, 16, 26, 36])  # as usual
+    student_of(course, "Dana", [0])
+    gone = student_of(course, "Gone", [0])
+    gone.enrollments.update(left_at=timezone.now())
+    student_of(factories.CourseFactory(), "Elsewhere", [0])
+    factories.GoalMessageFactory(student=ben)  # received, not done
+    now = timezone.now()
+    goal = factories.GoalPeriodFactory(goal__student=ann, period=TimestamptzRange(now - 40 * DAY, None)).goal
+    factories.GoalMilestoneFactory(goal=goal, title="First sale", reached_at=now - DAY / 24)
+    factories.GoalMilestoneFactory(goal=goal, title="Second", reached_at=None)
+    factories.GoalPeriodFactory(goal__student=ben, period=TimestamptzRange(now - 40 * DAY, now - 30 * DAY))
+
+    everybody = queries.class_movement(course=course)
+    assert names(everybody)[0] in ("Ann", "Dana")
+    assert set(names(everybody)) == {"Ann", "Ben", "Cem", "Dana"}
+    row = next(row for row in everybody.entries if row.student == ann)
+    assert (row.goal, row.reached, row.planned) == (goal, 1, 2)
+    assert row.day in (40, 41, 42)
+    assert [entry.content for entry in row.entries] == ["First sale"]
+    shown = {show: set(names(queries.class_movement(course=course, show=show))) for show in movement.SHOWN}
+    assert shown == {
+        "all": {"Ann", "Ben", "Cem", "Dana"},
+        "active": {"Ann", "Ben", "Cem", "Dana"},
+        "quiet": {"Ben"},
+        "reached": {"Ann"},
+        "aimless": {"Ben", "Cem", "Dana"},
+    }
+    assert queries.class_size(course=course) == queries.ClassSize(4, 4)
+
+
+def test_pages_follow_one_another_and_a_search_goes_on_where_it_stopped(course, monkeypatch):
+    for number in range(7):
+        student_of(course, f"Student {number}", [number + 8], enrolled=100 + number)
+    pages = []
+    after = None
+    while after or not pages:
+        page = queries.class_movement(course=course, after=after, size=3)
+        pages.append(names(page))
+        after = page.next
+    assert pages == [[f"Student {n}" for n in part] for part in ((0, 1, 2), (3, 4, 5), (6,))]
+
+    monkeypatch.setitem(movement.PARAMS, "look", 3)
+    monkeypatch.setattr(movement, "LOOK", 3)
+    first = queries.class_movement(course=course, show="reached")
+    assert (first.entries, first.next) == ([], None)  # nobody was active this week
+    found = []
+    after = None
+    for _ in range(3):
+        page = queries.class_movement(course=course, show="quiet", after=after)
+        found += names(page)
+        after = page.next
+    assert (len(found), after) == (7, None)
+
+
+def test_the_page_is_for_who_teaches_the_course_with_a_fixed_number_of_queries(client, course):
+    instructor = factories.CourseInstructorFactory(course=course).instructor
+    ann = student_of(course, "Ann", [1])
+    address = reverse("class_movement", args=[course.pk])
+    assert client.get(address).status_code == 302
+    others = factories.CourseInstructorFactory().instructor
+    for person, status in ((ann, 404), (others, 404), (factories.StaffFactory(), 200), (instructor, 200)):
+        client.force_login(person)
+        assert client.get(address).status_code == status
+    assert b"Ann" in client.get(address).content
+    for show in ("quiet", "reached", "aimless", "active", ""):
+        assert client.get(address, {"show": show}).status_code == 200
+    for nonsense in ("after", "show"):
+        assert client.get(address, {nonsense: "nonsense"}).status_code == 400
+
+    def number_of_queries():
+        with CaptureQueriesContext(connection) as captured:
+            client.get(address)
+        return len(captured)
+
+    numbers = set()
+    for number in range(3):
+        student = student_of(course, f"Student {number}", [1, 2])
+        goal = factories.GoalPeriodFactory(goal__student=student).goal
+        factories.GoalMilestoneFactory(goal=goal)
+        numbers.add(number_of_queries())
+    assert len(numbers) == 1

@@ -1,0 +1,237 @@
+"""How a course's students move: towards which goal, how often, since when not, and what they reached."""
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db import connection
+from django.db.models import Count
+
+from goals.models import Goal, GoalMilestone, GoalPeriod
+from profiles.models import Profile
+from timeline.keyset import BigInt, Keyset, Page
+from timeline.models import DAY_ZONE, Activity
+from timeline.queries.common import COUNT_LIMIT, today
+from timeline.rhythm import WEEK, Rhythm
+
+CLASS = COUNT_LIMIT + 1  # students whose last activity is looked up
+LOOK = 500  # students who are looked at for one page
+ACTIVE_DAYS = 12  # of a student, from which their rhythm is read
+GAPS = 3  # between active days; with fewer there is no rhythm to speak of
+QUIET = 3  # days; less than that is never quiet
+QUIET_WITHOUT_RHYTHM = 7  # days
+WEEKS_ENTRIES = 1_000  # of a student, looked through for what they reached in the last WEEK
+REACHED_SHOWN = 3  # of a student
+
+
+@dataclass(frozen=True)
+class Movement:
+    """A student of the course.
+
+    `goal`: their current one (None: none), today its day number `day`, with `reached` of its `planned` milestones;
+    `entries`: the last REACHED_SHOWN of what they reached in the last WEEK, newest first.
+    """
+
+    student: Profile
+    rhythm: Rhythm
+    goal: Goal | None = None
+    day: int | None = None
+    planned: int = 0
+    reached: int = 0
+    entries: list = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ClassSize:
+    """How many students a course has, and how many of them were active in the last WEEK; both up to CLASS."""
+
+    students: int
+    active: int
+
+
+def class_size(*, course):
+    """How many students `course` has now, and how many of them were active lately, as a ClassSize.
+
+    One step into an index for each student, of at most CLASS.  Indexes: enrollments_current, idx_student_date.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CLASS_SIZE, PARAMS | {"course": course.pk, "today": today()})
+        return ClassSize(*cursor.fetchone())
+
+
+def class_movement(*, course, show="all", after=None, size=25):
+    """The students of `course`, who was active last first, as a Page of Movement.
+
+    `show`: "all"; "active" in the last WEEK; "quiet", for twice as many days as
+    usual for them; "reached", a milestone, a goal or a proof in the last WEEK;
+    "aimless", without a current goal.  The last activity of every student is
+    looked up, of at most CLASS, and at most LOOK of them are looked at more
+    closely: a page may hold fewer than `size`, even none, and have a `next`.
+    Indexes: enrollments_current, idx_student_date, goals_goalperiod_of_student.
+    """
+    within, wanted = SHOWN[show]
+    params = PARAMS | {"course": course.pk, "today": today(), "size": size + 1}
+    if after:
+        within, params = f"{within} AND {BY_LAST.condition()}", params | BY_LAST.params(after)
+    with connection.cursor() as cursor:
+        cursor.execute(MOVING.format(within=within, wanted=wanted), params)
+        looked_at = [_Looked(*row) for row in cursor.fetchall()]
+    found = [row for row in looked_at if row.wanted]
+    last = found[size - 1] if len(found) > size else next((row for row in looked_at if row.place == LOOK), None)
+    return Page(_movements(found[:size]), last and BY_LAST.cursor(last))
+
+
+@dataclass(frozen=True)
+class _Looked:
+    id: uuid.UUID
+    rank: int
+    place: int
+    usual: int | None
+    silent: int
+    active: int
+    quiet: bool
+    wanted: bool
+
+
+def _movements(rows):
+    """Their Movement, by four statements, however many they are."""
+    ids = [row.id for row in rows]
+    students = Profile.objects.in_bulk(ids)
+    periods = GoalPeriod.objects.filter(student__in=ids, period__endswith=None).select_related("goal")
+    current = {period.student_id: period for period in periods}
+    milestones = GoalMilestone.objects.filter(goal__in=[period.goal_id for period in current.values()])
+    numbers = {
+        row.pop("goal"): row
+        for row in milestones.values("goal").annotate(planned=Count("pk"), reached=Count("reached_at"))
+    }
+    reached = defaultdict(list)
+    params = PARAMS | {"students": ids, "today": today(), "shown": REACHED_SHOWN}
+    for entry in Activity.objects.raw(REACHED_LATELY, params):
+        reached[entry.student_id].append(entry)
+    movements = []
+    for row in rows:
+        goal, period = {}, current.get(row.id)
+        if period:
+            day = (today() - period.period.lower.astimezone(DAY_ZONE).date()).days + 1
+            goal = {"goal": period.goal, "day": day} | numbers.get(period.goal_id, {})
+        rhythm = Rhythm(row.usual, row.silent, row.active, row.quiet)
+        movements.append(Movement(students[row.id], rhythm, entries=reached[row.id], **goal))
+    return movements
+
+
+PARAMS = {
+    "class": CLASS,
+    "look": LOOK,
+    "week": WEEK,
+    "days": ACTIVE_DAYS,
+    "gaps": GAPS,
+    "least": QUIET,
+    "unknown": QUIET_WITHOUT_RHYTHM,
+    "entries": WEEKS_ENTRIES,
+    "kinds": ["goal_milestone", "goal_completion", "success_proof"],
+}
+
+# rank is the last moment, negative so that it and the id ascend together.
+BY_LAST = Keyset(("rank", "id"), (BigInt, uuid.UUID))
+
+# What a student receives is not what they do.
+BY_STUDENT = "activity_type <> 'instructor_message'"
+
+# Whoever is enrolled has an entry: their enrolment.
+SEEN = f"""
+    WITH seen AS MATERIALIZED (
+        SELECT
+            member.student_id AS id, last.activity_date AS day,
+            (extract(epoch FROM last.created_at) * -1000000)::bigint AS rank
+        FROM (
+            SELECT student_id FROM enrollments WHERE course_id = %(course)s AND left_at IS NULL
+            ORDER BY student_id
+            LIMIT %(class)s
+        ) AS member
+        CROSS JOIN LATERAL (
+            SELECT activity_date, created_at FROM student_activity_timeline
+            WHERE student_id = member.student_id AND {BY_STUDENT}
+            ORDER BY activity_date DESC, created_at DESC, id DESC
+            LIMIT 1
+        ) AS last
+    )
+"""
+
+CLASS_SIZE = f"{SEEN} SELECT count(*), count(*) FILTER (WHERE day > %(today)s::date - %(week)s) FROM seen"
+
+# Active days are found one by one, each a step into the index, however much was done on them.  The last row that
+# was looked at comes along, wanted or not: there the next page begins.
+MOVING = f"""
+    {SEEN}
+    SELECT id, rank, place, usual, silent, active, quiet, wanted
+    FROM (
+        SELECT *, row_number() OVER (ORDER BY {BY_LAST.sql}) AS place
+        FROM seen
+        WHERE {{within}}
+        ORDER BY {BY_LAST.sql}
+        LIMIT %(look)s
+    ) AS candidate
+    CROSS JOIN LATERAL (
+        WITH RECURSIVE active (day, number) AS (
+            SELECT candidate.day, 1
+            UNION ALL
+            SELECT (
+                SELECT activity_date FROM student_activity_timeline
+                WHERE student_id = candidate.id AND activity_date < active.day AND {BY_STUDENT}
+                ORDER BY activity_date DESC, created_at DESC, id DESC
+                LIMIT 1
+            ), number + 1
+            FROM active
+            WHERE active.day IS NOT NULL AND number < %(days)s
+        )
+        SELECT
+            CASE WHEN count(gap) >= %(gaps)s THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY gap) END AS usual,
+            count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active,
+            greatest(%(today)s::date - max(day), 0) AS silent
+        FROM (SELECT day, lag(day) OVER (ORDER BY day DESC) - day AS gap FROM active WHERE day IS NOT NULL) AS step
+    ) AS rhythm
+    CROSS JOIN LATERAL (
+        SELECT silent >= CASE WHEN usual IS NULL THEN %(unknown)s ELSE greatest(%(least)s, 2 * usual) END AS quiet
+    ) AS compared
+    CROSS JOIN LATERAL (SELECT {{wanted}} AS wanted) AS chosen
+    WHERE wanted OR place = %(look)s
+    ORDER BY {BY_LAST.sql}
+    LIMIT %(size)s
+"""
+
+# The entries of a week, newest first, of which an index tells the kinds.
+OF_THE_WEEK = """
+    SELECT id, activity_type
+    FROM student_activity_timeline
+    WHERE student_id = {student} AND activity_date > %(today)s::date - %(week)s
+    ORDER BY activity_date DESC, created_at DESC, id DESC
+    LIMIT %(entries)s
+"""
+
+# What of `show` an order by the last activity tells, and what has to be looked at.
+SHOWN = {
+    "all": ("true", "true"),
+    "active": ("day > %(today)s::date - %(week)s", "true"),
+    "quiet": ("day <= %(today)s::date - %(least)s", "quiet"),
+    "reached": (
+        "day > %(today)s::date - %(week)s",
+        f"EXISTS (SELECT FROM ({OF_THE_WEEK.format(student='candidate.id')}) AS done"
+        " WHERE activity_type = ANY (%(kinds)s))",
+    ),
+    "aimless": (
+        "true",
+        "NOT EXISTS (SELECT FROM goal_periods WHERE student_id = candidate.id AND upper(period) IS NULL)",
+    ),
+}
+
+REACHED_LATELY = f"""
+    SELECT entry.*
+    FROM unnest(%(students)s::uuid[]) AS student (id)
+    CROSS JOIN LATERAL (
+        SELECT id FROM ({OF_THE_WEEK.format(student="student.id")}) AS done
+        WHERE activity_type = ANY (%(kinds)s)
+        LIMIT %(shown)s
+    ) AS reached
+    JOIN student_activity_timeline AS entry ON entry.id = reached.id
+    ORDER BY entry.created_at DESC, entry.id DESC
+"""
