@@ -81,12 +81,12 @@ def test_quiet_days_are_told_up_to_today_and_across_pages(client, school, clock)
     first = client.get("/days/")
     assert re.findall(r"Today|\d+ quiet days?|\d+ March", text_of(first).split("Calendar as a table")[1]) == [
         *("Today", "2 quiet days", "12 March", "11 March", "4 quiet days"),
-        *("6 March", "5 March", "4 March", "3 March", "2 March"),
+        *("6 March", "5 March", "4 March"),
     ]
     more = unescape(re.search(r'class="load-more"><a class="button" href="(\?[^"]+)"', first.content.decode())[1])
     second = client.get(f"/days/{more}", headers={"HX-Request": "true"})
-    assert re.findall(r"\d+ quiet days?|\d+ February", text_of(second)) == [
-        *("6 quiet days", "23 February", "1 quiet day", "21 February", "277 quiet days"),
+    assert re.findall(r"\d+ quiet days?|\d+ (?:March|February)", text_of(second)) == [
+        *("3 March", "2 March", "6 quiet days", "23 February", "1 quiet day", "21 February", "277 quiet days"),
     ]
 
 
@@ -253,7 +253,7 @@ def test_courses_and_goals_of_others_are_told_from_none_by_nobody(client, school
 
 
 def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there(client, school, clock, monkeypatch):
-    monkeypatch.setattr("timeline.queries.conversation.LOOK", 5)
+    monkeypatch.setattr("timeline.queries.conversation.LOOK_ROWS", 5)
     for back in range(12):
         note(school.sara, NOON - back * day, "A find." if back == 8 else "Else.")
     client.force_login(school.sara)

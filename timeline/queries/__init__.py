@@ -9,6 +9,7 @@ students stop at COUNT_LIMIT, and what entries refer to is fetched by
 from timeline.queries.common import BY_DAY, BY_MOMENT, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, today
 from timeline.queries.conversation import (
     NEW_LIMIT,
+    SINCE_LIMIT,
     WEEKS,
     DaysFilter,
     FoundDays,

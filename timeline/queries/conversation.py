@@ -16,8 +16,10 @@ from timeline.queries.days import Day
 from timeline.queries.places import with_places
 
 WEEKS = 53  # of a calendar
-LOOK = 2_000  # entries that one search looks through
+LOOK = 1_000  # entries whose kinds one search looks through, in an index
+LOOK_ROWS = 100  # entries that one search reads to look through what the index does not say
 BATCH = 2_000  # entries that one statement of an export looks at
+SINCE_LIMIT = 5_000  # what was done since a moment is exact up to here, then "5,000+"
 NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
 
 
@@ -51,7 +53,7 @@ class FoundDays:
 class SinceSpoken:
     """What a student did since `moment`, when an instructor last wrote to them or answered them.
 
-    `counts`: {activity_type: entries up to COUNT_LIMIT + 1}; `first`: the first
+    `counts`: {activity_type: entries, together up to SINCE_LIMIT + 1}; `first`: the first
     of these entries; `waiting`: their oldest reflections without an answer, and
     how many there are; `quiet`: whole days since the student last did anything
     (None: they never did).
@@ -69,7 +71,7 @@ class SinceSpoken:
 def calendar(*, student, until):
     """How many entries each of the WEEKS * 7 days up to `until` has: {day: number}, without the empty ones.
 
-    An index-only scan of these days' entries.  Index: idx_student_date.
+    An index-only scan of these days' entries.  Index: idx_student_day.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -83,6 +85,7 @@ CALENDAR = """
     SELECT activity_date, count(*)
     FROM student_activity_timeline
     WHERE student_id = %(student)s AND activity_date BETWEEN %(first)s AND %(until)s
+    AND activity_type > ''  -- always; it is by this that the index is found
     GROUP BY activity_date
 """
 
@@ -90,24 +93,20 @@ CALENDAR = """
 def found_days(*, student, asked, before=None, size=25):
     """What `asked` (a DaysFilter) finds in the student's days, newest first: up to `size` entries, as FoundDays.
 
-    Looks through at most LOOK entries.  Of kinds alone it reads the index, and
-    the entries found; of a course or words each entry that it looks at.
-    Indexes: idx_student_date, or idx_student_goal for one goal.
+    Each page looks through so many entries at most: LOOK of them for kinds,
+    which the index says; LOOK_ROWS for words, of the entries that have any, and
+    for two things that no index says together.  Indexes: idx_student_words for
+    words, else idx_student_goal or idx_student_course, else idx_student_date.
     """
-    condition, columns, params = _reading(student, asked)
-    params |= {"look": LOOK, "size": size + 1}
+    condition, rest, columns, params = _reading(student, asked)
+    params |= {"look": LOOK_ROWS if rest else LOOK, "size": size + 1}
     if before:
         moment, entry = BY_TIME.parse(before)
         params |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
         condition += f" AND {_beyond(columns, '<')}"
-    parts = {
-        "condition": condition,
-        "order": ", ".join(f"{column} DESC" for column in columns),
-        "kinds": KINDS_ASKED if asked.kinds else "true",
-        "rest": REST,
-    }
-    by_content = asked.course or asked.text
-    entries = list(Activity.objects.raw((FOUND if by_content else FOUND_KINDS).format(**parts), params))
+    order = ", ".join(f"{column} DESC" for column in columns)
+    parts = {"condition": condition, "order": order, "kinds": KINDS_ASKED if asked.kinds else "true", "rest": rest}
+    entries = list(Activity.objects.raw((FOUND if rest else FOUND_KINDS).format(**parts), params))
     following = BY_TIME.cursor(entries[size - 1]) if len(entries) > size else None
     back_to = None
     if following is None:
@@ -130,11 +129,11 @@ def days_export(*, student, asked):
 
     An iterator.  Each batch is a statement of its own, which looks at BATCH
     entries: memory stays flat, and no snapshot is held open while somebody
-    downloads slowly.  Indexes: idx_student_date, or idx_student_goal for one goal.
+    downloads slowly.  Indexes: those of `found_days()`.
     """
-    condition, columns, params = _reading(student, asked)
+    condition, rest, columns, params = _reading(student, asked)
     params["limit"] = BATCH
-    parts = {"order": ", ".join(columns), "kinds": KINDS_ASKED if asked.kinds else "true", "rest": REST}
+    parts = {"order": ", ".join(columns), "kinds": KINDS_ASKED if asked.kinds else "true", "rest": rest or "true"}
     after = ""
     while True:
         statement = EXPORT.format(condition=condition + after, **parts)
@@ -147,15 +146,23 @@ def days_export(*, student, asked):
 
 
 def _reading(student, asked):
-    """Where to look for what a DaysFilter asks for: the condition, the columns of the index's order, the values."""
-    condition = ["student_id = %(student)s"]
+    """How to look for what a DaysFilter asks for.
+
+    (the condition that an index answers, the rest, "" if there is none; the
+    columns of the index's order; the values)
+    """
+    condition, rest = ["student_id = %(student)s"], []
     columns = ("activity_date", "created_at", "id")
-    if asked.goal:
-        condition.append("goal_id = %(goal)s")
-        columns = columns[1:]
+    named = [f"{name}_id = %({name})s" for name in ("goal", "course") if getattr(asked, name)]
+    if asked.text:
+        condition.append("content IS NOT NULL")
+        rest = [WORDS_ASKED, *named]
+    elif named:
+        condition.append(named[0])
+        rest, columns = named[1:], columns[1:]
     if asked.since:
         condition.append("created_at > %(since)s")
-        if not asked.goal:
+        if "activity_date" in columns:
             condition.append("activity_date >= %(since_day)s")
     params = {
         "student": student.pk,
@@ -166,7 +173,7 @@ def _reading(student, asked):
         "since": asked.since,
         "since_day": asked.since and asked.since.astimezone(DAY_ZONE).date(),
     }
-    return " AND ".join(condition), columns, params
+    return " AND ".join(condition), " AND ".join(rest), columns, params
 
 
 def _beyond(columns, operator):
@@ -181,10 +188,7 @@ def like(text):
 
 KINDS_ASKED = "activity_type = ANY (%(kinds)s)"
 
-REST = """
-    (%(course)s::uuid IS NULL OR course_id = %(course)s::uuid)
-    AND (%(text)s::text IS NULL OR content ILIKE %(text)s OR instructor_response ILIKE %(text)s)
-"""
+WORDS_ASKED = "(content ILIKE %(text)s OR instructor_response ILIKE %(text)s)"
 
 FOUND = """
     SELECT looked.*
@@ -313,7 +317,7 @@ def since_spoken(*, student, instructor, size=5):
         "student": student.pk,
         "day": since.astimezone(DAY_ZONE).date(),
         "since": since,
-        "limit": COUNT_LIMIT + 1,
+        "limit": SINCE_LIMIT + 1,
     }
     with connection.cursor() as cursor:
         cursor.execute(SINCE_COUNTS, asked)
@@ -325,7 +329,7 @@ def since_spoken(*, student, instructor, size=5):
     )
 
 
-# The newest COUNT_LIMIT + 1, where there are more: an index-only scan.
+# The newest SINCE_LIMIT + 1, where there are more: an index-only scan.
 SINCE_COUNTS = """
     SELECT activity_type, count(*)
     FROM (

@@ -20,7 +20,7 @@ class Day:
     entries: Page
 
 
-def student_days(*, student, before=None, size=7, entries_of_a_day=20):
+def student_days(*, student, before=None, size=5, entries_of_a_day=20):
     """The student's days with activity, newest first, as a Page of Day.
 
     Steps from day to day through the index; counts are an index-only scan of

@@ -57,9 +57,9 @@ def noun(entry):
 
 
 @register.filter
-def capped(number):
-    """A count that stops at COUNT_LIMIT: 12 gives "12", 10001 gives "10,000+"."""
-    return f"{number:,}" if number <= COUNT_LIMIT else f"{COUNT_LIMIT:,}+"
+def capped(number, limit=COUNT_LIMIT):
+    """A count that stops at a limit: 12 gives "12", 10001 gives "10,000+"."""
+    return f"{number:,}" if number <= limit else f"{limit:,}+"
 
 
 @register.filter

@@ -73,7 +73,7 @@ class DaysPage(StudentPage):
         return {
             "since": since,
             "since_total": total,
-            "since_limited": total > queries.COUNT_LIMIT,
+            "since_limit": queries.SINCE_LIMIT,
             "since_address": self.address_of(kind=list(since.counts), since=moment),
             "done": [
                 (words, self.address_of(kind=kind.value, since=moment)) for kind, words in kinds.phrases(since.counts)
