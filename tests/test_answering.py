@@ -195,17 +195,18 @@ def test_a_reflection_without_a_video_leads_back_to_the_students_day(client, sch
 def test_htmx_gets_the_row_as_its_page_draws_it(client, school, row):
     client.force_login(school.ines)
     entry = entry_of(school.asked)
-    sent = client.post(answer_url(school.asked), {"text": "Fine.", "seen": "", "row": row}, headers=HTMX)
-    assert sent.status_code == 200
-    assert (sent["HX-Retarget"], sent["HX-Reswap"]) == (f"#entry-{entry.pk}", "outerHTML")
-    assert '"name": "Sara Lindqvist"' in sent["HX-Trigger-After-Settle"]
-    article = " ".join(sent.content.decode().split())
-    assert article.startswith("<article")
     pages = {
         "everyone": reverse("video_journey", args=[school.video.pk]),
         "one": f"{reverse('video_journey', args=[school.video.pk])}?student={school.sara.pk}",
         "day": reverse("student_days", args=[school.sara.pk]),
     }
+    there = HTMX | {"Referer": f"http://testserver{pages.get(row, '/')}"}
+    sent = client.post(answer_url(school.asked), {"text": "Fine.", "seen": "", "row": row}, headers=there)
+    assert sent.status_code == 200
+    assert (sent["HX-Retarget"], sent["HX-Reswap"]) == (f"#entry-{entry.pk}", "outerHTML")
+    assert '"name": "Sara Lindqvist"' in sent["HX-Trigger-After-Settle"]
+    article = " ".join(sent.content.decode().split())
+    assert article.startswith("<article")
     if row in pages:
         article = article.replace(f' data-sent="answer-{school.asked.pk}"', "")
         assert article in " ".join(client.get(pages[row]).content.decode().split())

@@ -172,8 +172,9 @@ def test_each_marker_is_a_link_to_its_first_entry_that_keeps_the_filters(seen):
     marks = htmx.by_class(track, "mark")
     assert {htmx.attribute(mark, "data-group") for mark in marks} == {"reflections"}
     named = {htmx.attribute(mark, "aria-label"): htmx.attribute(mark, "href") for mark in marks}
-    assert named["5 reflections from 4:10 to 4:35, 1 waiting for an answer"] == "?kind=reflections&q=thought&t=250"
-    assert named["10 reflections from 4:10 to 5:00, 1 waiting for an answer"] == "?kind=reflections&q=thought&t=250"
+    there = f"{seen.at}?kind=reflections&q=thought&t=250"
+    assert named["5 reflections from 4:10 to 4:35, 1 waiting for an answer"] == there
+    assert named["10 reflections from 4:10 to 5:00, 1 waiting for an answer"] == there
 
 
 def test_only_what_waits_is_marked_if_only_that_is_asked_for(seen):
@@ -235,6 +236,27 @@ def test_the_link_to_an_entry_that_is_copied_leads_to_a_list_with_that_entry(see
     for link in (links[0], links[-1]):
         address, anchor = link.split("#")
         assert f'id="{anchor}"' in seen.client.get(address).content.decode(), link
+
+
+def test_the_copied_link_leads_to_an_entry_beyond_many_others_at_its_second(seen):
+    for _ in range(60):
+        factories.ReflectionFactory(student=seen.ben, video=seen.video, video_timestamp_seconds=0)
+    page = htmx.loaded(seen.client.get(f"{seen.at}?kind=reflections"))
+    (more,) = (each for each in htmx.elements(page) if htmx.attribute(each, "hx-target") == "closest .load-more")
+    further = seen.client.get(seen.at + htmx.attribute(more, "href")).content.decode()
+    address, anchor = unescape(re.findall(r'data-copy="([^"]+)"', further)[5]).split("#")
+    assert f'id="{anchor}"' in seen.client.get(address).content.decode()
+    assert f'id="{anchor}"' not in seen.client.get(f"{seen.at}?t=0").content.decode()
+
+
+def test_the_moment_of_an_entry_keeps_what_is_shown_also_once_the_entry_is_answered(seen):
+    query = f"?student={seen.ann.pk}&kind=reflections"
+    link = f'class="moment" href="{seen.at}?student={seen.ann.pk}&amp;kind=reflections&amp;t=20"'
+    assert link in seen.client.get(seen.at + query).content.decode()
+    waiting = seen.ann.reflections.get(content="Thought 04.")
+    answer = {"text": "Ask first.", "seen": "", "row": "one", "next": seen.at + query}
+    row = seen.client.post(reverse("answer", args=[waiting.pk]), answer, headers={"HX-Request": "true"})
+    assert link in row.content.decode()
 
 
 def test_the_list_of_students_says_how_far_each_is_and_who_waits(seen):

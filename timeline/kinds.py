@@ -29,6 +29,10 @@ class Kind:
     def __str__(self):
         return self.label
 
+    @property
+    def body(self):
+        return f"timeline/entries/{self.template}"
+
 
 # In the order of the plan.
 # fmt: off

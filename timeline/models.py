@@ -70,6 +70,12 @@ class Activity(models.Model):
 
     objects = ActivityQuerySet.as_manager()
 
+    # What pages say of an entry beside its columns; here, as looking for what is not there takes a template long.
+    template = "timeline/entry.html"
+    is_new = has_new_answer = is_own = False  # timeline.reading
+    leads_to_student = answerable = False  # timeline.access
+    next = ""  # the address to go to once it is answered
+
     class Meta:
         db_table = "student_activity_timeline"
         base_manager_name = "objects"  # loaddata goes past save(), and here it ends
@@ -200,3 +206,11 @@ class Activity(models.Model):
     @property
     def kind(self):
         return BY_VALUE[self.activity_type]
+
+    @property
+    def edited(self):
+        return "edited" in self.metadata
+
+    @property
+    def response_edited(self):
+        return "response_edited" in self.metadata

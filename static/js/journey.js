@@ -43,8 +43,7 @@ function shownAt(address) {
   return String(searchParams);
 }
 
-// The second that a link leads to, if it leads to what is shown here, at another moment; else null.  A bare ?t= is
-// the moment itself, whoever is chosen.
+// The second that a link leads to, if it leads to what is shown here, at another moment; else null.
 function momentOf(link) {
   const address = new URL(link.getAttribute("href"), location);
   const time = address.searchParams.get("t") ?? "";
@@ -52,7 +51,7 @@ function momentOf(link) {
   if (!here || !/^\d+$/.test(time) || !(player || list())) {
     return null;
   }
-  return address.search === `?t=${time}` || shownAt(address) === shownAt(location) ? Number(time) : null;
+  return shownAt(address) === shownAt(location) ? Number(time) : null;
 }
 
 // The list

@@ -22,7 +22,7 @@ def journey_export(asked):
     while source.branches:
         statement = EXPORT.format(entries=source.sql("*", condition=condition), rest=source.rest)
         rows = list(Activity.objects.raw(statement, params))
-        yield from with_places([row for row in rows if row.matches])
+        yield from with_places([row for row in rows if row.matches], in_video=asked.video)
         if not rows or rows[-1].number < BATCH:
             return
         params |= BY_SECOND.params(BY_SECOND.cursor(rows[-1]))

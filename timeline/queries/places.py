@@ -6,22 +6,28 @@ from courses.models import Checkpoint, Course, Lesson, Quiz, Video
 from goals.models import Goal
 from profiles.models import Profile
 
+PLACES = {"video": Video, "course": Course, "lesson": Lesson, "goal": Goal, "quiz": Quiz}
 
-def with_places(entries):
+
+def with_places(entries, *, in_video=None):
     """Give the entries the rows that they refer to; one query for each table, by primary key.
 
     Sets student, video, course, lesson, goal, quiz, responded_by, `author` (of
-    a message) and `checkpoint`; None where the row is gone by now.
+    a message) and `checkpoint`; None where the row is gone by now.  `in_video`
+    is the video that all of them are in, if they are: then course, lesson and
+    goal, which a journey does not name, are left out.
     """
     authors = {entry.pk: _uuid(entry.metadata.get("author_id")) for entry in entries}
     checkpoints = {entry.pk: _uuid(entry.metadata.get("checkpoint_id")) for entry in entries}
     people = {entry.student_id for entry in entries} | {entry.responded_by_id for entry in entries}
     people = Profile.objects.only("full_name", "email").in_bulk((people | set(authors.values())) - {None})
     marked = Checkpoint.objects.in_bulk(set(checkpoints.values()) - {None})
-    for name, model in (("video", Video), ("course", Course), ("lesson", Lesson), ("goal", Goal), ("quiz", Quiz)):
+    for name, model in PLACES.items() if in_video is None else [("quiz", Quiz)]:
         found = model.objects.only("title").in_bulk({getattr(entry, f"{name}_id") for entry in entries} - {None})
         for entry in entries:
             entry._state.fields_cache[name] = found.get(getattr(entry, f"{name}_id"))
+    for entry in entries if in_video else ():
+        entry._state.fields_cache["video"] = in_video
     for entry in entries:
         entry._state.fields_cache["student"] = people.get(entry.student_id)
         entry._state.fields_cache["responded_by"] = people.get(entry.responded_by_id)

@@ -2,16 +2,22 @@
 
 import datetime
 import re
+from functools import lru_cache
+from urllib.parse import quote
+from uuid import UUID
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, time_format
+from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from courses.forms import clock
 from timeline.kinds import KINDS
 from timeline.models import DAY_ZONE
-from timeline.queries import COUNT_LIMIT, today
+from timeline.queries import BY_SECOND, COUNT_LIMIT, today
+from timeline.rows import row_name
 from timeline.words import WORDS
 
 register = template.Library()
@@ -39,8 +45,44 @@ def on_day(time, seen_on):
 @register.filter
 def short_day(time):
     """The day of a time, short: "15 Mar", with the year where it is another than today's."""
+    return _day(timezone.localtime(time).date(), today().year)
+
+
+@register.filter
+def stamp(time):
+    """A time as an element that says its day and minute: "15 Mar, 9:41 a.m."."""
     local = timezone.localtime(time)
-    return date_format(local, "j M" if local.year == today().year else "j M Y")
+    return _element(local, f"{_day(local.date(), today().year)}, {_minute(local.hour, local.minute)}")
+
+
+@register.filter
+def stamp_day(time):
+    """A time as an element that says its day."""
+    return _element(timezone.localtime(time), short_day(time))
+
+
+@register.filter
+def stamp_minute(time):
+    """A time as an element that says its minute: "9:41 a.m."."""
+    local = timezone.localtime(time)
+    return _element(local, _minute(local.hour, local.minute))
+
+
+def _element(time, words):
+    return format_html('<time datetime="{}">{}</time>', time.isoformat(), words)
+
+
+# A page has the same days and minutes again and again, and each takes a while to write.
+
+
+@lru_cache(maxsize=1000)
+def _day(date, this_year):
+    return date_format(date, "j M" if date.year == this_year else "j M Y")
+
+
+@lru_cache(maxsize=24 * 60)
+def _minute(hour, minute):
+    return time_format(datetime.time(hour, minute), "g:i a")
 
 
 @register.filter
@@ -48,6 +90,21 @@ def age(time):
     """How long ago a time is, in its largest unit: "2 weeks"."""
     now = timezone.now()
     return timesince(time, now, depth=1) if now - time >= MINUTE else "less than a minute"
+
+
+@register.filter
+def list_from(entry):
+    """The cursor with which the list of a video's entries begins at `entry`."""
+    return BY_SECOND.SEPARATOR.join((str(entry.video_timestamp_seconds), str(UUID(int=entry.pk.int - 1))))
+
+
+@register.simple_tag(takes_context=True)
+def answer_address(context):
+    """The address of the form that answers the entry of a row."""
+    entry = context["entry"]
+    name = row_name(place=context["place"], named=context.get("named"), dated=context.get("dated"))
+    following = f"&next={quote(entry.next)}" if entry.next else ""
+    return f"{reverse('answer', args=[entry.source_id])}?row={name}{following}"
 
 
 @register.filter

@@ -22,17 +22,10 @@ from timeline import access, queries
 from timeline.models import Activity
 from timeline.moments import GAP
 from timeline.reading import mark_read
+from timeline.rows import ROWS
+from timeline.views.asked import moment_links
 from timeline.views.back import where_from, with_anchor
 from timeline.views.page import ForHtmx, Page, uuid_asked
-
-# How an entry's row is drawn on the page that it stands on (timeline/entry.html); the form carries the name along.
-ROWS = {
-    "everyone": {"place": "moment", "named": True},
-    "one": {"place": "moment"},
-    "day": {"place": "time"},
-    "goal": {"place": "time", "dated": True},
-    "inbox": {"place": "inbox", "named": True},
-}
 
 
 class Answer(ForHtmx, View):
@@ -85,7 +78,9 @@ class Answer(ForHtmx, View):
 
     def _context(self, **more):
         page = {"place": "moment" if self.reflection.video_id else "time", "named": True, "dated": True}
+        links = moment_links(self.reflection.video, came_from=self.back) if self.reflection.video_id else {}
         return {
+            **links,
             "reflection": self.reflection,
             "entry": self._entry(),
             "row": self.row,
@@ -241,6 +236,7 @@ class Moment(Page):
         for row in rows:
             row.entry = by_source.get(row.reflection.pk)
         context = {
+            **moment_links(self.video),
             "video": self.video,
             "second": self.second,
             "rows": [row for row in rows if row.entry],

@@ -2,8 +2,11 @@
 
 import datetime
 import re
+from urllib.parse import urlsplit
 
 from django.core.exceptions import BadRequest
+from django.http import QueryDict
+from django.urls import reverse
 
 from timeline import kinds
 from timeline.queries import JourneyFilter
@@ -29,6 +32,20 @@ def journey_asked(request, video, student):
         text=text_asked(request, "q"),
         newest=choice_asked(request, "order", ("newest",)) == "newest",
     )
+
+
+def moment_links(video, came_from=""):
+    """How entries link to moments of their video: {"journey": its address, "seek": the same, up to the second}.
+
+    `seek` keeps whom and what `came_from`, an address of that journey, shows, whichever part of it and in whichever
+    order.
+    """
+    journey = reverse("video_journey", args=[video.pk])
+    origin = urlsplit(came_from)
+    kept = QueryDict(origin.query if origin.path == journey else "", mutable=True)
+    for name in ("t", "after", "order", "view"):
+        kept.pop(name, None)
+    return {"journey": journey, "seek": f"{journey}?{kept.urlencode()}{'&' if kept else ''}t="}
 
 
 def groups_asked(request):

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
-from timeline.views.asked import GROUPS, choice_asked, groups_asked, journey_asked
+from timeline.views.asked import GROUPS, choice_asked, groups_asked, journey_asked, moment_links
 from timeline.views.page import Page, text_asked, uuid_asked
 
 # The columns of the roster: how it is sorted by them, what they are called, and in which direction.
@@ -56,12 +56,14 @@ class VideoJourney(JourneyView):
         context = super().get_context_data(
             video=self.video,
             student=self.student,
+            everyone=self.student is None,
             asked=self.asked,
             second=self.second,
             fragment=self.fragment,
             of_students=self.of_students,
             name=self.name,
             sort=self.sort,
+            **moment_links(self.video, came_from=self.request.get_full_path()),
             **kwargs,
         )
         if self.fragment in (None, "panel", "track"):
@@ -109,7 +111,7 @@ class VideoJourney(JourneyView):
         given = self.request.GET.get("after")
         after = given or before_second(self.second, asked)
         page = queries.video_journey(asked, after=after)
-        access.mark_visible(self.request.user, queries.with_places(page.entries))
+        access.mark_visible(self.request.user, queries.with_places(page.entries, in_video=self.video))
         access.mark_answerable(self.request.user, page.entries)
         for entry in page.entries:
             entry.is_new = self.since_values is not None and [entry.created_at, entry.pk] > self.since_values
