@@ -15,56 +15,29 @@ The median of the rounds counts; the project asks the backfill for at least
 80 % of the plain statement's speed.  Exits with 1 if it has less.
 """
 
-import argparse
 import io
-import os
 import statistics
 import sys
 import time
 from pathlib import Path
 
-import django
+from benchmarks import harness
 
 ENTRIES_PER_STUDENT = 185
-SETTINGS = (
-    "server_version", "shared_buffers", "work_mem", "max_wal_size", "fsync", "synchronous_commit", "full_page_writes",
-    "jit",
-)  # fmt: skip
-
-
-def arguments():
-    summary, *details = __doc__.split("\n\n", 1)
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.backfill",
-        description=summary,
-        epilog="".join(details),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--entries", type=int, default=200_000, help="about how many (default: 200000)")
-    parser.add_argument("--rounds", type=int, default=5)
-    return parser.parse_args()
 
 
 def main():
-    options = arguments()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    from django.db import connection
-
-    name = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"benchmark_{name}"
-    connection.creation.create_test_db(autoclobber=True, verbosity=0)
-    try:
+    parser = harness.parser("benchmarks.backfill", __doc__)
+    parser.add_argument("--entries", type=int, default=200_000, help="about how many (default: 200000)")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with harness.database() as connection:
         return measure(connection, options)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def measure(connection, options):
     def execute(statement):
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else None
+        return harness.execute(connection, statement)
 
     population = Path(__file__).with_name("population.sql").read_text()
     execute(population % {"students": max(options.entries // ENTRIES_PER_STUDENT, 1)})
@@ -89,7 +62,7 @@ def measure(connection, options):
             seconds[name].append(time.monotonic() - start)
 
     [(entries,)] = execute("SELECT count(*) FROM student_activity_timeline")
-    print(", ".join(f"{name} {execute(f'SHOW {name}')[0][0]}" for name in SETTINGS))
+    print(harness.server(connection))
     print(f"{entries:,} entries, {options.rounds} rounds")
     for name, times in seconds.items():
         median = statistics.median(times)

@@ -18,49 +18,27 @@ Exits with 1 if a page of entries reads more than 300 buffers, if it reads more
 with its depth, or if a page needs more than 60 ms more than the empty one.
 """
 
-import argparse
-import os
 import statistics
 import sys
 import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-import django
+from benchmarks import harness
 
 LIST_BUFFERS = 300
 ABOVE_EMPTY = 60  # milliseconds
-SETTINGS = ("server_version", "shared_buffers", "work_mem", "jit")
 
 
-def arguments():
-    summary, *details = __doc__.split("\n\n", 1)
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.journey",
-        description=summary,
-        epilog="".join(details),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def main():
+    parser = harness.parser("benchmarks.journey", __doc__)
     parser.add_argument("--students", type=int, default=20_000)
     parser.add_argument("--entries", type=int, default=1_000_000, help="about how many (default: 1000000)")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--statements", metavar="FILE", help="xAPI statements to import and measure, too")
-    return parser.parse_args()
-
-
-def main():
-    options = arguments()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    from django.db import connection
-
-    name = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"benchmark_{name}"
-    connection.creation.create_test_db(autoclobber=True, verbosity=0)
-    try:
+    options = parser.parse_args()
+    with harness.database() as connection:
         return measure(connection, options)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 def measure(connection, options):
@@ -69,10 +47,7 @@ def measure(connection, options):
     from courses.models import Video
 
     populate(connection, options)
-    with connection.cursor() as cursor:
-        for name in SETTINGS:
-            cursor.execute(f"SHOW {name}")
-            print(f"{name} {cursor.fetchone()[0]}", end="  ")
+    print(harness.server(connection))
     with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False):
         failed = measure_video(connection, Video.objects.get(title="Large"), options.rounds)
         if options.statements:

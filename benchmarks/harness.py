@@ -1,0 +1,73 @@
+"""What every benchmark needs: a database of its own, the server's settings, and fair rounds."""
+
+import argparse
+import os
+import random
+import statistics
+import time
+from contextlib import contextmanager
+
+import django
+
+SETTINGS = (
+    "server_version", "shared_buffers", "work_mem", "max_wal_size", "fsync", "synchronous_commit", "full_page_writes",
+    "jit",
+)  # fmt: skip
+
+
+def parser(module, document):
+    """An ArgumentParser that says what the benchmark's docstring says."""
+    summary, *details = document.split("\n\n", 1)
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=summary,
+        epilog="".join(details),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+@contextmanager
+def database(settings="config.settings"):
+    """The connection to an empty database `benchmark_…` on the server of `settings`; deleted at the end."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+    django.setup()
+    from django.db import connection
+
+    name = connection.settings_dict["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = f"benchmark_{name}"
+    connection.creation.create_test_db(autoclobber=True, verbosity=0)
+    try:
+        yield connection
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def execute(connection, statement, params=None):
+    """Run statements; return the rows of the last, if it gives any."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchall() if cursor.description else None
+
+
+def server(connection):
+    """The settings of the server that bear on speed, as one line."""
+    return ", ".join(f"{name} {execute(connection, f'SHOW {name}')[0][0]}" for name in SETTINGS)
+
+
+def alternate(steps, rounds):
+    """The seconds of each of `steps` ({name: function}) in each round, {name: [seconds]}: all steps in turn, each
+    round in another order, so that what else the machine does meets them all alike."""
+    seconds = {name: [] for name in steps}
+    order = list(steps)
+    for _ in range(rounds):
+        random.shuffle(order)
+        for name in order:
+            start = time.perf_counter()
+            steps[name]()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def ratio(seconds, base):
+    """How many times as long as `base`: the median over the rounds of the ratio within a round."""
+    return statistics.median(one / other for one, other in zip(seconds, base, strict=True))
