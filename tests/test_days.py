@@ -475,9 +475,16 @@ def test_quiet_since_the_last_word_is_said(client, school, clock):
 def test_a_student_is_told_what_to_do_first_and_nothing_about_having_spoken(client, school, clock):
     client.force_login(school.sara)
     page = text_of(client.get("/days/"))
-    assert "Watch the first video of Selling what you make: “Whom to ask” (10:00)." in page
+    assert "Watch “Whom to ask” (10:00), the first video of Selling what you make." in page
     assert "Write your first daily note" in page
     assert "we last spoke" not in page
     note(school.sara, NOON)
     assert "What to do first" not in text_of(client.get("/days/"))
+    newcomer = factories.ProfileFactory()
+    client.force_login(newcomer)
+    page = client.get("/days/")
+    assert "Find a course and enrol." in text_of(page)
+    assert f'<a href="{reverse("catalogue")}">Find a course</a>' in page.content.decode()
+    assert "CSV" not in text_of(page)
+    client.force_login(school.sara)
     assert client.get(reverse("student_since", args=[school.sara.pk])).status_code == 404
