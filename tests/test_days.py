@@ -258,6 +258,7 @@ def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there(clien
         note(school.sara, NOON - back * day, "A find." if back == 8 else "Else.")
     client.force_login(school.sara)
     page, looks = client.get("/days/?q=find"), []
+    assert "0 entries found back to 11 March 2026" in text_of(page)
     for _ in range(3):
         looks += re.findall(r"Looked back to [^.]+20\d\d|A find\.|No such words", text_of(page))
         if more := re.search(r'href="(\?[^"]+)"[^>]*>Look further back', page.content.decode()):
