@@ -2,7 +2,7 @@
 
 from django.db.models import Exists, OuterRef, Q
 
-from courses.models import Course, CourseInstructor, Enrollment, Video
+from courses.models import Course, CourseInstructor, Enrollment, Quiz, Video
 from profiles.models import Profile
 
 
@@ -21,6 +21,15 @@ def courses_joinable(user):
     return Course.objects.filter(~Exists(_teaching(user)), open_for_enrolment=True)
 
 
+def _of_lesson(user):
+    """Subqueries of what belongs to a lesson: whether `user` is enrolled in its course, whether they teach it."""
+    course = OuterRef("lesson__course")
+    return (
+        Enrollment.objects.filter(course=course, student=user, left_at=None),
+        CourseInstructor.objects.filter(course=course, instructor=user),
+    )
+
+
 def _teaching(user):
     return CourseInstructor.objects.filter(course=OuterRef("pk"), instructor=user)
 
@@ -31,9 +40,7 @@ def videos_watchable(user):
         return Video.objects.all()
     if not user.is_authenticated:
         return Video.objects.none()
-    course = OuterRef("lesson__course")
-    enrolled = Enrollment.objects.filter(course=course, student=user, left_at=None)
-    taught = CourseInstructor.objects.filter(course=course, instructor=user)
+    enrolled, taught = _of_lesson(user)
     return Video.objects.filter(Q(Exists(enrolled)) | Q(Exists(taught)))
 
 
@@ -44,10 +51,24 @@ def videos_recorded(user):
     """
     if user.is_staff or not user.is_authenticated:
         return Video.objects.none()
-    course = OuterRef("lesson__course")
-    enrolled = Enrollment.objects.filter(course=course, student=user, left_at=None)
-    taught = CourseInstructor.objects.filter(course=course, instructor=user)
+    enrolled, taught = _of_lesson(user)
     return Video.objects.filter(Exists(enrolled), ~Exists(taught))
+
+
+def quizzes_seen(user):
+    """The quizzes that `user` may see: of courses that they are enrolled in or teach; all of them for staff."""
+    if user.is_staff:
+        return Quiz.objects.all()
+    enrolled, taught = _of_lesson(user)
+    return Quiz.objects.filter(Q(Exists(enrolled)) | Q(Exists(taught)))
+
+
+def quizzes_taken(user):
+    """The quizzes that `user` may take: of courses that they are enrolled in and do not teach; none for staff."""
+    if user.is_staff:
+        return Quiz.objects.none()
+    enrolled, taught = _of_lesson(user)
+    return Quiz.objects.filter(Exists(enrolled), ~Exists(taught))
 
 
 def visible_students(user):

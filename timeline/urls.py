@@ -43,6 +43,7 @@ urlpatterns = [
     path("courses/<uuid:course>/leave/", views.Leave.as_view(), name="leave"),
     path("courses/<uuid:course>/rule/", views.ApplyRule.as_view(), name="apply_rule"),
     path("courses/<uuid:course>/students/<uuid:student>/", views.Completions.as_view(), name="completions"),
+    path("quizzes/<uuid:quiz>/", views.QuizPage.as_view(), name="quiz"),
     path("videos/<uuid:video>/journey/", views.VideoJourney.as_view(), name="video_journey"),
     path("videos/<uuid:video>/journey.csv", views.JourneyExport.as_view(), name="journey_export"),
     path("videos/<uuid:video>/moments/<int:second>/", views.Moment.as_view(), name="moment"),

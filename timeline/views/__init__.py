@@ -8,6 +8,7 @@ from timeline.views.export import DaysExport, JourneyExport
 from timeline.views.home import Home
 from timeline.views.journey import NewInJourney, VideoJourney
 from timeline.views.movement import ClassMovement
+from timeline.views.quiz import QuizPage
 from timeline.views.student import StudentGoal, StudentGoals
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Leave",
     "Moment",
     "NewInJourney",
+    "QuizPage",
     "StudentDay",
     "StudentDays",
     "StudentGoal",

@@ -1,0 +1,124 @@
+"""Taking a quiz: an attempt is started, its answers kept as they are given, handed in once, and marked at once.
+
+An attempt carries the questions as they were when it was started: what its
+author changes later is for the next one.  Whoever starts locks their enrolment,
+whoever writes answers the attempt, so that of two at the same time one is first.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
+
+from courses.finishing import Finished, finish
+from courses.marking import is_right, score
+from courses.models import Enrollment, QuizAttempt
+
+
+class CannotStart(Exception):
+    """Why no attempt can be started, in the student's words."""
+
+
+class HandedIn(Exception):
+    """The attempt was handed in before; `attempt` is as it stands, `same` whether with these answers."""
+
+    def __init__(self, attempt, same):
+        super().__init__("This attempt was handed in before.")
+        self.attempt, self.same = attempt, same
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A question of an attempt, what was answered, and whether that is right."""
+
+    question: dict
+    given: list[str]
+    is_right: bool
+
+
+def as_asked(quiz):
+    """The questions of a quiz in order, as a list that JSON keeps."""
+    return [
+        {
+            "id": str(question.pk),
+            "kind": question.kind,
+            "prompt": question.prompt,
+            "choices": question.choices,
+            "answers": question.answers,
+            "tolerance": str(question.tolerance),
+            "explanation": question.explanation,
+        }
+        for question in quiz.questions.order_by("position", "id")
+    ]
+
+
+def start(student, quiz):
+    """The student's open attempt at a quiz, else a new one; CannotStart if there are no more, or no questions."""
+    with transaction.atomic():
+        Enrollment.objects.select_for_update(no_key=True).get(student=student, course=quiz.lesson.course_id)
+        attempts = QuizAttempt.objects.filter(quiz=quiz, student=student)
+        attempt = attempts.filter(submitted_at=None).order_by("-started_at", "-id").first()
+        if attempt and attempt.questions:
+            return attempt
+        if not (questions := as_asked(quiz)):
+            raise CannotStart("This quiz has no questions yet.")
+        if attempt:  # by another writer, without questions
+            attempt.questions, attempt.answers = questions, {}
+            attempt.save(update_fields=["questions", "answers"])
+            return attempt
+        if quiz.attempts_allowed is not None and attempts.count() >= quiz.attempts_allowed:
+            raise CannotStart("You have used all attempts at this quiz.")
+        return QuizAttempt.objects.create(student=student, quiz=quiz, questions=questions)
+
+
+def keep(attempt, answers):
+    """Keep `answers`, {question id: list of strings}, of an attempt under way; HandedIn if it is not."""
+    with transaction.atomic():
+        present = _locked(attempt, answers)
+        if present.answers != answers:
+            present.answers = answers
+            present.save(update_fields=["answers"])
+    return present
+
+
+def hand_in(attempt, answers):
+    """Mark an attempt with these answers, once; returns (attempt, Finished).
+
+    HandedIn if it was before: then nothing is written.
+    """
+    with transaction.atomic():
+        present = _locked(attempt, answers)
+        present.answers = answers
+        present.score = score([each.is_right for each in marked(present)])
+        present.passed = present.score >= present.quiz.passing_score
+        present.submitted_at = Greatest(Now(), F("started_at"))  # a clock may have been set back
+        present.save(update_fields=["answers", "score", "passed", "submitted_at"])
+        finished = finish(present.student_id, present.quiz.lesson_id) if present.passed else Finished(0, 0)
+    present.refresh_from_db(fields=["submitted_at"])
+    return present, finished
+
+
+def marked(attempt):
+    """The questions of an attempt as a list of Marked."""
+    return [
+        Marked(
+            question,
+            given := list(attempt.answers.get(question["id"], [])),
+            is_right(
+                kind=question["kind"],
+                answers=question["answers"],
+                tolerance=Decimal(question["tolerance"]),
+                given=given,
+            ),
+        )
+        for question in attempt.questions
+    ]
+
+
+def _locked(attempt, answers):
+    present = QuizAttempt.objects.select_for_update(no_key=True, of=("self",)).select_related("quiz").get(pk=attempt.pk)
+    if present.submitted_at:
+        raise HandedIn(present, present.answers == answers)
+    return present

@@ -1,0 +1,409 @@
+"""Taking a quiz on its page: started, answered, resumed, handed in once, marked; by whom, and with what bad input."""
+
+import json
+import threading
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from courses.models import LessonCompletion, Quiz, QuizAttempt, QuizQuestion
+from courses.quizzes import marked, start
+from tests import factories
+from tests.htmx import by_id, loaded, swapped
+from tests.test_pages import text_of
+from tests.test_queries import nodes, plans_of
+from timeline.models import Activity
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true", "HX-Target": "quiz-slot"}
+
+
+def make_school():
+    """A quiz with a question of each kind, and five kinds of people."""
+    quiz = factories.QuizFactory(title="What a customer is", passing_score=75)
+    single = factories.QuizQuestionFactory(quiz=quiz, position=1, explanation="They pay.")
+    multiple = factories.QuizQuestionFactory(
+        quiz=quiz,
+        position=2,
+        kind="multiple_choice",
+        prompt="Which are costs?",
+        choices=["Rent", "Hope", "Tax"],
+        answers=["Rent", "Tax"],
+    )
+    text = factories.QuizQuestionFactory(
+        quiz=quiz, position=3, kind="short_answer", prompt="The first word?", choices=[], answers=["Listen", "Hear"]
+    )
+    number = factories.QuizQuestionFactory(
+        quiz=quiz, position=4, kind="number", prompt="How many?", choices=[], answers=["3.5"], tolerance="0.1"
+    )
+    course = quiz.lesson.course
+    return SimpleNamespace(
+        quiz=quiz,
+        questions=[single, multiple, text, number],
+        address=reverse("quiz", args=[quiz.pk]),
+        student=factories.EnrollmentFactory(course=course).student,
+        left=factories.EnrollmentFactory(course=course, left_at=timezone.now()).student,
+        stranger=factories.ProfileFactory(),
+        instructor=factories.CourseInstructorFactory(course=course).instructor,
+        staff=factories.StaffFactory(),
+    )
+
+
+@pytest.fixture
+def school():
+    return make_school()
+
+
+@pytest.fixture
+def student(client, school):
+    client.force_login(school.student)
+    return client
+
+
+def answers(school, *given):
+    """The fields of a form with these answers; None leaves a question out."""
+    return {
+        f"q-{question.pk}": each for question, each in zip(school.questions, given, strict=True) if each is not None
+    }
+
+
+RIGHT = ("1", ["0", "2"], " LISTEN ", "3,45")
+HALF = ("1", ["0"], "listen", "4")
+
+
+def send(client, school, do, given=(None,) * 4, attempt=None, headers=None, **more):
+    attempt = attempt or QuizAttempt.objects.filter(quiz=school.quiz, submitted_at=None).get()
+    fields = {"do": do, "attempt": str(getattr(attempt, "pk", attempt))} | answers(school, *given) | more
+    return client.post(school.address, fields, headers=headers or {})
+
+
+def begin(client, school):
+    client.post(school.address, {"do": "start"})
+    return QuizAttempt.objects.filter(quiz=school.quiz).latest("started_at")
+
+
+# The way through
+
+
+def test_a_quiz_is_started_answered_and_marked_at_once(student, school):
+    page = text_of(student.get(school.address))
+    assert "75 % of the questions pass." in page
+    assert "You may try as often as you like." in page
+    assert "Which are costs?" not in page
+    begin(student, school)
+    assert "2. Which are costs?" in text_of(student.get(school.address))
+    response = send(student, school, "submit", RIGHT)
+    attempt = QuizAttempt.objects.get()
+    assert response.url == f"{school.address}?attempt={attempt.pk}"
+    assert (attempt.score, attempt.passed) == (100, True)
+    page = text_of(student.get(response.url))
+    assert "Passed: 100 %" in page
+    assert "Your answer: Rent; Tax" in page
+    assert "They pay." in page
+    kinds = Activity.objects.filter(quiz_id=school.quiz.pk).values_list("activity_type", flat=True)
+    assert sorted(kinds) == ["quiz_attempt", "quiz_completion"]
+
+
+def test_the_quiz_that_was_left_completes_its_lesson_and_course(student, school):
+    begin(student, school)
+    page = text_of(student.get(send(student, school, "submit", RIGHT).url))
+    assert f"You have completed the lesson “{school.quiz.lesson}” and the course “{school.quiz.lesson.course}”." in page
+    assert LessonCompletion.objects.get().completed_at == QuizAttempt.objects.get().submitted_at
+
+
+def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothing_left_to_try(student, school):
+    Quiz.objects.update(attempts_allowed=2)
+    begin(student, school)
+    assert "Attempt 1 of 2" in text_of(student.get(school.address))
+    page = text_of(student.get(send(student, school, "submit", HALF).url))
+    assert "Not passed: 50 %" in page
+    assert "Which are costs? Wrong Your answer: Rent" in page
+    assert "Right: Rent; Tax" not in page
+    assert "Try again 1 attempt left." in page
+    assert not LessonCompletion.objects.exists()
+    begin(student, school)
+    page = text_of(student.get(send(student, school, "submit", HALF).url))
+    assert "Which are costs? Wrong Your answer: Rent Right: Rent; Tax" in page
+    assert "You have used all attempts." in page
+    assert "Other attempts Attempt 1 50 %" in page
+    response = student.post(school.address, {"do": "start"})
+    assert response.status_code == 409
+    assert "You have used all attempts at this quiz." in text_of(response)
+    assert QuizAttempt.objects.count() == 2
+
+
+def test_an_attempt_left_open_resumes_with_the_answers_given_so_far(student, school):
+    attempt = begin(student, school)
+    assert send(student, school, "keep", ("1", ["2"], "Lis", None), headers=HTMX).status_code == 204
+    assert begin(student, school) == attempt
+    page = student.get(school.address).text
+    assert page.count("checked") == 2
+    assert 'value="Lis"' in page
+    response = send(student, school, "keep", ("0", None, "Hear", "3"))
+    assert response.url == reverse("course", args=[school.quiz.lesson.course_id])
+    kept = QuizAttempt.objects.get().answers
+    assert list(kept.values()) == [["You"], ["Hear"], ["3"]]
+
+
+def test_what_is_left_blank_is_asked_for_once_and_then_taken(student, school):
+    begin(student, school)
+    response = send(student, school, "submit", ("1", None, "", "3.5"))
+    assert response.status_code == 422
+    page = text_of(response)
+    assert "Choose at least one." in page
+    assert "Write an answer." in page
+    assert "Hand in with blanks" in page
+    assert QuizAttempt.objects.get().answers.keys() == {str(school.questions[0].pk), str(school.questions[3].pk)}
+    send(student, school, "submit blanks", ("1", None, "", "3.5"))
+    assert QuizAttempt.objects.get().score == 50
+    assert "Your answer: none" in text_of(student.get(school.address))
+
+
+def test_the_questions_stay_as_they_were_when_it_was_started(student, school):
+    begin(student, school)
+    before = text_of(student.get(school.address))
+    QuizQuestion.objects.filter(pk=school.questions[1].pk).update(prompt="Which are not?", answers=["Hope"])
+    QuizQuestion.objects.filter(pk=school.questions[0].pk).delete()
+    assert text_of(student.get(school.address)) == before
+    send(student, school, "submit", RIGHT)
+    assert "Passed: 100 %" in text_of(student.get(school.address))
+    assert QuizAttempt.objects.get().score == 100
+    begin(student, school)
+    assert "Which are not?" in text_of(student.get(school.address))
+    assert "Who decides" not in text_of(student.get(school.address))
+
+
+def test_an_attempt_that_another_writer_made_without_questions_is_told_as_far_as_it_goes(student, school):
+    attempt = factories.QuizAttemptFactory(student=school.student, quiz=school.quiz, submitted=True)
+    assert "The questions of this attempt were not kept." in text_of(student.get(school.address))
+    attempt = factories.QuizAttemptFactory(student=school.student, quiz=school.quiz)
+    assert "Start" in text_of(student.get(school.address))
+    assert send(student, school, "submit", RIGHT, attempt=attempt).status_code == 404
+    assert begin(student, school).pk == attempt.pk
+    assert send(student, school, "submit", RIGHT).status_code == 302
+
+
+def test_a_quiz_without_questions_cannot_be_started(student, school):
+    QuizQuestion.objects.all().delete()
+    assert "has no questions yet" in text_of(student.get(school.address))
+    assert student.post(school.address, {"do": "start"}).status_code == 409
+    assert not QuizAttempt.objects.exists()
+
+
+# In place
+
+
+def test_what_is_swapped_in_is_what_a_fresh_page_shows(student, school):
+    page = loaded(student.get(school.address))
+    answer = student.post(school.address, {"do": "start"}, headers=HTMX)
+    assert swapped(page, answer, by_id(page, "quiz-slot")) == loaded(student.get(school.address))
+    page = loaded(student.get(school.address))
+    answer = send(student, school, "submit", HALF, headers=HTMX)
+    assert swapped(page, answer, by_id(page, "quiz-slot")) == loaded(student.get(school.address))
+    told = json.loads(answer["HX-Trigger-After-Settle"])["quiz-marked"]
+    assert told == {"quiz": str(school.quiz.pk), "passed": False}
+    assert "HX-Request" in answer["Vary"]
+
+
+def test_a_lesson_that_is_complete_is_told_in_place(student, school):
+    begin(student, school)
+    answer = send(student, school, "submit", RIGHT, headers=HTMX)
+    assert "You have completed the lesson" in text_of(answer)
+    assert "<html" not in answer.text
+
+
+def test_handing_in_twice_counts_once(student, school):
+    attempt = begin(student, school)
+    first = send(student, school, "submit", HALF)
+    assert send(student, school, "submit", HALF, attempt=attempt).url == first.url
+    again = send(student, school, "submit", HALF, attempt=attempt, headers=HTMX)
+    assert (again.status_code, again["HX-Retarget"]) == (200, "#quiz-slot")
+    for do in ("submit", "keep"):
+        late = send(student, school, do, RIGHT, attempt=attempt, headers=HTMX)
+        assert (late.status_code, late["HX-Retarget"], late["HX-Reswap"]) == (409, "#quiz-slot", "outerHTML")
+        assert "had been handed in before" in text_of(late)
+        assert send(student, school, do, RIGHT, attempt=attempt).status_code == 409
+    attempt.refresh_from_db()
+    assert (attempt.score, QuizAttempt.objects.count()) == (50, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("do", ["start", "submit"])
+def test_two_at_once_count_once(do):
+    school = make_school()
+    attempt = start(school.student, school.quiz) if do == "submit" else uuid.UUID(int=1)
+    ready = threading.Barrier(4, timeout=10)
+    found = []
+
+    def press():
+        try:
+            client = Client()
+            client.force_login(school.student)
+            ready.wait()
+            given = RIGHT if len(found) % 2 else HALF
+            found.append(send(client, school, do, given, attempt=attempt).status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(found) == 4
+    assert set(found) <= {302, 409}
+    only = QuizAttempt.objects.get()
+    assert Activity.objects.filter(quiz_id=school.quiz.pk, activity_type="quiz_attempt").count() == 1
+    if do == "submit":
+        assert only.score == (100 if only.passed else 50)
+        assert [each.is_right for each in marked(only)].count(True) * 25 == only.score
+
+
+# Who
+
+
+@pytest.mark.parametrize(
+    ("person", "sees", "takes"),
+    [
+        ("student", 200, 302),
+        ("left", 404, 404),
+        ("stranger", 404, 404),
+        ("instructor", 200, 404),
+        ("staff", 200, 404),
+    ],
+)
+def test_each_person_sees_and_takes_what_is_theirs(client, school, person, sees, takes):
+    client.force_login(getattr(school, person))
+    response = client.get(school.address)
+    assert response.status_code == sees
+    assert client.post(school.address, {"do": "start"}).status_code == takes
+    assert ("with their right answers" in text_of(response)) == (person in ("instructor", "staff"))
+    assert QuizAttempt.objects.count() == (person == "student")
+
+
+def test_nobody_takes_a_quiz_without_logging_in(client, school):
+    assert client.get(school.address).url.startswith("/login/")
+    assert client.post(school.address, {"do": "start"}).url.startswith("/login/")
+
+
+def test_another_persons_attempt_is_not_there(client, student, school):
+    attempt = begin(student, school)
+    send(student, school, "submit", HALF)
+    other = factories.EnrollmentFactory(course=school.quiz.lesson.course).student
+    client.force_login(other)
+    assert client.get(f"{school.address}?attempt={attempt.pk}").status_code == 404
+    assert send(client, school, "keep", HALF, attempt=attempt).status_code == 404
+    elsewhere = factories.QuizAttemptFactory(student=other, submitted=True)
+    assert client.get(f"{school.address}?attempt={elsewhere.pk}").status_code == 404
+
+
+def test_who_leaves_the_course_keeps_what_they_answered_and_hands_in_nothing(student, school):
+    begin(student, school)
+    send(student, school, "keep", HALF, headers=HTMX)
+    school.student.enrollments.update(left_at=timezone.now())
+    assert send(student, school, "submit", RIGHT).status_code == 404
+    assert len(QuizAttempt.objects.get().answers) == 4
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("7", ["0"], "a", "1"), "Choose one of those"),
+        (("You", ["0"], "a", "1"), "Choose one of those"),
+        (("1", ["0", "9"], "a", "1"), "Choose among those"),
+        (("1", ["x\0"], "a", "1"), "Choose among those"),
+        (("1", ["0"], "a\0b", "1"), "Null characters are not allowed"),
+        (("1", ["0"], "a" * 501, "1"), "at most 500 characters"),
+        *(
+            (("1", ["0"], "a", number), "Write a number")
+            for number in ("NaN", "1e400", "9" * 401, "10^400", "-", "Infinity")
+        ),
+        (("1", ["0"], "a", "1\0"), "Null characters are not allowed"),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_refused_and_the_others_are_kept(student, school, given, says):
+    begin(student, school)
+    response = send(student, school, "submit", given)
+    assert response.status_code == 422
+    assert says in text_of(response)
+    assert "Hand in with blanks" not in text_of(response)
+    attempt = QuizAttempt.objects.get()
+    assert attempt.submitted_at is None
+    assert len(attempt.answers) == 3
+    assert send(student, school, "keep", given).status_code == 422
+    assert send(student, school, "keep", given, headers=HTMX).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, 400),
+        ({"do": ""}, 400),
+        ({"do": "cheat"}, 400),
+        ({"do": "submit"}, 404),
+        ({"do": "submit", "attempt": "mine"}, 404),
+        ({"do": "submit", "attempt": "\0"}, 404),
+        ({"do": "keep", "attempt": str(uuid.UUID(int=9))}, 404),
+    ],
+)
+def test_a_form_that_makes_no_sense_changes_nothing(student, school, fields, status):
+    begin(student, school)
+    assert student.post(school.address, fields).status_code == status
+    assert QuizAttempt.objects.get().answers == {}
+
+
+def test_answers_to_questions_that_are_not_asked_are_not_kept(student, school):
+    begin(student, school)
+    foreign = factories.QuizQuestionFactory()
+    send(student, school, "submit", RIGHT, **{f"q-{foreign.pk}": "1", "q-": "x", "score": "100"})
+    assert QuizAttempt.objects.get().answers.keys() == {str(question.pk) for question in school.questions}
+
+
+def test_a_body_too_large_or_with_too_many_fields_is_refused(student, school):
+    attempt = begin(student, school)
+    assert send(student, school, "submit", (None, None, "x" * 3_000_000, None)).status_code == 400
+    many = {f"q-{number}": "1" for number in range(1_100)}
+    assert send(student, school, "submit", RIGHT, attempt=attempt, **many).status_code == 400
+    assert student.get(f"{school.address}?attempt=x").status_code == 404
+    assert QuizAttempt.objects.get().submitted_at is None
+
+
+# However much there is
+
+
+def test_the_number_of_queries_does_not_grow_and_each_is_answered_by_its_index(student, school):
+    def count():
+        with CaptureQueriesContext(connection) as captured:
+            assert student.get(school.address).status_code == 200
+        return len(captured)
+
+    begin(student, school)
+    send(student, school, "submit", HALF)
+    few = count()
+    for _ in range(40):
+        factories.QuizAttemptFactory(student=school.student, quiz=school.quiz, submitted=True)
+        factories.QuizQuestionFactory(quiz=school.quiz)
+    attempt = begin(student, school)
+    assert few <= count() <= few + 1  # how many attempts there were
+    assert "Attempt 42" in text_of(student.get(school.address))
+    assert few <= 14
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO quiz_attempts (student_id, quiz_id) SELECT %s, %s FROM generate_series(1, 3000)",
+            [school.stranger.pk, school.quiz.pk],
+        )
+        cursor.execute("ANALYZE quiz_attempts")
+    mine = QuizAttempt.objects.filter(quiz=school.quiz, student=school.student)
+    (plan,) = plans_of(lambda: list(mine.defer("questions").order_by("-started_at", "-id")[:20]))
+    assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
+    assert attempt in mine

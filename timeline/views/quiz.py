@@ -1,0 +1,136 @@
+"""A quiz: what it asks, an attempt under way, what came of it.  The same in place under its video."""
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django_htmx.http import reswap, retarget, trigger_client_event
+
+from courses.access import quizzes_seen, quizzes_taken
+from courses.answers import AnswersForm
+from courses.models import QuizAttempt
+from courses.quizzes import CannotStart, HandedIn, as_asked, hand_in, keep, marked, start
+from timeline.views.page import Page, uuid_asked
+
+ATTEMPTS_SHOWN = 20
+
+
+class QuizPage(Page):
+    """One address for a quiz, by GET and POST.
+
+    To htmx, `#quiz-slot`, wherever it stands; when an attempt was marked there,
+    the event `quiz-marked` tells `quiz` (an id) and `passed`.  A POST says in
+    `do` what is done: "start", or of the `attempt`: "keep" (what was answered so
+    far), "submit", or "submit blanks" (as it is).
+    """
+
+    template_name = "timeline/learning/quiz.html"
+    fragments = ("quiz-slot",)
+
+    def setup(self, request, *args, quiz):
+        super().setup(request, *args)
+        found = quizzes_seen(request.user).select_related("lesson__course", "video")
+        self.quiz = get_object_or_404(found, pk=quiz)
+
+    @cached_property
+    def is_taken(self):
+        """Whether what the reader answers counts: whoever teaches sees the questions with their answers."""
+        return quizzes_taken(self.request.user).filter(pk=self.quiz.pk).exists()
+
+    @property
+    def attempts(self):
+        return QuizAttempt.objects.filter(quiz=self.quiz, student=self.request.user)
+
+    def get_context_data(self, shown=None, form=None, notice="", finished=None, **kwargs):
+        context = {"quiz": self.quiz, "is_taken": self.is_taken, "notice": notice, "finished": finished}
+        if not self.is_taken:
+            return super().get_context_data(preview=as_asked(self.quiz), **context, **kwargs)
+        latest = list(self.attempts.defer("questions", "answers").order_by("-started_at", "-id")[:ATTEMPTS_SHOWN])
+        count = len(latest) if len(latest) < ATTEMPTS_SHOWN else self.attempts.count()
+        for number, attempt in enumerate(latest):
+            attempt.number = count - number
+        attempt = shown or self._shown(latest)
+        allowed = self.quiz.attempts_allowed
+        is_open = attempt is not None and attempt.submitted_at is None
+        others = [each for each in latest if each.submitted_at and (attempt is None or each.pk != attempt.pk)]
+        left = None if allowed is None else max(allowed - count, 0)
+        is_passed = self.attempts.filter(passed=True).exists()
+        return super().get_context_data(
+            attempt=attempt,
+            form=form or (AnswersForm(attempt) if is_open else None),
+            marks=marked(attempt) if attempt and not is_open else [],
+            tells=is_passed or left == 0,
+            others=others,
+            number=next((each.number for each in latest if attempt and each.pk == attempt.pk), None),
+            left=left,
+            is_passed=is_passed,
+            has_questions=bool(attempt) or self.quiz.questions.exists(),
+            **context,
+            **kwargs,
+        )
+
+    def _shown(self, latest):
+        """The attempt that is asked for; else the one under way, else the last one."""
+        if asked := self.request.GET.get("attempt"):
+            return get_object_or_404(self.attempts.exclude(submitted_at=None), pk=uuid_asked(asked))
+        under_way = next((each for each in latest if each.submitted_at is None), None)
+        found = under_way or next(iter(latest), None)
+        found = found and self.attempts.get(pk=found.pk)
+        return None if found and found.submitted_at is None and not found.questions else found
+
+    def post(self, request, **kwargs):
+        get_object_or_404(quizzes_taken(request.user), pk=self.quiz.pk)
+        do = request.POST.get("do")
+        if do == "start":
+            return self._start()
+        if do not in ("keep", "submit", "submit blanks"):
+            raise BadRequest("The form does not say what is to be done with the answers.")
+        attempt = get_object_or_404(self.attempts.exclude(questions=[]), pk=uuid_asked(request.POST.get("attempt", "")))
+        form = AnswersForm(attempt, request.POST, partly=do != "submit")
+        is_valid = form.is_valid()
+        try:
+            if do != "keep" and is_valid:
+                return self._marked(*hand_in(attempt, form.answers()))
+            keep(attempt, form.answers())
+        except HandedIn as before:
+            return self._late(before)
+        if do == "keep" and request.htmx:
+            return HttpResponse(status=204)
+        if do == "keep" and is_valid:
+            messages.success(request, "Your answers are kept. Go on whenever you like.")
+            return HttpResponseRedirect(reverse("course", args=[self.quiz.lesson.course_id]))
+        return self._answer(422, shown=attempt, form=form)
+
+    def _answer(self, status=200, **context):
+        return self.render_to_response(self.get_context_data(**context), status=status)
+
+    def _start(self):
+        try:
+            attempt = start(self.request.user, self.quiz)
+        except CannotStart as reason:
+            return self._answer(409, notice=str(reason))
+        return self._answer(shown=attempt) if self.request.htmx else HttpResponseRedirect(self.request.path)
+
+    def _marked(self, attempt, finished):
+        if not self.request.htmx:
+            if finished.lessons:
+                messages.success(self.request, self._finished(finished))
+            return HttpResponseRedirect(self.request.path + f"?attempt={attempt.pk}")
+        response = self._answer(shown=attempt, finished=self._finished(finished) if finished.lessons else None)
+        return trigger_client_event(
+            response, "quiz-marked", {"quiz": str(self.quiz.pk), "passed": attempt.passed}, after="settle"
+        )
+
+    def _finished(self, finished):
+        lesson = f"You have completed the lesson “{self.quiz.lesson}”"
+        return f"{lesson} and the course “{self.quiz.lesson.course}”." if finished.courses else f"{lesson}."
+
+    def _late(self, before):
+        """It was handed in before: from another tab, by a second click, or while answers were on their way."""
+        if before.same and not self.request.htmx:
+            return HttpResponseRedirect(self.request.path + f"?attempt={before.attempt.pk}")
+        notice = "" if before.same else "This attempt had been handed in before, with the answers that stand here."
+        response = self._answer(200 if before.same else 409, shown=before.attempt, notice=notice)
+        return reswap(retarget(response, "#quiz-slot"), "outerHTML")
