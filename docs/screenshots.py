@@ -1,4 +1,4 @@
-"""Make the pictures of README.md and docs/journey.md: pages of the demo class, as docs/images/*.png.
+"""Make the pictures of README.md, docs/journey.md and docs/days.md: pages of the demo class, as docs/images/*.png.
 
 `make screenshots` runs this.
 
@@ -72,6 +72,7 @@ def main():
     with clock_stopped():
         call_command("migrate", verbosity=0)
         load.load(MOMENT)
+        a_beginner()
         empty, crowded = an_empty_video(), a_crowd()
         pictures = plan(empty, crowded)
         connections.close_all()
@@ -82,6 +83,13 @@ def main():
             for name, (email, url, looks) in pictures.items():
                 take(browser, address, name, email, url, looks)
             browser.close()
+
+
+def a_beginner():
+    """The student who has done nothing yet is in a course since yesterday."""
+    course = Video.objects.get(title="The discovery call").lesson.course
+    student = Profile.objects.get(email=load.email(load.EMPTY))
+    Enrollment.objects.create(student=student, course=course, enrolled_at=MOMENT - datetime.timedelta(days=1))
 
 
 def an_empty_video():
@@ -153,7 +161,11 @@ def plan(empty, crowded):
     journey = reverse("video_journey", args=[Video.objects.get(title="The discovery call").pk])
     moment = f"{journey}?t=329"
     student = Profile.objects.get(email=maya).pk
-    days = f"{reverse('my_days')}?before=2026-04-25"
+    days = f"{reverse('my_days')}?before=2026-04-25#days"
+    of_student, of_veteran, of_beginner = (
+        reverse("student_days", args=[Profile.objects.get(email=load.email(key)).pk])
+        for key in (load.TYPICAL, load.VETERAN, load.EMPTY)
+    )
     return {
         "journey": (naomi, moment, {}),
         "journey-dark": (naomi, moment, {"color_scheme": "dark"}),
@@ -164,6 +176,13 @@ def plan(empty, crowded):
         "journey-thousands": (load.email(load.ADMIN), reverse("video_journey", args=[crowded.pk]), {}),
         "days": (maya, days, {}),
         "days-phone": (maya, days, {"viewport": PHONE}),
+        "days-own": (load.email(load.VETERAN), f"{reverse('my_days')}#days", {}),
+        "days-of-student": (naomi, of_student, {}),
+        "days-of-student-dark": (naomi, of_student, {"color_scheme": "dark"}),
+        "days-of-student-phone": (naomi, of_student, {"viewport": PHONE}),
+        "days-found": (naomi, f"{of_veteran}?kind=notes&q=price#days", {}),
+        "days-begin": (load.email(load.EMPTY), reverse("my_days"), {}),
+        "days-of-beginner": (naomi, of_beginner, {}),
         "goals": (maya, reverse("my_goals"), {}),
         "home": (naomi, reverse("home"), {}),
     }
