@@ -42,10 +42,15 @@ def cleaned(text):
 
 def signature(by, *, edits):
     """The columns that sign an answer of `by`, be it the first one or an edit."""
-    return {"responded_by": by, "response_edited_at" if edits else "responded_at": Now()}
+    return {"responded_by": by, "response_edited_at" if edits else "responded_at": Now(), "response_unseen": True}
 
 
-UNSIGNED = {"responded_by": None, "responded_at": None, "response_edited_at": None}
+UNSIGNED = {"responded_by": None, "responded_at": None, "response_edited_at": None, "response_unseen": False}
+
+
+def unseen(student):
+    """The student's reflections with an answer, or an edit of one, that they have not seen; none that are hidden."""
+    return Reflection.objects.filter(student=student, response_unseen=True, responded_at__isnull=False, hidden_at=None)
 
 
 def answer(reflection_id, *, by, text, seen):

@@ -12,7 +12,8 @@ class Reflection(Writing):
     """Text, voice memo (audio), screenshot (image) or Loom (video); it waits until `responded_at` is set.
 
     `responded_at` is when it was first answered, `responded_by` who wrote the
-    answer that stands, `response_edited_at` when that last changed.
+    answer that stands, `response_edited_at` when that last changed;
+    `response_unseen` until the student has seen it.
     """
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="reflections", db_index=False)
@@ -25,6 +26,7 @@ class Reflection(Writing):
         "profiles.Profile", DB_SET_NULL, related_name="responses", null=True, blank=True, db_column="responded_by"
     )
     response_edited_at = models.DateTimeField(null=True, blank=True)
+    response_unseen = models.BooleanField(db_default=False, editable=False)
 
     class Meta:
         db_table = "reflections"
@@ -53,6 +55,12 @@ class Reflection(Writing):
                 include=["responded_by"],
                 condition=Q(responded_at__isnull=False),
                 name="reflections_answered",
+            ),
+            # For the answers that a student has not seen yet.
+            models.Index(
+                fields=["student", "video", "video_timestamp_seconds"],
+                condition=Q(response_unseen=True),
+                name="reflections_unseen",
             ),
             hidden_index("reflections_hidden"),
             hidden_of_writer_index("student", "hidden_reflections"),

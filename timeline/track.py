@@ -161,6 +161,28 @@ def draw(*, duration, audience, markers, landmarks, watched=None):
     )
 
 
+@dataclass(frozen=True)
+class OwnTrack:
+    """What a student sees under a video: what they watched and wrote, and what its author put into it."""
+
+    percent: int
+    watched: list[Band]
+    marks: list[Mark]
+    ticks: list[Tick]
+    axis: list[Label]
+
+
+def draw_own(*, duration, watched, markers, landmarks):
+    """The OwnTrack of a video of `duration` seconds; the arguments are those of `draw()`."""
+    return OwnTrack(
+        percent=coverage(watched, duration),
+        watched=[_band(start, end, duration) for start, end in watched],
+        marks=_marks([marker for marker in markers if marker.group == "reflections"], duration, SLOTS // 2),
+        ticks=[_tick(landmark, duration) for landmark in landmarks],
+        axis=_axis(duration),
+    )
+
+
 def shown(markers, *, groups=(), waiting=False):
     """The markers of some groups, or of all; `waiting`: of what waits for an answer alone."""
     markers = [marker for marker in markers if not groups or marker.group in groups]

@@ -1,7 +1,6 @@
 """Filters for times in a video, days and counts."""
 
 import datetime
-import re
 from functools import lru_cache
 from urllib.parse import quote
 from uuid import UUID
@@ -14,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from courses.forms import clock
+from reflections.reflecting import loom_id
 from timeline.kinds import KINDS
 from timeline.models import DAY_ZONE
 from timeline.queries import BY_SECOND, COUNT_LIMIT, today
@@ -147,11 +147,8 @@ def web_address(url):
     return url if url and url.lower().startswith(("https://", "http://", "/")) else ""
 
 
-LOOM = re.compile(r"https://(?:www\.)?loom\.com/(?:share|embed)/([0-9a-f]{32})(?:[?#].*)?", re.IGNORECASE | re.DOTALL)
-
-
 @register.filter
 def loom_player(url):
     """The address of Loom's player for the address of a Loom video; "" for any other."""
-    found = LOOM.fullmatch(url or "")
-    return f"https://www.loom.com/embed/{found[1].lower()}" if found else ""
+    found = loom_id(url)
+    return f"https://www.loom.com/embed/{found}" if found else ""

@@ -10,6 +10,7 @@ from timeline.views.journey import NewInJourney, VideoJourney
 from timeline.views.movement import ClassMovement
 from timeline.views.quiz import QuizPage
 from timeline.views.student import StudentGoal, StudentGoals
+from timeline.views.video import VideoPage, answer_seen
 
 __all__ = [
     "Answer",
@@ -38,4 +39,6 @@ __all__ = [
     "StudentGoals",
     "StudentSince",
     "VideoJourney",
+    "VideoPage",
+    "answer_seen",
 ]

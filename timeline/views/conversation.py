@@ -1,11 +1,11 @@
 """The conversation goes on: notes and messages are written, one's own words edited, hidden and brought back."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ObjectDoesNotExist, ValidationError
-from django.db import transaction
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -26,10 +26,8 @@ from timeline.reading import mark_read
 from timeline.templatetags.timeline import capped
 from timeline.views.back import where_from, with_anchor
 from timeline.views.page import ForHtmx, Page
+from timeline.views.writing import renewed, written
 from timeline.words import WORDS, words_of
-from uploads.store import media_of, store
-
-FORM_IS_RENEWED = NoteForm.base_fields["id"].error_messages["invalid"]
 
 
 def told(student, date):
@@ -108,41 +106,17 @@ class Speaking(Composing):
 
     def _written(self, form):
         """The row of a valid form; None, with an error in the form, if it cannot be written."""
-        found = form.cleaned_data
-        asked = {"id": found["id"], "student": self.student, "text": found["text"]}
-        media = {}
-        try:
-            with transaction.atomic():
-                if found["attachment"]:
-                    media = media_of(store(found["attachment"], owner=self.request.user, student=self.student))
-                if self.own:
-                    row = conversation.write_note(**asked, **media)
-                else:
-                    goal = found["goal"] and found["goal"].pk
-                    row = conversation.write_message(**asked, author=self.request.user, goal=goal, **media)
-                if media and row.media_url != media["media_url"]:
-                    transaction.set_rollback(True)  # the row was there, with the file that it had then
-        except ValidationError as error:
-            taken = getattr(error, "code", None) == "taken"
-            form.add_error("id" if taken else "text", FORM_IS_RENEWED if taken else error.messages)
-            return None
-        if row.hidden_at or row.content != asked["text"] or row.media_type != media.get("media_type"):
-            form.add_error(
-                "id",
-                "This form had been sent before, with other words or with words that you have hidden since. "
-                "What stands here now is not saved: send it again to keep it as well.",
-            )
-            return None
-        return row
+        if self.own:
+            return written(form, conversation.write_note, owner=self.request.user, student=self.student)
+        goal = form.cleaned_data["goal"]
+        message = partial(conversation.write_message, author=self.request.user, goal=goal and goal.pk)
+        return written(form, message, owner=self.request.user, student=self.student)
 
     def _unsaid(self, form):
         """The form with what is wrong and all that was typed."""
-        if "id" in form.errors:
-            form.data = form.data.copy()
-            form.data["id"] = str(new_id())
-        sent, renewed = self.request.POST, "id" in form.errors
+        sent, is_renewed = self.request.POST, renewed(form)
         # static/js/attach.js keeps the file of a form that comes back as the same one.
-        file_lost = bool(self.request.FILES) and (renewed or not self.request.htmx)
+        file_lost = bool(self.request.FILES) and (is_renewed or not self.request.htmx)
         composer = self.composer(sent.get("after"), form, sent.get("day"), file_lost=file_lost)
         context = {"student": self.student, "own": self.own, "composer": composer}
         if not self.request.htmx:
@@ -184,6 +158,9 @@ class OwnWords(ForHtmx, View):
         self.row = get_object_or_404(
             access.own_writings(request.user, self.words.model).select_related(*people), pk=row
         )
+        # How the entry is drawn on the page that it stands on (timeline/entry.html).
+        asked = request.POST.get("row") or request.GET.get("row")
+        self.place = "video" if asked == "video" and request.htmx else "time"
 
     @property
     def date(self):
@@ -205,6 +182,8 @@ class OwnWords(ForHtmx, View):
             since = conversation.last_visit(viewer=user, student=student, now=timezone.now())
             access.mark_answerable(user, queries.with_places([entry]))
             mark_read([entry], viewer=user, since=since)
+            if self.place == "video":
+                entry.has_new_answer = self.row.response_unseen
         return entry
 
     def back(self, entry=None):
@@ -224,7 +203,7 @@ class OwnWords(ForHtmx, View):
             "row": self.row,
             "entry": entry,
             "entry_id": self.entry_id,
-            "place": "time",
+            "place": self.place,
             "draft": self.draft,
             "back": self.back(entry),
         }
@@ -326,7 +305,7 @@ class BringBackWords(OwnWords):
         if not request.htmx:
             messages.success(request, status)
             return HttpResponseRedirect(address)
-        if request.POST.get("row") == "day":
+        if request.POST.get("row") in ("day", "video"):
             return self.done(self.in_place("timeline/entry.html", entry), status)
         response = self.drawn("timeline/conversation/back_again.html", entry, said=status)
         return trigger_client_event(

@@ -1,0 +1,183 @@
+// Reflecting on the second that plays: the video waits while somebody writes, and its frame can be taken along.
+// What has been watched is drawn under it, and an answer that has been looked at is no longer new.
+// Without this file the form has a second to type.
+
+const player = document.getElementById("player"); // null: the video itself is not here
+const DRAWN = "http://www.w3.org/2000/svg";
+const LOOKED_AT = 1000; // milliseconds in view
+
+let waits = false; // it would play if nobody wrote
+
+const form = () => document.getElementById("reflect");
+const moment = () => form().elements.at;
+
+function clock(time) {
+  const [hours, minutes, seconds] = [Math.floor(time / 3600), Math.floor(time / 60) % 60, time % 60];
+  const end = String(seconds).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${end}` : `${minutes}:${end}`;
+}
+
+// The second that plays; the last one at the end.
+function now() {
+  const duration = Number(document.getElementById("track").dataset.duration);
+  return clock(Math.floor(Math.min(player.currentTime, duration - 1)));
+}
+
+function begun() {
+  const { text, loom, attachment } = form().elements;
+  return Boolean(text.value.trim() || loom.value || attachment.files.length);
+}
+
+// The moment
+
+let chosen = false; // by hand
+
+function follow() {
+  if (!begun() && !chosen && !form().contains(document.activeElement)) {
+    moment().value = now();
+  }
+  const button = form().querySelector("[data-now]");
+  button.hidden = moment().value === now();
+  button.querySelector("[data-clock]").textContent = now();
+}
+
+// Writing
+
+function hold() {
+  if (!player.paused) {
+    player.pause();
+    waits = true;
+  }
+}
+
+function release() {
+  if (waits && !document.querySelector("#reflect [data-recorder]:not([hidden])")) {
+    waits = false;
+    player.play();
+  }
+}
+
+// The frame
+
+async function takeFrame(button) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [player.videoWidth, player.videoHeight];
+  canvas.getContext("2d").drawImage(player, 0, 0);
+  let picture;
+  try {
+    picture = await new Promise((resolve) => canvas.toBlob(resolve, "image/webp", 0.9));
+  } catch {
+    picture = null; // the video is another site's
+  }
+  if (!picture) {
+    button.disabled = true;
+    document.getElementById("status").textContent = "This browser does not let pages take a frame of this video.";
+    return;
+  }
+  const suffix = picture.type.split("/")[1];
+  const file = new File([picture], `${now().replaceAll(":", "-")}.${suffix}`, { type: picture.type });
+  if (!begun()) {
+    moment().value = now();
+  }
+  const transfer = new DataTransfer();
+  transfer.items.add(file);
+  const { attachment } = form().elements;
+  attachment.files = transfer.files;
+  attachment.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+if (player) {
+  player.addEventListener("timeupdate", follow);
+  player.addEventListener("play", () => (waits = false));
+  document.addEventListener("focusin", ({ target }) => target.closest("#reflect") && hold());
+  document.addEventListener("focusout", ({ target, relatedTarget }) => {
+    if (target.closest("#reflect") && !relatedTarget?.closest("#reflect") && document.hasFocus() && !begun()) {
+      release();
+    }
+  });
+  document.addEventListener("input", ({ target }) => {
+    if (target.matches("#reflect [name=at]")) {
+      chosen = true;
+    }
+  });
+  document.addEventListener("click", ({ target }) => {
+    if (target.closest("#reflect [data-now]")) {
+      moment().value = now();
+      moment().dispatchEvent(new Event("input", { bubbles: true }));
+      chosen = false;
+      follow();
+      moment().focus();
+    }
+    const frame = target.closest("#reflect [data-frame]");
+    if (frame) {
+      hold();
+      takeFrame(frame);
+    }
+  });
+}
+
+// What was watched
+
+let known = null;
+
+function draw() {
+  const duration = Number(document.getElementById("track").dataset.duration);
+  const bands = known.watched.flatMap(([start, end]) =>
+    [["track-watched", 0, 28], ["track-rail", 28, 4]].map(([name, y, height]) => {
+      const band = document.createElementNS(DRAWN, "rect");
+      const width = Math.min(end, duration) - Math.min(start, duration);
+      const attributes = { class: name, x: `${(100 * start) / duration}%`, y, width: `${(100 * width) / duration}%`, height };
+      for (const [attribute, value] of Object.entries(attributes)) {
+        band.setAttribute(attribute, value);
+      }
+      if (name === "track-rail") {
+        band.dataset.group = "watching";
+      }
+      return band;
+    }),
+  );
+  document.querySelector("#track [data-watched]").replaceChildren(...bands);
+  document.querySelector("#track [data-percent]").textContent = known.percent;
+}
+
+document.addEventListener("watched", ({ detail }) => {
+  known = detail;
+  draw();
+});
+
+// New answers
+
+const timers = new Map();
+
+const looked = new IntersectionObserver((seen) => {
+  for (const { target, isIntersecting } of seen) {
+    clearTimeout(timers.get(target));
+    if (isIntersecting) {
+      timers.set(target, setTimeout(markSeen, LOOKED_AT, target));
+    }
+  }
+}, { threshold: 0.5 });
+
+function markSeen(entry) {
+  looked.unobserve(entry);
+  const { "x-csrftoken": csrf } = JSON.parse(document.body.getAttribute("hx-headers"));
+  fetch(entry.dataset.unseen, { method: "POST", headers: { "X-CSRFToken": csrf }, keepalive: true });
+}
+
+function begin(root) {
+  for (const entry of root.querySelectorAll("[data-unseen] .answer")) {
+    entry.dataset.unseen = entry.closest("[data-unseen]").dataset.unseen;
+    looked.observe(entry);
+  }
+}
+
+document.addEventListener("htmx:load", ({ detail: { elt } }) => begin(elt));
+document.addEventListener("said", () => {
+  chosen = false;
+  if (player) {
+    release();
+    follow();
+  }
+});
+document.addEventListener("htmx:afterSettle", () => known && draw());
+begin(document);

@@ -1,0 +1,45 @@
+"""What forms for words share: a row that is written once, together with its file."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from profiles.writing import new_id
+from uploads.store import media_of, store
+
+SENT_BEFORE = (
+    "This form had been sent before, with other words or with words that you have hidden since. "
+    "What stands here now is not saved: send it again to keep it as well."
+)
+
+
+def written(form, write, *, owner, student, media=None):
+    """The row that `write(id=, student=, text=, **media)` writes of a valid form.
+
+    None, with an error in the form, if it cannot be written or is another one by now.
+    """
+    found, media = form.cleaned_data, media or {}
+    try:
+        with transaction.atomic():
+            if found["attachment"]:
+                media = media_of(store(found["attachment"], owner=owner, student=student))
+            row = write(id=found["id"], student=student, text=found["text"], **media)
+            if media and row.media_url != media["media_url"]:
+                transaction.set_rollback(True)  # the row was there, with the file that it had then
+    except ValidationError as error:
+        taken = getattr(error, "code", None) == "taken"
+        form_is_renewed = form.fields["id"].error_messages["invalid"]
+        form.add_error("id" if taken else "text", form_is_renewed if taken else error.messages)
+        return None
+    if row.hidden_at or row.content != found["text"] or row.media_type != media.get("media_type"):
+        form.add_error("id", SENT_BEFORE)
+        return None
+    return row
+
+
+def renewed(form):
+    """The form with a new id, if there is something wrong with the one that was sent; whether that was so."""
+    if "id" not in form.errors:
+        return False
+    form.data = form.data.copy()
+    form.data["id"] = str(new_id())
+    return True
