@@ -259,6 +259,29 @@ def test_the_moment_of_an_entry_keeps_what_is_shown_also_once_the_entry_is_answe
     assert link in row.content.decode()
 
 
+def test_what_waits_together_follows_an_answer_in_place(seen):
+    for second in (250, 251):
+        factories.ReflectionFactory(student=seen.ann, video=seen.video, video_timestamp_seconds=second)
+    page = htmx.loaded(seen.client.get(f"{seen.at}?waiting=1"))
+    assert "Answer 3 reflections at 4:10–4:11" in str(htmx.by_id(page, "together"))
+    waiting = seen.ann.reflections.filter(responded_at=None, video_timestamp_seconds__gte=250)
+    for left in ("Answer 2 reflections at", "hidden"):
+        waiting.filter(pk=waiting.first().pk).update(instructor_response="Yes.", responded_at=timezone.now())
+        fresh = htmx.loaded(seen.client.get(f"{seen.at}?waiting=1"))
+        htmx.swapped(page, ask(seen, "?waiting=1", "track"), htmx.by_id(page, "track"))
+        assert htmx.by_id(page, "together") == htmx.by_id(fresh, "together")
+        assert left in str(htmx.by_id(page, "together"))
+
+
+def test_what_was_not_looked_through_is_not_said_to_be_absent(seen, monkeypatch):
+    monkeypatch.setattr("timeline.queries.journey.SCAN_LIMIT", 5)
+    page = words(seen.client.get(f"{seen.at}?q=nowhere"))
+    assert "Nothing among the newest 10,000 entries" in page
+    assert "No entry and no answer" not in page
+    assert "Looked through" not in page
+    assert "Looked through the newest 10,000 entries" in words(seen.client.get(f"{seen.at}?q=thought"))
+
+
 def test_the_list_of_students_says_how_far_each_is_and_who_waits(seen):
     page = words(seen.client.get(f"{seen.at}?view=students"))
     assert re.search(r"Ann Abara 100 % 10 Mar( 2026)? 2 Ben Bright 30 % 10 Mar( 2026)? 0 Cem Can – not yet 0", page)

@@ -78,6 +78,7 @@ def test_the_player_and_the_list_keep_together(address, page):
     wait_until_played(page, 543)
     current(page, "Thought 063.")
     assert page.locator("#showing").inner_text().endswith("from 9:03 on")
+    assert page.evaluate("scrollY") == 0  # beside the player the panel scrolls, not the page
 
     # It follows what is played, until somebody scrolls; then it waits to be asked.
     page.evaluate("document.getElementById('player').muted = true; document.getElementById('player').play()")
@@ -94,8 +95,12 @@ def test_the_player_and_the_list_keep_together(address, page):
     assert follow.is_hidden()
 
     # Filters and students are swapped in beside the same player.
+    head = page.locator(".list-head").bounding_box()["height"]
+    beside = page.get_by_role("checkbox", name="Quizzes").bounding_box()
     page.get_by_role("checkbox", name="Reflections").check()
     page.wait_for_url("**kind=reflections**")
+    assert page.get_by_role("checkbox", name="Quizzes").bounding_box()["x"] == beside["x"]
+    assert page.locator(".list-head").bounding_box()["height"] == head
     page.get_by_role("link", name="Students").click()
     page.locator(".roster").get_by_role("link", name="Ann Abara").click()
     page.get_by_role("heading", name="Ann Abara").wait_for()

@@ -219,6 +219,22 @@ def test_a_marker_counts_so_far_and_says_that_there_are_more(video, monkeypatch)
         assert marked(queries.markers(video=video, student=one)) == {(0, "reflections"): (3, 3, 3)}
 
 
+def test_totals_go_on_where_markers_stop(video, monkeypatch):
+    student = factories.ProfileFactory()
+    for number in range(5):
+        answered = {"instructor_response": "Yes.", "responded_at": NOW} if number else {}
+        factories.ReflectionFactory(video=video, video_timestamp_seconds=3, student=student, **answered)
+    factories.ReflectionFactory(video=video, video_timestamp_seconds=100)
+    for limit in (99, 2):
+        monkeypatch.setattr(track, "MARKER_LIMIT", limit)
+        for one, totals in ((None, (6, 0, 2)), (student, (5, 0, 1))):
+            found = queries.markers(video=video, student=one)
+            told = queries.totals(video=video, student=one, found=found)
+            assert tuple(told[name] for name in ("reflections", "quizzes", "waiting")) == totals
+    monkeypatch.setattr(track, "COUNT_LIMIT", 3)
+    assert queries.totals(video=video, found=found) == {"reflections": 4, "quizzes": 0, "waiting": 2}
+
+
 def test_hidden_reflections_leave_their_marker(video):
     reflection = factories.ReflectionFactory(video=video)
     reflection.hidden_at = NOW

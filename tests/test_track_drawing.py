@@ -1,12 +1,13 @@
 """The track under a video is drawn from any numbers: nothing overlaps, nothing lies outside, nothing is lost."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from timeline import track
+from timeline import queries, track
 from timeline.queries import COUNT_LIMIT, MARKER_LIMIT, SLOTS, Audience, Landmark, Marker, Stop
 
 LEAST_WIDTH = {SLOTS: 576, SLOTS // 2: 288}  # pixels; static/css/journey.css chooses by them
@@ -64,7 +65,7 @@ def percent(text):
     return float(text.rstrip("%"))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(videos())
 def test_no_two_markers_of_a_lane_overlap_where_the_track_is_as_narrow_as_it_gets(video):
     drawn = track.draw(**video)
@@ -77,7 +78,7 @@ def test_no_two_markers_of_a_lane_overlap_where_the_track_is_as_narrow_as_it_get
             assert min(gaps[0], gaps[-1]) >= TARGET / 2 - 0.01 or not middles
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(videos())
 def test_everything_lies_within_the_track(video):
     drawn = track.draw(**video)
@@ -90,7 +91,7 @@ def test_everything_lies_within_the_track(video):
     assert drawn.curve.endswith(f"H{drawn.columns}")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(videos())
 def test_no_entry_is_lost_in_a_cluster(video):
     drawn = track.draw(**video)
@@ -176,7 +177,13 @@ def told(phrases):
 
 def of_class(markers=(), **audience):
     known = {"watchers": 31, "sampled": 31, "class_size": 35, "shares": [0] * PARTS, "stops": []} | audience
-    return track.story_of_class(duration=600, audience=Audience(**known), markers=list(markers))
+    markers = list(markers)
+    return track.story_of_class(duration=600, audience=Audience(**known), markers=markers, totals=totals(markers))
+
+
+def totals(markers):
+    """What queries.totals() says of markers that were all counted."""
+    return queries.totals(video=None, found=[replace(marker, count=min(marker.count, 99)) for marker in markers])
 
 
 def test_the_story_of_a_class_tells_where_it_stopped_wrote_and_waits():
@@ -206,7 +213,9 @@ def test_a_story_told_by_a_sample_says_so():
 
 
 def of_student(watched, markers=()):
-    return told(track.story_of_student(duration=600, watched=watched, markers=list(markers)))
+    markers = list(markers)
+    story = track.story_of_student(duration=600, watched=watched, markers=markers, totals=totals(markers))
+    return told(story)
 
 
 def test_the_story_of_a_student_tells_how_far_they_came_and_what_they_skipped():
@@ -219,8 +228,20 @@ def test_the_story_of_a_student_tells_how_far_they_came_and_what_they_skipped():
     assert of_student([(0, 600)], written) == "Watched to the end. Wrote 3 reflections. 1 waits for an answer."
 
 
+def test_of_parts_that_were_counted_to_their_limit_none_is_told_to_have_the_most():
+    full = [Marker(slot, "reflections", 25 * slot, MARKER_LIMIT + 1, 0) for slot in range(SLOTS)]
+    assert told(of_class(full)).startswith("More than 99 reflections were written in every part of the video.")
+    assert told(of_class(full[:2])).startswith(
+        "More than 99 reflections were written in each of 2 of 24 parts of the video."
+    )
+    assert told(of_class(full[:1])).startswith("Most was written at 0:00–0:25 (99+ reflections).")
+
+
 def test_what_is_counted_to_a_limit_is_told_as_a_limit():
-    many, few = Marker(1, "reflections", 30, 100, 100), Marker(2, "reflections", 60, 4, 4)
-    assert track.waiting([many, few]) == "100+"
-    assert track.waiting([few, few]) == "8"
-    assert track.counts([many, many, few]) == {"reflections": "200+", "quizzes": "0"}
+    phrases = track.story_of_student(
+        duration=600,
+        watched=[(0, 600)],
+        markers=[Marker(1, "reflections", 30, 100, 100)],
+        totals={"reflections": COUNT_LIMIT + 1, "waiting": 230},
+    )
+    assert told(phrases) == "Watched to the end. Wrote 10,000+ reflections. 230 wait for an answer."

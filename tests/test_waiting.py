@@ -3,9 +3,11 @@
 import datetime
 import itertools
 import json
+import re
 import uuid
 
 import pytest
+from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -151,6 +153,7 @@ def test_what_is_answered_hidden_of_another_course_or_ones_own_does_not_wait(cou
     assert queries.inbox(courses=[course.pk], by=instructor) == queries.Inbox([], None, 0, False)
     assert queries.inbox(courses=[], by=instructor).entries == []
     assert queries.awaiting_response_counts(courses=[course.pk], by=instructor) == {course.pk: 0}
+    assert queries.awaiting_response_in_videos(videos=[video.pk], by=instructor) == {video.pk: 0}
     assert queries.moments_of_video(video=video, by=instructor) == []
     assert queries.moment(video=video, second=1, by=instructor) == (None, [])
 
@@ -172,6 +175,18 @@ def test_beyond_what_is_looked_through_the_oldest_come_first_all_the_same(course
         many[3].pk,
     ]
     assert (found.count, found.limited) == (5, True)
+
+
+def test_a_course_tells_of_each_video_who_waits_in_it(client, course, instructor):
+    busy, quiet = factories.VideoFactory.create_batch(2, lesson__course=course)
+    for number in range(101):
+        wait(busy, number % 60, 1)
+    assert queries.awaiting_response_in_videos(videos=[busy.pk, quiet.pk], by=instructor) == {busy.pk: 100, quiet.pk: 0}
+    client.force_login(instructor)
+    page = client.get(reverse("course", args=[course.pk])).content.decode()
+    journeys = [reverse("video_journey", args=[video.pk]) for video in (busy, quiet)]
+    assert re.search(rf'href="{journeys[0]}\?waiting=1">99\+ waiting', page)
+    assert f"{journeys[1]}?waiting" not in page
 
 
 # In one video
@@ -198,6 +213,16 @@ COSTS = {
         400,
     ),
     "moments of a video": (lambda s, by: queries.moments_of_video(video=s["video"], by=by), "idx_video_pending", 200),
+    "each video": (
+        lambda s, by: queries.awaiting_response_in_videos(videos=[s["video"].pk], by=by),
+        "idx_video_pending",
+        20,
+    ),
+    "totals of a video": (
+        lambda s, by: queries.totals(video=s["video"], found=queries.markers(video=s["video"])),
+        "idx_video_kind",
+        800,
+    ),
     "a moment": (lambda s, by: queries.moment(video=s["video"], second=300, by=by), "idx_video_pending", 200),
 }
 

@@ -189,16 +189,6 @@ def shown(markers, *, groups=(), waiting=False):
     return [replace(marker, count=marker.waiting) for marker in markers if marker.waiting] if waiting else markers
 
 
-def counts(markers):
-    """How many entries each group has: {"reflections": "28", …}, with a "+" where not all are counted."""
-    return {group: _sum(marker.count for marker in markers if marker.group == group) for group in NOUNS}
-
-
-def waiting(markers):
-    """How many wait for an answer: "3", or "100+" where not all are counted."""
-    return _sum(marker.waiting for marker in markers)
-
-
 def coverage(watched, duration):
     """How many percent of a video were watched; 100 only if all of it was."""
     return 100 * sum(end - start for start, end in watched) // duration
@@ -214,8 +204,11 @@ def slot(number, duration, slots=SLOTS):
     return -(-number * duration // slots), -(-(number + 1) * duration // slots)
 
 
-def story_of_class(*, duration, audience, markers):
-    """Where most stopped, where most was written and who waits, as [Phrase]; of what does not stand out, nothing."""
+def story_of_class(*, duration, audience, markers, totals):
+    """Where most stopped, where most was written and who waits, as [Phrase]; of what does not stand out, nothing.
+
+    `markers` and `totals` are those of `timeline.queries`.
+    """
     phrases = []
     if not audience.watchers:
         phrases.append(Phrase("Nobody has watched this video yet"))
@@ -224,13 +217,17 @@ def story_of_class(*, duration, audience, markers):
         sampled = "a sample of " if audience.sampled < audience.watchers else "the "
         before = f"{stop.students:,} of {sampled}{audience.sampled:,} who watched stopped between "
         phrases.append(Phrase(before, _span(stop.start, stop.end, " and "), second=stop.start))
-    if most := busiest(markers):
+    beyond = sum(marker.group == "reflections" and marker.count > MARKER_LIMIT for marker in markers)
+    if beyond > 1:  # which of them has the most, nobody counted
+        where = f"each of {beyond} of {SLOTS} parts of the video" if beyond < SLOTS else "every part of the video"
+        phrases.append(Phrase(f"More than {MARKER_LIMIT} reflections were written in {where}"))
+    elif most := busiest(markers):
         when = _span(*slot(most.slot, duration))
         phrases.append(Phrase("Most was written at ", when, f" ({_capped(most.count)} reflections).", most.second))
-    return [*phrases, *_who_waits(markers)]
+    return [*phrases, *_who_waits(totals, markers)]
 
 
-def story_of_student(*, duration, watched, markers):
+def story_of_student(*, duration, watched, markers, totals):
     """How far a student came, what they skipped and wrote, and whether they wait, as [Phrase]."""
     phrases = []
     if not watched:
@@ -244,11 +241,11 @@ def story_of_student(*, duration, watched, markers):
         length, start, until = max(gaps)
         if length * SLOTS >= duration:
             phrases.append(Phrase("Skipped ", _span(start, until), second=start))
-    number = counts(markers)["reflections"]
-    if number != "0":
+    if number := totals["reflections"]:
         first = min(marker.second for marker in markers if marker.group == "reflections")
-        phrases.append(Phrase("Wrote ", f"{number} {NOUNS['reflections'][number != '1']}", second=first))
-    return [*phrases, *(_who_waits(markers) if waiting(markers) != "0" else [])]
+        words = f"{_capped(number, COUNT_LIMIT)} {NOUNS['reflections'][number != 1]}"
+        phrases.append(Phrase("Wrote ", words, second=first))
+    return [*phrases, *(_who_waits(totals, markers) if totals["waiting"] else [])]
 
 
 def busiest(markers):
@@ -261,18 +258,10 @@ def busiest(markers):
     return most if most.count >= max(REMARKABLE, 2 * average) else None
 
 
-def _who_waits(markers):
-    number = waiting(markers)
-    if number != "0":
-        return [Phrase("", f"{number} {'waits' if number == '1' else 'wait'} for an answer")]
+def _who_waits(totals, markers):
+    if number := totals["waiting"]:
+        return [Phrase("", f"{_capped(number, COUNT_LIMIT)} {'waits' if number == 1 else 'wait'} for an answer")]
     return [Phrase("Nobody waits for an answer")] if markers else []
-
-
-def _sum(counts):
-    """A sum in words; of counts that stop at a limit it is a lower bound, in whole hundreds."""
-    counts = list(counts)
-    number = sum(counts)
-    return f"{number // 100 * 100:,}+" if any(count > MARKER_LIMIT for count in counts) else f"{number:,}"
 
 
 def _percent(number, of):

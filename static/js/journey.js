@@ -3,6 +3,7 @@
 
 const player = document.getElementById("player"); // null: the video itself is not here
 const status = document.getElementById("status");
+const MARGIN = 16; // pixels above what is brought into view
 const LEFT_ALONE = 1000; // milliseconds after we scrolled, in which scrolling is taken for ours
 const MOST = 200; // entries of the list; beyond, following starts it anew instead of adding to it
 const AHEAD = 60; // seconds after the last entry, from where on it does so, too
@@ -101,12 +102,22 @@ function mark(time) {
   return entry;
 }
 
-// To the top, so that what follows is seen, too; unless it is seen as it is.
+// To the top, so that what follows is seen, too; unless it is seen as it is.  Beside the player the panel scrolls, and
+// the page stays where it is.
 function bringIntoView(entry) {
-  const roof = player && getComputedStyle(player).position === "sticky" ? player.getBoundingClientRect().bottom : 0;
+  const panel = document.getElementById("panel");
+  const scrolls = getComputedStyle(panel).overflowY === "auto";
+  const frame = panel.getBoundingClientRect();
+  const covered = player && getComputedStyle(player).position === "sticky" ? player.getBoundingClientRect().bottom : 0;
+  const [roof, floor] = scrolls ? [Math.max(frame.top, 0), Math.min(frame.bottom, innerHeight)] : [covered, innerHeight];
   const { top, bottom } = entry.getBoundingClientRect();
-  if (top < roof || bottom > innerHeight) {
-    scrolledAt = performance.now();
+  if (top >= roof && bottom <= floor) {
+    return;
+  }
+  scrolledAt = performance.now();
+  if (scrolls) {
+    panel.scrollBy(0, top - roof - MARGIN);
+  } else {
     entry.scrollIntoView({ block: "start" });
   }
 }
@@ -231,7 +242,12 @@ for (const kind of ["wheel", "touchmove"]) {
   // A finger on the player moves its slider.
   document.addEventListener(kind, (event) => event.target === player || pause(), { passive: true });
 }
-document.addEventListener("scroll", () => performance.now() - scrolledAt > LEFT_ALONE && pause(), { passive: true });
+// Of the page or, captured on its way, of the panel.
+document.addEventListener(
+  "scroll",
+  ({ target }) => (target === document || target.id === "panel") && performance.now() - scrolledAt > LEFT_ALONE && pause(),
+  { passive: true, capture: true },
+);
 document.addEventListener("focusin", (event) => event.target.closest("[data-follows]") && pause());
 
 // What htmx leaves to us

@@ -77,7 +77,10 @@ def video_and_track():
     return {
         "video": SimpleNamespace(id=UUID(int=7), title="What your time is worth", duration_seconds=duration, src=""),
         "track": track.draw(duration=duration, audience=audience, markers=markers, landmarks=landmarks),
-        "story": track.story_of_class(duration=duration, audience=audience, markers=markers),
+        "seek": "?t=",
+        "story": track.story_of_class(
+            duration=duration, audience=audience, markers=markers, totals={"reflections": 108, "waiting": 2}
+        ),
         "playhead": track.at(251, duration),
         "second": 251,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from timeline.kinds import of_groups
+from timeline.queries.common import COUNT_LIMIT
 
 SLOTS = 24  # equal parts of the track, with at most one marker of a group in each
 MARKER_LIMIT = 99  # a marker's counts are exact up to here, then "99+"
@@ -68,6 +69,32 @@ def markers(*, video, student=None, kinds=None):
             },
         )
         return [Marker(*row) for row in cursor.fetchall()]
+
+
+def totals(*, video, found, student=None):
+    """How many entries the groups of the markers `found` have, and how many wait: {"reflections": 28, …, "waiting": 2}.
+
+    The sums of the markers' counts where none of them stopped at its limit;
+    else each is counted to COUNT_LIMIT + 1, by index-only scans for everyone.
+    Indexes: idx_video_kind and idx_video_pending, or idx_student_video.
+    """
+    if all(marker.count <= MARKER_LIMIT for marker in found):
+        sums = {group: sum(marker.count for marker in found if marker.group == group) for group in MARKED}
+        return sums | {"waiting": sum(marker.waiting for marker in found)}
+    of = "video_id = %(video)s AND student_id = %(student)s" if student else "video_id = %(video)s"
+    branches = {
+        group: [f"{of} AND activity_type = '{kind}'" for kind in marked] for group, marked in MARKED.items()
+    } | {"waiting": [f"{of} AND response_status = 'pending'"]}
+    counts = []
+    for some in branches.values():
+        rows = " UNION ALL ".join(
+            f"(SELECT 1 FROM student_activity_timeline WHERE {branch} LIMIT %(limit)s)" for branch in some
+        )
+        counts.append(f"(SELECT count(*) FROM (SELECT 1 FROM ({rows}) AS merged LIMIT %(limit)s) AS counted)")
+    with connection.cursor() as cursor:
+        params = {"video": video.pk, "student": student and student.pk, "limit": COUNT_LIMIT + 1}
+        cursor.execute(f"SELECT {', '.join(counts)}", params)
+        return dict(zip(branches, cursor.fetchone(), strict=True))
 
 
 MARKERS_OF_EVERYONE = """

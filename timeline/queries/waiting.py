@@ -12,6 +12,7 @@ from timeline.queries.common import BY_TIME, COUNT_LIMIT
 
 INBOX_COURSES = 500  # of one person, that an inbox looks into
 LEAST_OF_A_COURSE = 200  # entries of each course that an inbox looks at, however many courses there are
+WAITING_LIMIT = 99  # of a video among others, that are counted: then "99+"
 MATES = 5  # of a moment, that an inbox shows under the one that leads
 
 
@@ -165,6 +166,30 @@ AWAITING_RESPONSE_COUNTS = """
         FROM (
             SELECT FROM student_activity_timeline
             WHERE course_id = course.id AND response_status = 'pending' AND student_id <> %(by)s
+            LIMIT %(limit)s
+        ) AS counted
+    ) AS waiting
+"""
+
+
+def awaiting_response_in_videos(*, videos, by):
+    """How many reflections wait in each of `videos` (ids) for the person `by`: {id: number up to WAITING_LIMIT + 1}.
+
+    An index-only scan of at most so many entries for each.  Index: idx_video_pending.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(AWAITING_RESPONSE_IN_VIDEOS, {"videos": videos, "by": by.pk, "limit": WAITING_LIMIT + 1})
+        return dict(cursor.fetchall())
+
+
+AWAITING_RESPONSE_IN_VIDEOS = """
+    SELECT video.id, waiting.number
+    FROM unnest(%(videos)s::uuid[]) AS video (id)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number
+        FROM (
+            SELECT FROM student_activity_timeline
+            WHERE video_id = video.id AND response_status = 'pending' AND student_id <> %(by)s
             LIMIT %(limit)s
         ) AS counted
     ) AS waiting

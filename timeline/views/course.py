@@ -59,9 +59,14 @@ class CourseTaught(Page):
     def get_context_data(self, **kwargs):
         name = text_asked(self.request, "name")
         students = queries.students_of_course(course=self.course, name=name, after=self.request.GET.get("after"))
+        lessons = self.course.lessons.prefetch_related("videos")[:200]
+        videos = [video for lesson in lessons for video in lesson.videos.all()]
+        waiting = queries.awaiting_response_in_videos(videos=[video.pk for video in videos], by=self.request.user)
+        for video in videos:
+            video.waiting = waiting[video.pk]
         return super().get_context_data(
             course=self.course,
-            lessons=self.course.lessons.prefetch_related("videos")[:200],
+            lessons=lessons,
             name=name,
             students=students.entries,
             more=students.next,

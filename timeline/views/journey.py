@@ -72,7 +72,7 @@ class VideoJourney(JourneyView):
             context |= {"in_words": self.in_words(), "since": queries.newest_cursor(self.asked)}
         if self.fragment in (None, "panel") and self.student and not self.of_students:
             context |= self.neighbours()
-        if self.fragment in (None, "panel") and self.asked.waiting and not self.student:
+        if self.fragment in (None, "panel", "track") and self.asked.waiting and not self.student:
             context["moments"] = queries.moments_of_video(video=self.video, by=self.request.user)
         if self.fragment != "track":
             context |= self.roster() if self.of_students else self.list()
@@ -83,12 +83,12 @@ class VideoJourney(JourneyView):
         duration = self.video.duration_seconds
         audience = queries.audience(video=self.video)
         found = queries.markers(video=self.video, student=self.student)
-        counts = track.counts(found)
+        totals = queries.totals(video=self.video, student=self.student, found=found)
         watched = queries.watched_by(video=self.video, student=self.student) if self.student else None
         story = (
-            track.story_of_student(duration=duration, watched=watched, markers=found)
+            track.story_of_student(duration=duration, watched=watched, markers=found, totals=totals)
             if self.student
-            else track.story_of_class(duration=duration, audience=audience, markers=found)
+            else track.story_of_class(duration=duration, audience=audience, markers=found, totals=totals)
         )
         return {
             "track": track.draw(
@@ -100,8 +100,8 @@ class VideoJourney(JourneyView):
             ),
             "story": story,
             "percent": watched and track.coverage(watched, duration),
-            "groups": [(group, kinds.GROUPS[group], group in self.groups, counts.get(group)) for group in GROUPS],
-            "waiting": track.waiting(found),
+            "groups": [(group, kinds.GROUPS[group], group in self.groups, totals.get(group)) for group in GROUPS],
+            "waiting": totals["waiting"],
             "playhead": track.at(self.second or 0, duration),
         }
 
