@@ -181,6 +181,10 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
+# Keys of the hashes by which an import knows whom it must not bring back (xapi/erased.py): new ones are made with the
+# first.  What was hashed can never be hashed anew, so a key that has been in use stays here.
+ERASURE_KEYS = [env.str("ERASURE_KEY", default=SECRET_KEY), *env.list("ERASURE_KEY_FALLBACKS", default=[])]
+
 # Security
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)

@@ -26,6 +26,7 @@ class Summary:
     repeated: int = 0
     conflicts: int = 0
     rejected: int = 0
+    refused: int = 0  # of people whose accounts were erased
     verbs: Counter = field(default_factory=Counter)  # of new statements
     without_meaning: Counter = field(default_factory=Counter)  # of those, by verb: what says nothing of watching
     rows: Counter = field(default_factory=Counter)  # written, by table
@@ -98,6 +99,7 @@ def _load(batch, rejects, summary):
     loaded = load(batch)
     summary.new += len(loaded.new)
     summary.repeated += loaded.repeated
+    summary.refused += loaded.refused
     summary.verbs.update(statement.verb for statement in loaded.new)
     summary.without_meaning.update(s.verb for s in loaded.new if not s.says_watching)
     for contents in loaded.conflicts:

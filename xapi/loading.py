@@ -4,12 +4,13 @@ import functools
 import itertools
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from xapi import models
-from xapi.statements import Statement
+from xapi.erased import erased_among
+from xapi.statements import Statement, object_of, without
 
 COLUMNS = (
     "id, actor, verb, object, timestamp, statement, hash, agent_id, agent_name, course_id, course, course_name,"
@@ -41,6 +42,7 @@ class Loaded:
     new: list = field(default_factory=list)  # Statement, those that replaced another content included
     repeated: int = 0
     conflicts: list = field(default_factory=list)  # (Content, Content) under one id
+    refused: int = 0  # of people whose accounts were erased
 
 
 def retrying(function):
@@ -72,9 +74,11 @@ def load(batch):
     """Store a list of (Origin, Statement); returns what became of them.
 
     Of two contents under one id the one with the lower hash stays, whichever
-    came first.
+    came first.  Nothing is kept of somebody who was erased.
     """
-    loaded = Loaded()
+    erased = erased_among(name for _, s in batch for name in (s.agent.identifier, *s.others))
+    loaded = Loaded(refused=sum(s.agent.identifier in erased for _, s in batch))
+    batch = [(origin, _without(s, erased)) for origin, s in batch if s.agent.identifier not in erased]
     hashes = dict(models.Statement.objects.filter(id__in={s.id for _, s in batch}).values_list("id", "hash"))
     stored = {key: bytes(value) for key, value in hashes.items()}
     winners = {}
@@ -93,6 +97,13 @@ def load(batch):
     _insert(loaded.new)
     mark(marks)
     return loaded
+
+
+def _without(statement, erased):
+    if erased.isdisjoint(statement.others):
+        return statement
+    value = without(json.loads(statement.text), erased)
+    return replace(statement, text=json.dumps(value, ensure_ascii=False), object=object_of(value))
 
 
 def mark(marks):

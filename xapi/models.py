@@ -4,6 +4,7 @@ The statements are the truth; the rows that the import writes into the source
 tables follow from them (docs/xapi.md).
 """
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import DB_CASCADE
 from django.db.models.functions import Now
@@ -33,13 +34,26 @@ def _index(*columns, given, name):
     return models.Index(*columns, condition=models.Q(**{f"{given}__isnull": False}), name=name)
 
 
+# What identifies people in a statement, beside its actor: the values of these keys wherever they stand, in lower case.
+NAMED = models.Func(
+    "statement",
+    template=(
+        "jsonb_path_query_array(lower((%(expressions)s - 'actor')::text)::jsonb, "
+        """'$.** ? (@.type() == "object").keyvalue() """
+        """? (@.key == "mbox" || @.key == "mbox_sha1sum" || @.key == "openid" || @.key == "name").value')"""
+    ),
+    output_field=models.JSONField(),
+)
+
+
 class Statement(models.Model):
     """One statement; `actor`, `verb` and `object` are their identifying IRIs.
 
     `statement` is the JSON value as it came (jsonb: the order of keys and the
-    spacing are not kept).  The columns after it are read out of it once, so that
-    the import finds by index what it needs; the ids there are derived ones
-    (xapi.statements.derived_id), short enough for an index whatever the IRI.
+    spacing are not kept), without other people whose accounts were erased.  The
+    columns after it are read out of it once, so that the import finds by index
+    what it needs; the ids there are derived ones (xapi.statements.derived_id),
+    short enough for an index whatever the IRI.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -48,7 +62,7 @@ class Statement(models.Model):
     object = models.TextField()
     timestamp = models.DateTimeField()
     statement = models.JSONField()
-    hash = models.BinaryField(help_text="SHA-256 of the canonical JSON.")
+    hash = models.BinaryField(help_text="SHA-256 of the canonical JSON that came.")
     agent = models.ForeignKey(Agent, DB_CASCADE, related_name="statements", db_index=False)
     agent_name = models.TextField(null=True)
     course_id = models.UUIDField(null=True)
@@ -73,6 +87,8 @@ class Statement(models.Model):
             _index("agent", "timestamp", given="agent_name", name="xapi_statements_naming_agent"),
             _index("course_id", "timestamp", given="course_name", name="xapi_statements_naming_course"),
             _index("video_id", "timestamp", given="video_name", name="xapi_statements_naming_video"),
+            # For the statements of others that name somebody whose account is erased.
+            GinIndex(OpClass(NAMED, "jsonb_path_ops"), name="xapi_statements_naming_others"),
         ]
 
     def __str__(self):
@@ -123,3 +139,20 @@ class Written(models.Model):
 
     def __str__(self):
         return f"{self.table} {self.id}"
+
+
+class ErasedActor(models.Model):
+    """An identifier of somebody whose account was erased, as a keyed hash (xapi.erased): no import brings them back.
+
+    `key` tells which key made it, and tells nothing of that key.
+    """
+
+    hash = models.TextField(primary_key=True)
+    key = models.TextField()
+    erased_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "erased_actors"
+
+    def __str__(self):
+        return self.hash

@@ -28,6 +28,9 @@ MAX_DURATION = 86_400  # media_files.duration_seconds; one day
 NAMESPACE = uuid.UUID("6f0a5a9e-5c1b-5d0e-9d3c-2f3f0b8c7a41")
 
 
+ERASED = {"objectType": "Agent", "account": {"homePage": "about:erased", "name": "erased"}}
+
+
 class InvalidStatement(Exception):
     """A statement that cannot be imported; the text says why, to a person."""
 
@@ -75,7 +78,8 @@ class Statement:
     length_seconds: int | None  # the video's, rounded up
     says_watching: bool  # carries played-segments, or completes the video
     text: str  # the JSON as it came
-    hash: bytes  # SHA-256 of the canonical JSON
+    hash: bytes  # SHA-256 of the canonical JSON that came
+    others: frozenset = frozenset()  # identifiers of the people whom it names beside its actor
 
     @property
     def course_id(self):
@@ -103,15 +107,13 @@ def read_statement(raw):
     context = _object(value.get("context", {}), "context")
     result = _object(value.get("result", {}), "result")
     course, course_name = _course(context)
+    name = object_of(value)
     is_video, video_name, length, segments = False, None, None, None
     if target.get("objectType", "Activity") == "Activity":
-        name = _iri(target.get("id"), "object's id")
         is_video = _is_video(target, context, verb)
         if is_video:
             video_name = _name(target, "object")
             length, segments = _watching(context, result)
-    else:
-        name = _other_object(target)
     return Statement(
         id=statement_id,
         agent=agent,
@@ -126,7 +128,49 @@ def read_statement(raw):
         says_watching=is_video and (segments is not None or verb == COMPLETED),
         text=text,
         hash=canonical_hash(value),
+        others=frozenset(_people({key: part for key, part in value.items() if key != "actor"})),
     )
+
+
+def object_of(value):
+    """What identifies the object of a statement (its JSON value): an IRI, or a person's identifier."""
+    target = _object(value.get("object"), "object")
+    if target.get("objectType", "Activity") == "Activity":
+        return _iri(target.get("id"), "object's id")
+    return _other_object(target)
+
+
+def without(value, identifiers):
+    """A statement (its JSON value) in which ERASED stands for each of these people, except as its actor."""
+    return {key: part if key == "actor" else _without(part, identifiers) for key, part in value.items()}
+
+
+def _without(value, identifiers):
+    if isinstance(value, list):
+        return [_without(part, identifiers) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if not identifiers.isdisjoint(_identifiers(value)):
+        return ERASED
+    return {key: _without(part, identifiers) for key, part in value.items()}
+
+
+def _people(value):
+    """The identifiers of every agent in a JSON value, in extensions too."""
+    if isinstance(value, dict):
+        yield from _identifiers(value)
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _people(part)
+
+
+def _identifiers(value):
+    """The identifiers of a JSON object as `read_agent` would write them, whatever else is wrong with it."""
+    account = value.get("account")
+    if isinstance(account, dict) and {type(account.get("homePage")), type(account.get("name"))} == {str}:
+        yield f"{account['homePage']} {account['name']}"
+    for key, prefix, spelling in (("mbox", "", str.lower), ("mbox_sha1sum", "sha1:", str.lower), ("openid", "", str)):
+        if isinstance(value.get(key), str):
+            yield prefix + spelling(value[key])
 
 
 def canonical_hash(value):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from xapi.erased import KeyMissing
 from xapi.importing import Rejects, Summary, import_stream, only_import
 from xapi.reading import CHUNK
 from xapi.settling import pending_agents, settle
@@ -61,6 +62,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "Interrupted. What was read is kept; run the same command again to finish.", returncode=INTERRUPTED
             ) from None
+        except KeyMissing as error:
+            raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
         except OperationalError as error:
             raise CommandError(
                 f"The database does not answer as it should: {error}", returncode=COULD_NOT_RUN
@@ -130,7 +133,8 @@ class Command(BaseCommand):
         write = self.stdout.write
         write(
             f"{_count(summary.read, 'statement', 'statements')} read: {summary.new:,} new, {summary.repeated:,} known, "
-            f"{summary.conflicts:,} with another content, {summary.rejected:,} rejected."
+            f"{summary.conflicts:,} with another content, {summary.rejected:,} rejected"
+            + (f", {summary.refused:,} refused: erased." if summary.refused else ".")
         )
         for verb, count in summary.verbs.most_common():
             idle = summary.without_meaning[verb]
