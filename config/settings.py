@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "goals",
     "xapi",
     "timeline",
+    "privacy",
     "demo",
     "axes",
 ]
@@ -115,6 +116,7 @@ FORM_RENDERER = "config.forms.FormRenderer"
 
 AUTH_USER_MODEL = "profiles.Profile"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+SESSION_ENGINE = "profiles.sessions"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"

@@ -4,8 +4,9 @@ import datetime
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
-from django.db.models import Q
+from django.db.models import DB_CASCADE, Q
 from django.db.models.functions import UUID7, Length, Lower, Now, Upper
 
 
@@ -136,6 +137,21 @@ class Profile(Identified, AbstractBaseUser):
 
     def has_module_perms(self, app_label):
         return self.has_perm(None)
+
+
+class Session(AbstractBaseSession):
+    """A browser's session (profiles.sessions); `user` is who is logged in there."""
+
+    user = models.ForeignKey(Profile, DB_CASCADE, related_name="sessions", null=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        db_table = "sessions"
+
+    @classmethod
+    def get_session_store_class(cls):
+        from profiles.sessions import SessionStore
+
+        return SessionStore
 
 
 class MediaType(models.TextChoices):

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.urls import reverse
 
+from profiles.models import Session
 from reflections.answers import answer
 from reflections.models import Reflection
 from tests import factories

@@ -3,11 +3,11 @@
 import datetime
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
 
 from goals.models import ConversationVisit, DailyNote, GoalMessage
+from profiles.models import Session
 from reflections.models import Reflection
 from tests import factories, samples
 from tests.test_attach_page import PASTE
