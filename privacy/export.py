@@ -27,7 +27,7 @@ from profiles.models import Profile
 
 log = logging.getLogger(__name__)
 
-ROWS_AT_ONCE = 2_000
+ROWS_AT_ONCE = 500
 PIECE = 2**16  # bytes
 MEDIA = "media/"
 
