@@ -31,7 +31,7 @@ from courses.models import (
 from demo import content
 from demo.rhythm import at_time, clock, day_of, office_hour, sitting_down, writing
 from demo.watching import path, watch
-from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
 from profiles.models import MediaType, Profile
 from reflections.models import Reflection
 
@@ -89,7 +89,7 @@ class Builder:
             for model in (
                 *(Profile, Course, CourseInstructor, Lesson, Video, Checkpoint, Quiz, QuizQuestion),
                 *(Goal, GoalPeriod, Enrollment, CheckpointReached, QuizAttempt, LessonCompletion),
-                *(Reflection, DailyNote, GoalMilestone, SuccessProof, GoalMessage),
+                *(Reflection, DailyNote, GoalMilestone, SuccessProof, GoalMessage, GoalProposal),
             )
         }
         self.reports = defaultdict(list)
@@ -211,6 +211,7 @@ class Builder:
             days = [round(first - number * step) for number in range(count)]
             self.build_studies(key, student, course, first, days)
         self.build_goals(key, student["rhythm"], student.get("goals", []))
+        self.build_proposals(key, student.get("proposals", []))
         for entry in content.read("notes").get(key, []):
             days, *time, text = entry
             if time:
@@ -387,7 +388,7 @@ class Builder:
             goal_id = demo_id("goals", key, number)
             done = goal.get("done")
             dated = [days for _, *reached in goal["steps"] for days in reached]
-            begun = max([start for start, *_ in goal["periods"]] or dated)
+            begun = goal.get("set") or max([start for start, *_ in goal["periods"]] or dated)
 
             def moment(days, names, done=done):
                 """Some time of a day; on the day when the goal is reached, before that."""
@@ -402,6 +403,8 @@ class Builder:
                 student_id=student_id,
                 title=goal["title"],
                 description=goal.get("about", ""),
+                measure=goal.get("measure", ""),
+                target_date=self.ago(-goal["by"]) if "by" in goal else None,
                 created_at=boundary(begun) if goal["periods"] else clock(self.ago(begun), 8 * 60),
                 completed_at=boundary(done) - 30 * second if done is not None else None,
             )
@@ -439,6 +442,22 @@ class Builder:
                     created_at=at,
                     **proof_media(key, number, *attachments),
                 )
+
+    def build_proposals(self, key, proposals):
+        for days, instructor, title, measure, by in proposals:
+            at = office_hour(instructor, self.ago(days), chance(key, "proposal", days))
+            self.add(
+                GoalProposal,
+                key,
+                days,
+                at=at,
+                student_id=demo_id("profiles", key),
+                author_id=demo_id("profiles", instructor),
+                title=title,
+                measure=measure,
+                target_date=self.ago(-by),
+                created_at=at,
+            )
 
     def add_note(self, key, at, text):
         self.add(DailyNote, key, at, at=at, student_id=demo_id("profiles", key), content=text, created_at=at)
@@ -483,6 +502,7 @@ class Builder:
                 last = all_videos(course).index(lesson["video"][-1])
                 known += [(days[last], quiz) for quiz in lesson["quiz"]]
         self.build_goals(VETERAN, "late", veteran["goals"])
+        self.build_proposals(VETERAN, veteran["proposals"])
         self.build_messages(VETERAN, "late", veteran["messages"])
         self.build_veteran_days(veteran, known)
 

@@ -5,15 +5,21 @@ import datetime
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from goals.living import Begin
 from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
 from profiles.forms import WordsField
+from profiles.writing import words
 from uploads.forms import AttachmentField
 
 END = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
+
+NOT_WHOLE = "Nothing was saved, as this form was not whole. It is now: send it again."
 
 
 def say(moment):
@@ -31,9 +37,7 @@ class NoteForm(forms.Form):
 
     id = forms.UUIDField(
         widget=forms.HiddenInput,
-        error_messages=dict.fromkeys(
-            ("required", "invalid"), "Nothing was saved, as this form was not whole. It is now: send it again."
-        ),
+        error_messages=dict.fromkeys(("required", "invalid"), NOT_WHOLE),
     )
     text = WordsField(label="Write a daily note")
     attachment = AttachmentField()
@@ -64,6 +68,128 @@ class MessageForm(NoteForm):
             ("", "No goal in particular"),
             *((goal.pk, f"{goal} (current)" if goal.current else str(goal)) for goal in newest),
         ]
+
+
+class LineField(forms.CharField):
+    """Words on one line."""
+
+    def to_python(self, value):
+        return " ".join((super().to_python(value) or "").split())
+
+
+class ActionForm(forms.Form):
+    """Something to do with goals: `id` of the row that it will write, and what was `seen` (goals/living.py)."""
+
+    id = NoteForm.base_fields["id"]
+    seen = forms.CharField(
+        required=False, widget=forms.HiddenInput, validators=[RegexValidator(r"\A[\w-]{0,60}\Z", NOT_WHOLE)]
+    )
+
+    def begin(self):
+        """That the goal becomes the current one now."""
+        return Begin(self.cleaned_data["id"], self.cleaned_data["seen"])
+
+
+class BeginForm(ActionForm):
+    """Whether a goal becomes the current one at once; `begins` says what that does."""
+
+    begin_now = forms.BooleanField(required=False, label="Make it my current goal now")
+
+    def __init__(self, *args, begins, initial=None, **options):
+        initial = initial and {"begin_now": initial.get("begin"), **initial}
+        super().__init__(*args, initial=initial, **options)
+        self.fields["begin_now"].help_text = begins
+
+    def begin(self):
+        return super().begin() if self.cleaned_data["begin_now"] else None
+
+
+class GoalForm(ActionForm):
+    """What a goal is."""
+
+    title = LineField(label="Goal", max_length=300, help_text="Said so that one knows when it is reached.")
+    measure = LineField(label="Measure", max_length=200, required=False, help_text="For instance: $1K a month.")
+    target_date = forms.DateField(label="By", required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
+
+    def clean_target_date(self):
+        day = self.cleaned_data["target_date"]
+        if day and not 1900 <= day.year <= 9998:
+            raise ValidationError("Days must lie in the years 1900 to 9998.")
+        return day
+
+
+class NewGoalForm(GoalForm, BeginForm):
+    """A goal that its student sets, or, if not `own`, that somebody proposes."""
+
+    field_order = ("title", "measure", "target_date", "begin_now")
+
+    def __init__(self, *args, own, **options):
+        super().__init__(*args, **options)
+        if not own:
+            del self.fields["begin_now"]
+
+    def clean_target_date(self):
+        day = super().clean_target_date()
+        if day and day < timezone.localdate():
+            raise ValidationError("That day is past.")
+        return day
+
+
+class MilestoneForm(ActionForm):
+    title = LineField(label="Milestone", max_length=300)
+
+
+class ProofForm(ActionForm):
+    text = WordsField(
+        label="What shows it", required=False, help_text="What happened; a link if there is something to look at."
+    )
+    attachment = AttachmentField()
+
+
+def reason_of_correction(text):
+    text = words(text, 1_000)
+    if not text:
+        raise ValidationError("Say why, for the student to read.")
+    return text
+
+
+class CorrectionForm(ActionForm):
+    """Other ends for a period; `told` says for which ends it was told what moves."""
+
+    MINUTE = "%Y-%m-%dT%H:%M"
+
+    start = forms.DateTimeField(label="It began", widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE))
+    end = forms.DateTimeField(
+        label="It ended", required=False, widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE)
+    )
+    reason = WordsField(label="Why", as_kept=reason_of_correction, help_text="The student reads it, too.")
+    told = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args, period, **options):
+        super().__init__(*args, **options)
+        self.period = period.period
+        if self.period.upper is None:
+            self.fields["end"].help_text = "Empty while it is the current goal."
+
+    def _as_it_was(self, name, bound):
+        """A bound that nobody touched keeps its fraction of a minute."""
+        moment = self.cleaned_data[name]
+        if moment and not 1900 <= moment.year <= 9998:
+            raise ValidationError("Dates must lie in the years 1900 to 9998.")
+        return bound if moment and bound and moment == bound.replace(second=0, microsecond=0) else moment
+
+    def clean_start(self):
+        return self._as_it_was("start", self.period.lower)
+
+    def clean_end(self):
+        return self._as_it_was("end", self.period.upper)
+
+    def asked(self):
+        return " ".join(str(moment and moment.timestamp()) for moment in map(self.cleaned_data.get, ("start", "end")))
+
+    def is_told(self):
+        """Whether what moves was said, for just these ends."""
+        return self.cleaned_data["told"] == self.asked()
 
 
 class GoalPeriodForm(forms.ModelForm):

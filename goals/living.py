@@ -76,12 +76,13 @@ def held(student):
 
 
 def said_of_switch(goal, current):
-    """What making `goal` the current one does, in sentences to the student; `goal` may be a title."""
+    """What making `goal` the current one does, in sentences to the student; None: one that is being set."""
     reached = getattr(goal, "completed_at", None)
     sentences = [f"“{goal}” counts as not reached any more."] if reached else []
+    name = f"“{goal}”" if goal else "the new goal"
     if current:
-        return [*sentences, f"{_ends(current)}; what you do from now on counts towards “{goal}”."]
-    return [*sentences, f"What you do from now on counts towards “{goal}”."]
+        return [*sentences, f"{_ends(current)}; what you do from now on counts towards {name}."]
+    return [*sentences, f"What you do from now on counts towards {name}."]
 
 
 def said_of_reaching(goal, current):

@@ -360,7 +360,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(deeds=DEEDS)
 def test_every_entry_is_under_the_goal_whose_period_holds_it(deeds):
     with transaction.atomic():

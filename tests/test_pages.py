@@ -5,6 +5,7 @@ import re
 import uuid
 from html import unescape
 from types import SimpleNamespace
+from urllib.parse import urljoin
 
 import pytest
 from django.db import connection
@@ -188,16 +189,9 @@ def test_a_goal_has_its_period_its_counts_and_its_timeline(client, classroom):
     assert "Earn $1K Current 15 March 2026 to today" in page
     assert "1 success proof" in page
     assert "The first invoice, paid." in page
-
-
-def test_every_kind_that_led_to_a_goal_is_counted_whole(classroom, monkeypatch):
-    from timeline import queries
-
-    monkeypatch.setattr(queries, "COUNT_LIMIT", 3)
-    goal = factories.GoalPeriodFactory().goal
-    for make, number in ((factories.GoalMilestoneFactory, 5), (factories.SuccessProofFactory, 4)):
-        make.create_batch(number, goal=goal)
-    assert queries.goal_timeline(goal=goal).counts == {"goal_milestone": 5, "success_proof": 4}
+    assert "What led to it" in page
+    page = text_of(client.get(addresses(classroom)["goal"]))
+    assert "Submitted success proof" in page or "submitted success proof" in page
 
 
 def test_a_reflection_that_waits_stands_on_the_instructors_home_page_until_it_is_answered(client, classroom):
@@ -222,6 +216,7 @@ def test_a_new_student_is_told_what_will_stand_where(client):
 
 def test_the_number_of_queries_does_not_depend_on_how_much_there_is(client, classroom):
     client.force_login(classroom.instructor)
+    factories.GoalFactory(student=classroom.sara)  # a planned one
     pages = [*addresses(classroom).values(), "/"]
     few = {page: count_queries(client, page) for page in pages}
     for _ in range(12):
@@ -253,14 +248,14 @@ def test_paging_meets_every_entry_once_and_in_order_while_others_are_written(cli
         if name == "course":
             factories.EnrollmentFactory(course=classroom.course, student__full_name=f"Student {number:03}")
     client.force_login(classroom.instructor)
-    start = {"days": "day", "goals": "goal"}.get(name, name)
+    start = {"days": "day", "goals": "goal"}.get(name, name)  # a goal of the path opens into its own timeline
     seen, address, pages = [], addresses(classroom)[name if start == name else start], 0
     pattern = r">(Student \d{3})</a>" if name == "course" else r"Thought (\d{3})\."
     while address:
         page = unescape(client.get(address, headers={"HX-Request": "true"}).content.decode())
         seen += re.findall(pattern, page)
         more = re.search(r'class="load-more"><a class="button" href="([^"]+)"', page)
-        address = more and addresses(classroom)[start].split("?")[0] + more[1]
+        address = more and urljoin(addresses(classroom)[start], more[1])
         pages += 1
         factories.ReflectionFactory(  # behind us, or far ahead: it must disturb nothing
             student=classroom.sara, video=classroom.video, video_timestamp_seconds=0, created_at=A_SUNDAY
@@ -343,6 +338,7 @@ BAD_INPUT = [
     ("day", "?after=2026-03-15T10:00:00%2B23:59~00000000-0000-0000-0000-000000000000", 200),
     ("day", "?after=0001-01-01T00:00:00%2B23:59~00000000-0000-0000-0000-000000000000", 400),
     ("goals", "?after=never", 400),
+    ("goals", "?planned=never", 400),
     ("goal", "?after=~", 400),
     ("course", "?after=x", 400),
     ("course", "?after=~~~00000000-0000-0000-0000-000000000000", 200),

@@ -185,7 +185,7 @@ QUESTIONS = {
         lambda s: queries.neighbouring_days(student=s["student"], date=datetime.date(2025, 6, 1)),
         "idx_student_date",
     ),
-    "goals": (lambda s: queries.student_goals(student=s["student"]), "idx_student_goal"),
+    "goals": (lambda s: queries.goal_path(student=s["student"]), "idx_student_goal"),
     "goal": (lambda s: queries.goal_timeline(goal=s["goal"]), "idx_student_goal"),
     "goal, deep": (lambda s: queries.goal_timeline(goal=s["goal"], after=LATE), "idx_student_goal"),
 }
@@ -330,8 +330,8 @@ def test_whether_a_student_may_be_seen_does_not_depend_on_how_many_are_taught(sc
     assert buffers(plan) <= 50, json.dumps(plan, indent=1)
 
 
-def test_a_students_goals_come_from_an_index(school):
-    plans = plans_of(lambda: queries.student_goals(student=school["student"]))
+def test_a_students_planned_goals_come_from_an_index(school):
+    plans = plans_of(lambda: queries.planned_goals(student=school["student"]))
     indexes = {node.get("Index Name") for plan in plans for node in nodes(plan)}
     assert indexes & {"goals_of_student", "goals_goal_of_student"}
 

@@ -14,10 +14,10 @@ function grow(box) {
 
 // The keyboard goes to what is to be read first.
 function opened(form) {
-  const box = form.querySelector("textarea");
+  const box = form.querySelector("textarea, input[type=text]");
   (form.querySelector("[role=alert]") ?? box ?? form.querySelector("[type=submit]")).focus();
   if (box) {
-    grow(box);
+    box.matches("textarea") && grow(box);
     box.setSelectionRange(box.value.length, box.value.length);
   }
 }

@@ -6,7 +6,7 @@ students stop at COUNT_LIMIT, and what entries refer to is fetched by
 `with_places()` in a fixed number of queries.
 """
 
-from timeline.queries.common import BY_DAY, BY_MOMENT, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, today
+from timeline.queries.common import BY_DAY, BY_MOMENT, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, NEWEST, today
 from timeline.queries.conversation import (
     NEW_LIMIT,
     SINCE_LIMIT,
@@ -44,7 +44,19 @@ from timeline.queries.days import (
 )
 from timeline.queries.export import journey_export
 from timeline.queries.filters import JourneyFilter
-from timeline.queries.goals import GoalMove, GoalTimeline, goal_move, goal_timeline, student_goals
+from timeline.queries.goals import (
+    GoalMove,
+    GoalTimeline,
+    LivedGoal,
+    Week,
+    entries_moved,
+    goal_move,
+    goal_path,
+    goal_timeline,
+    lived_goals,
+    planned_goals,
+    week_of,
+)
 from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.movement import ClassSize, Movement, class_movement, class_size

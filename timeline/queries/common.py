@@ -12,6 +12,7 @@ COUNT_LIMIT = 10_000  # a count shown to a person is exact up to here, then "10,
 BY_SECOND = Keyset(("video_timestamp_seconds", "id"), (int, uuid.UUID))
 BY_TIME = Keyset(("created_at", "id"), (datetime.datetime, uuid.UUID))
 NEWEST = Keyset(BY_TIME.columns, BY_TIME.types, descending=True)
+BY_START = Keyset(("at", "id"), NEWEST.types, descending=True)
 BY_MOMENT = Keyset(("created_at",), (datetime.datetime,))
 BY_HIDING = Keyset(("hidden_at", "id"), (datetime.datetime, uuid.UUID), descending=True)
 BY_DAY = Keyset(("activity_date",), (datetime.date,), descending=True)

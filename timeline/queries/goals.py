@@ -1,24 +1,88 @@
 """A student's goals, and what led to each."""
 
+import datetime
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Prefetch
 
-from goals.models import Goal, GoalMilestone, GoalPeriod
+from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
 from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
-from timeline.queries.common import BY_TIME, first_page, today
+from timeline.queries.common import BY_START, BY_TIME, COUNT_LIMIT, NEWEST, today
+
+MARKS = 20  # milestones and pieces of proof of a goal that its line has, of each the newest
+
+
+@dataclass(frozen=True)
+class LivedGoal:
+    """A goal and what there is of it by now.
+
+    `periods`: the newest first.  `weeks`: {the week's first day: {activity_type: number}} of its newest COUNT_LIMIT
+    entries; `limited`: there are more.  `milestones`: planned ones first, then those reached, the newest first;
+    `proofs` likewise, each with the `entry_id` that it has in the timeline; at most MARKS of each.
+    """
+
+    goal: Goal
+    weeks: dict
+    limited: bool
+    milestones: list
+    proofs: list
+
+    most = COUNT_LIMIT
+
+    @property
+    def periods(self):
+        return self.goal.periods.all()
+
+    @property
+    def days(self):
+        """How many days it was the current goal; a day on which it was so twice counts twice."""
+        return sum(period.days for period in self.periods)
+
+    @property
+    def counts(self):
+        """How many entries of each activity_type."""
+        counts = defaultdict(int)
+        for week in self.weeks.values():
+            for activity_type, number in week.items():
+                counts[activity_type] += number
+        return dict(counts)
+
+    @property
+    def total(self):
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week of a goal's timeline: `counts` of all of it, and those of its entries that are on this page.
+
+    `continued`: earlier ones are on the page before.
+    """
+
+    first: datetime.date
+    counts: dict[str, int]
+    entries: list
+    continued: bool
+
+    @property
+    def last(self):
+        return self.first + datetime.timedelta(days=6)
 
 
 @dataclass(frozen=True)
 class GoalTimeline:
-    """A goal with how many entries of each activity_type led to it, and the first of them."""
+    """A page of what led to a goal, in order of time, by weeks."""
 
-    goal: Goal
-    counts: dict[str, int]
-    entries: Page
+    weeks: list[Week]
+    next: str | None
+
+    @property
+    def entries(self):
+        return [entry for week in self.weeks for entry in week.entries]
 
 
 @dataclass(frozen=True)
@@ -58,59 +122,191 @@ def goal_move(*, student, since, size=5):
     )
 
 
-def student_goals(*, student, after=None, size=10, entries_of_a_goal=10):
-    """The student's goals in the order in which they were set, as a Page of GoalTimeline.
+def goal_path(*, student, after=None, size=10, first_weekday=0):
+    """The goals that were the student's current one at some time, or are reached, as a Page of LivedGoal.
 
-    Counts are an index-only scan of the entries of the goals shown.
-    Indexes: goals_of_student, idx_student_goal.
+    The one that was so last comes first.  Counts are an index-only scan of at most COUNT_LIMIT + 1 entries of each
+    goal of the page.  `first_weekday`: with which day weeks begin, 0 for Sunday to 6.
+    Indexes: goals_goalperiod_of_student, goals_of_student, idx_student_goal, those of a goal's milestones and proofs.
     """
-    page = BY_TIME.page(Goal.objects.filter(student=student).prefetch_related("periods"), after, size)
-    goals = [goal.pk for goal in page.entries]
-    counts = _goal_counts(student, goals)
-    entries = defaultdict(list)
-    for entry in Activity.objects.raw(
-        ENTRIES_OF_GOALS, {"student": student.pk, "goals": goals, "limit": entries_of_a_goal + 1}
-    ):
-        entries[entry.goal_id].append(entry)
-    timelines = [
-        GoalTimeline(goal, counts[goal.pk], first_page(entries[goal.pk], entries_of_a_goal, BY_TIME))
-        for goal in page.entries
-    ]
-    return Page(timelines, page.next)
-
-
-def goal_timeline(*, goal, after=None, size=50):
-    """What led to one goal, in order of time, as a GoalTimeline.  Index: idx_student_goal."""
-    entries = Activity.objects.filter(student=goal.student_id, goal=goal)
-    counts = _goal_counts(goal.student, [goal.pk])[goal.pk]
-    return GoalTimeline(goal, counts, BY_TIME.page(entries, after, size))
-
-
-def _goal_counts(student, goals):
-    counts = defaultdict(dict)
+    asked = {"student": student.pk, "limit": size + 1}
+    condition = BY_START.condition() if after else "true"
     with connection.cursor() as cursor:
-        cursor.execute(GOAL_COUNTS, {"student": student.pk, "goals": goals})
-        for goal, activity_type, number in cursor.fetchall():
-            counts[goal][activity_type] = number
+        cursor.execute(PATH.format(after=condition), asked | (BY_START.params(after) if after else {}))
+        places = [Place(*row) for row in cursor.fetchall()]
+    goals = _goals([place.id for place in places[:size]])
+    lived = lived_goals(student=student, goals=goals, first_weekday=first_weekday)
+    return Page(lived, BY_START.cursor(places[size - 1]) if len(places) > size else None)
+
+
+def planned_goals(*, student, after=None, size=10, first_weekday=0):
+    """The goals that never were the current one nor reached, the last set first, as a Page of LivedGoal.
+
+    Index: goals_of_student.
+    """
+    lived = Exists(GoalPeriod.objects.filter(goal=OuterRef("pk")))
+    page = NEWEST.page(Goal.objects.filter(~lived, student=student, completed_at=None), after, size)
+    goals = _goals([goal.pk for goal in page.entries])
+    return Page(lived_goals(student=student, goals=goals, first_weekday=first_weekday), page.next)
+
+
+def lived_goals(*, student, goals, first_weekday=0):
+    """Each of the student's `goals` as a LivedGoal, in their order; counts as in `goal_path()`."""
+    asked = {"student": student.pk, "goals": [goal.pk for goal in goals]}
+    weeks, totals = defaultdict(lambda: defaultdict(dict)), defaultdict(int)
+    with connection.cursor() as cursor:
+        cursor.execute(GOAL_WEEKS, asked | {"limit": COUNT_LIMIT + 1, "shift": _shift(first_weekday)})
+        for goal, week, activity_type, number in cursor.fetchall():
+            weeks[goal][week][activity_type] = number
+            totals[goal] += number
+    milestones, proofs = defaultdict(list), defaultdict(list)
+    for model, sql, found in ((GoalMilestone, MILESTONES, milestones), (SuccessProof, PROOFS, proofs)):
+        for row in model.objects.raw(sql, asked | {"limit": MARKS}):
+            found[row.goal_id].append(row)
+    return [
+        LivedGoal(
+            goal,
+            {week: weeks[goal.pk][week] for week in sorted(weeks[goal.pk])},
+            totals[goal.pk] > COUNT_LIMIT,
+            milestones[goal.pk],
+            proofs[goal.pk],
+        )
+        for goal in goals
+    ]
+
+
+def goal_timeline(*, goal, first_weekday=0, after=None, size=50):
+    """What led to one goal, as a GoalTimeline; whole weeks are counted, index-only.  Index: idx_student_goal."""
+    page = BY_TIME.page(Activity.objects.filter(student=goal.student_id, goal=goal), after, size)
+    starts = [week_of(entry.activity_date, first_weekday) for entry in page.entries]
+    counts = _counts_of_weeks(goal, starts, first_weekday)
+    above = after and week_of(BY_TIME.parse(after)[0].astimezone(DAY_ZONE).date(), first_weekday)
+    entries = zip(starts, page.entries, strict=True)
+    weeks = [
+        Week(first, counts[first], [entry for _, entry in found], first == above)
+        for first, found in groupby(entries, key=lambda pair: pair[0])
+    ]
+    return GoalTimeline(weeks, page.next)
+
+
+def entries_moved(move):
+    """How many entries a `goals.living.Move` files under another goal; those that name their goal stay with it.
+
+    Counts are index-only.  Indexes: idx_student_goal, goal_messages_of_student; for what has no goal, idx_student_date.
+    """
+    spans = {"created_at__gte": move.start, "student": (move.source or move.target).student_id}
+    spans |= {"created_at__lt": move.end} if move.end else {}
+    entries = Activity.objects.filter(**spans, goal=move.source)
+    if move.source is None:
+        # No index begins with "no goal": days are the nearest thing to moments.
+        days = {"activity_date__gte": move.start.astimezone(DAY_ZONE).date()}
+        days |= {"activity_date__lte": move.end.astimezone(DAY_ZONE).date()} if move.end else {}
+        return entries.filter(**days).count()
+    borrowing = entries.exclude(activity_type__in=("success_proof", "goal_milestone", "goal_completion"))
+    named = GoalMessage.objects.filter(**spans, goal=move.source, hidden_at=None)
+    return borrowing.count() - named.count()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a goal stands on the path: when it last began to be the current one, or else was reached."""
+
+    id: object
+    at: datetime.datetime
+
+
+def _goals(ids):
+    """These goals with their periods, the newest first, in the order of their ids."""
+    periods = Prefetch("periods", GoalPeriod.objects.order_by("-period"))
+    found = Goal.objects.prefetch_related(periods).in_bulk(ids)
+    return [found[each] for each in ids if each in found]
+
+
+def _shift(first_weekday):
+    """How many days before Monday weeks begin."""
+    return (1 - first_weekday) % 7
+
+
+def week_of(date, first_weekday):
+    """The first day of a day's week."""
+    return date - datetime.timedelta(days=(date.isoweekday() - first_weekday) % 7)
+
+
+def _counts_of_weeks(goal, starts, first_weekday):
+    counts = defaultdict(dict)
+    if starts:
+        asked = {"student": goal.student_id, "goal": goal.pk, "shift": _shift(first_weekday)}
+        asked |= {"first": starts[0], "beyond": starts[-1] + datetime.timedelta(weeks=1)}
+        with connection.cursor() as cursor:
+            cursor.execute(COUNTS_OF_WEEKS, asked)
+            for week, activity_type, number in cursor.fetchall():
+                counts[week][activity_type] = number
     return counts
 
 
-# Without a limit, which would cut off whole kinds: a goal holds what one person did.
-GOAL_COUNTS = """
-    SELECT goal_id, activity_type, count(*)
-    FROM student_activity_timeline
-    WHERE student_id = %(student)s AND goal_id = ANY (%(goals)s::uuid[])
-    GROUP BY goal_id, activity_type
+# A goal is placed by its last period; only if it has none, by when it was reached.
+PATH = """
+    SELECT id, at FROM (
+        (
+            SELECT goal_id AS id, lower(period) AS at FROM goal_periods
+            WHERE student_id = %(student)s
+        )
+        UNION ALL
+        (
+            SELECT id, completed_at FROM goals
+            WHERE student_id = %(student)s AND completed_at IS NOT NULL
+                AND NOT EXISTS (SELECT FROM goal_periods WHERE goal_id = goals.id)
+        )
+    ) AS places
+    WHERE {after} AND NOT EXISTS (
+        SELECT FROM goal_periods WHERE goal_id = places.id AND lower(period) > places.at
+    )
+    ORDER BY at DESC, id DESC
+    LIMIT %(limit)s
 """
 
-ENTRIES_OF_GOALS = """
-    SELECT entry.*
+# The first day of an entry's week; PostgreSQL's begin on Mondays, these `shift` days sooner.
+WEEK = """
+    date_trunc('week', (created_at AT TIME ZONE 'America/New_York')::date + %(shift)s)::date - %(shift)s
+"""
+
+GOAL_WEEKS = f"""
+    SELECT goal.id, {WEEK}, activity_type, count(*)
     FROM unnest(%(goals)s::uuid[]) AS goal (id)
     CROSS JOIN LATERAL (
-        SELECT * FROM student_activity_timeline
+        SELECT created_at, activity_type FROM student_activity_timeline
         WHERE student_id = %(student)s AND goal_id = goal.id
-        ORDER BY created_at, id
+        ORDER BY created_at DESC, student_activity_timeline.id DESC
         LIMIT %(limit)s
     ) AS entry
-    ORDER BY entry.created_at, entry.id
+    GROUP BY 1, 2, 3
+"""
+
+COUNTS_OF_WEEKS = f"""
+    SELECT {WEEK}, activity_type, count(*)
+    FROM student_activity_timeline
+    WHERE student_id = %(student)s AND goal_id = %(goal)s
+        AND created_at >= %(first)s::date::timestamp AT TIME ZONE 'America/New_York'
+        AND created_at < %(beyond)s::date::timestamp AT TIME ZONE 'America/New_York'
+    GROUP BY 1, 2
+"""
+
+MILESTONES = """
+    SELECT milestone.*
+    FROM unnest(%(goals)s::uuid[]) AS goal (id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM goal_milestones WHERE goal_id = goal.id
+        ORDER BY reached_at DESC NULLS FIRST, goal_milestones.id DESC
+        LIMIT %(limit)s
+    ) AS milestone
+"""
+
+PROOFS = """
+    SELECT proof.*, timeline_entry_id('success_proofs', proof.id, 'entry', 0) AS entry_id
+    FROM unnest(%(goals)s::uuid[]) AS goal (id)
+    CROSS JOIN LATERAL (
+        SELECT * FROM success_proofs WHERE goal_id = goal.id AND hidden_at IS NULL
+        ORDER BY created_at DESC, success_proofs.id DESC
+        LIMIT %(limit)s
+    ) AS proof
 """

@@ -5,22 +5,43 @@ from timeline.views.conversation import BringBackWords, EditWords, HiddenWords, 
 from timeline.views.course import ApplyRule, Catalogue, Completions, CoursePage, Enrol, Leave
 from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSince
 from timeline.views.export import DaysExport, JourneyExport
+from timeline.views.goals import Corrections, StudentGoal, StudentGoals
 from timeline.views.home import Home
 from timeline.views.journey import NewInJourney, VideoJourney
+from timeline.views.living import (
+    AcceptGoal,
+    AddMilestone,
+    ChangeGoal,
+    CorrectPeriod,
+    DeclineGoal,
+    LeaveGoal,
+    MakeCurrent,
+    MarkMilestone,
+    NewGoal,
+    ReachGoal,
+    RemoveGoal,
+    SubmitProof,
+    WithdrawGoal,
+)
 from timeline.views.movement import ClassMovement
 from timeline.views.quiz import QuizPage
-from timeline.views.student import StudentGoal, StudentGoals
 from timeline.views.video import VideoPage, answer_seen
 
 __all__ = [
+    "AcceptGoal",
+    "AddMilestone",
     "Answer",
     "ApplyRule",
     "BringBackWords",
     "Catalogue",
+    "ChangeGoal",
     "ClassMovement",
     "Completions",
+    "CorrectPeriod",
+    "Corrections",
     "CoursePage",
     "DaysExport",
+    "DeclineGoal",
     "EditWords",
     "Enrol",
     "EntryPlace",
@@ -30,15 +51,23 @@ __all__ = [
     "Inbox",
     "JourneyExport",
     "Leave",
+    "LeaveGoal",
+    "MakeCurrent",
+    "MarkMilestone",
     "Moment",
+    "NewGoal",
     "NewInJourney",
     "QuizPage",
+    "ReachGoal",
+    "RemoveGoal",
     "StudentDay",
     "StudentDays",
     "StudentGoal",
     "StudentGoals",
     "StudentSince",
+    "SubmitProof",
     "VideoJourney",
     "VideoPage",
+    "WithdrawGoal",
     "answer_seen",
 ]

@@ -1,0 +1,532 @@
+"""A student's path in pages: who may do what, what is said beforehand, and what stands there afterwards."""
+
+import datetime
+import json
+import threading
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.html import parse_html
+from django.urls import reverse
+from django.utils import timezone
+from psycopg.types.range import TimestamptzRange
+
+from goals import living
+from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
+from tests import factories, htmx, samples
+from tests.drift import assert_no_drift
+from tests.test_pages import text_of
+from timeline import queries
+from timeline.models import Activity
+
+pytestmark = pytest.mark.django_db
+
+day = datetime.timedelta(days=1)
+HTMX = {"HX-Request": "true"}
+
+
+def people():
+    """Sara and Tom in a course of Ines; Sara has one goal in every state, two notes a day, and a proposal by Ines."""
+    course = factories.CourseFactory()
+    names = {"sara": "Sara Lindqvist", "tom": "Tom Abara", "ines": "Ines Teixeira"}
+    known = {key: factories.ProfileFactory(full_name=name) for key, name in names.items()}
+    sara = known["sara"]
+    factories.CourseInstructorFactory(course=course, instructor=known["ines"])
+    now = timezone.now()
+    for key in ("sara", "tom"):
+        factories.EnrollmentFactory(course=course, student=known[key], enrolled_at=now - 90 * day)
+    goals = {
+        state: factories.GoalFactory(student=sara, title=title, created_at=now - 60 * day)
+        for state, title in (
+            ("reached", "Earn $1K"),
+            ("left", "A new website"),
+            ("current", "Earn $3K"),
+            ("planned", "Fridays off"),
+        )
+    }
+    for state, start, end in (("reached", 60, 40), ("left", 40, 30), ("current", 30, None)):
+        period = TimestamptzRange(now - start * day, end and now - end * day)
+        factories.GoalPeriodFactory(goal=goals[state], period=period)
+    goals["reached"].completed_at = now - 40 * day
+    goals["reached"].save()
+    for number in range(1, 60):
+        factories.DailyNoteFactory(student=sara, content=f"Note {number}.", created_at=now - number * day)
+    elsewhere = factories.CourseInstructorFactory()
+    return SimpleNamespace(
+        **known,
+        **goals,
+        milestone=factories.GoalMilestoneFactory(goal=goals["current"], title="First client", reached_at=None),
+        proposal=factories.GoalProposalFactory(student=sara, author=known["ines"], title="Speak at the club"),
+        period=goals["left"].periods.get(),
+        colleague=elsewhere.instructor,
+        stranger=factories.EnrollmentFactory(course=elsewhere.course).student,
+        staff=factories.StaffFactory(),
+    )
+
+
+@pytest.fixture
+def school():
+    return people()
+
+
+def path_of(student):
+    return reverse("student_goals", args=[student.pk])
+
+
+def to(school, what):
+    """The address of something that is done with a goal: "leave_goal current"."""
+    name, *state = what.split()
+    if name == "new_goal":
+        return reverse(name, args=[school.sara.pk])
+    if name in ("accept_goal", "decline_goal", "withdraw_goal"):
+        return reverse(name, args=[school.proposal.pk])
+    if name == "correct_period":
+        return reverse(name, args=[school.period.pk])
+    if name == "mark_milestone":
+        return reverse(name, args=[school.milestone.pk])
+    return reverse(name, args=[school.sara.pk, getattr(school, state[0]).pk])
+
+
+def opened(client, address):
+    """What the form at an address would send as it stands."""
+    response = client.get(address)
+    assert response.status_code == 200
+    return form_of(response)
+
+
+def form_of(response):
+    """What the form in an answer would send."""
+    return htmx.fields(htmx.by_class(parse_html(f"<main>{response.content.decode()}</main>"), "act")[0])
+
+
+def stands():
+    """Everything that the forms could have written."""
+    tables = (Goal, GoalPeriod, GoalMilestone, GoalProposal, GoalCorrection, SuccessProof)
+    return [list(model.objects.order_by("pk").values()) for model in tables]
+
+
+# Who may
+
+STUDENTS = [
+    "make_current left",
+    "reach_goal current",
+    "leave_goal current",
+    "change_goal current",
+    "remove_goal planned",
+    "submit_proof reached",
+    "add_milestone current",
+    "accept_goal",
+    "decline_goal",
+    "mark_milestone",
+]
+
+
+@pytest.mark.parametrize("person", ["sara", "tom", "ines", "colleague", "stranger", "staff", None])
+def test_each_thing_is_done_by_whose_it_is_and_is_not_there_for_others(client, school, person):
+    if person:
+        client.force_login(getattr(school, person))
+    may = {
+        "sara": {*STUDENTS, "new_goal"},
+        "ines": {"new_goal", "correct_period", "withdraw_goal"},
+        "staff": {"new_goal", "correct_period"},
+    }.get(person, set())
+    before = stands()
+    for what in [*STUDENTS, "new_goal", "correct_period", "withdraw_goal"]:
+        for ask in (client.get, client.post):
+            response = ask(to(school, what))
+            if person is None:
+                assert response.status_code == 302
+                assert response.url.startswith("/login/")
+            elif what not in may:
+                assert response.status_code == 404, (what, ask)
+            elif what == "mark_milestone":
+                assert response.status_code == 302
+            else:
+                assert response.status_code == (200 if ask == client.get else 422), (what, ask)
+    assert stands() == before
+
+
+def test_a_goal_of_one_student_is_not_reached_through_another(client, school):
+    client.force_login(school.tom)
+    assert client.get(reverse("leave_goal", args=[school.tom.pk, school.current.pk])).status_code == 404
+    client.force_login(school.staff)
+    assert client.get(reverse("student_goal", args=[school.tom.pk, school.current.pk])).status_code == 404
+
+
+@pytest.mark.parametrize("person", ["sara", "ines"])
+def test_corrections_are_read_by_the_student_and_who_sees_them(client, school, person):
+    moves = [{"from": str(school.left.pk), "to": None, "entries": 1}]
+    factories.GoalCorrectionFactory(goal=school.left, author=school.ines, reason="On the phone.", moves=moves, moved=1)
+    client.force_login(getattr(school, person))
+    assert "What was corrected" in text_of(client.get(path_of(school.sara)))
+    page = text_of(client.get(reverse("goal_corrections", args=[school.sara.pk])))
+    assert "1 entry moved from “A new website” to no goal." in page
+    assert "On the phone. Ines Teixeira" in page
+    client.force_login(school.tom)
+    assert client.get(reverse("goal_corrections", args=[school.sara.pk])).status_code == 404
+
+
+# The path
+
+
+def test_the_path_shows_every_goal_in_its_state_with_its_days_and_counts(client, school):
+    client.force_login(school.ines)
+    page = text_of(client.get(path_of(school.sara)))
+    order = ["Speak at the club", "Fridays off", "Earn $3K", "A new website", "Earn $1K"]
+    places = [page.index(title) for title in order]
+    assert places == sorted(places)
+    for words in ("Fridays off Planned", "Earn $3K Current", "A new website Left", "Earn $1K Reached"):
+        assert words in page
+    assert "· 31 days" in page
+    assert "30 daily notes" in page
+    assert "most in that of" in page
+    assert "First client planned" in page
+    assert "Note 3." not in page, "counts only at first"
+
+
+def test_the_curve_covers_all_weeks_and_says_what_it_shows():
+    from timeline import curve
+
+    monday = datetime.date(2026, 3, 2)
+    counts = {monday: 3, monday + 14 * day: 41}
+    spans = [(monday + 2 * day, monday + 25 * day)]
+    drawn = curve.drawn(counts, spans=spans, week_of=lambda date: queries.week_of(date, 1))
+    assert (drawn.weeks, drawn.bars) == (4, {0: 3, 2: 41})
+    assert drawn.sentence == "Active in 2 of 4 weeks, most in that of 16 March 2026 (41 entries)."
+    assert drawn.path == "M1 32v-2h8V32zM21 32v-32h8V32z"
+    assert curve.drawn({}, spans=[], week_of=None) is None
+
+
+def test_a_goal_opens_in_place_into_what_its_own_page_shows_by_weeks(client, school):
+    for number in range(60):
+        at = timezone.now() - 12 * day + number * datetime.timedelta(minutes=1)
+        factories.DailyNoteFactory(student=school.sara, content=f"More {number}.", created_at=at)
+    client.force_login(school.ines)
+    address = reverse("student_goal", args=[school.sara.pk, school.current.pk])
+    fresh = htmx.loaded(client.get(address))
+    path = htmx.loaded(client.get(path_of(school.sara)))
+    place = next(
+        each
+        for each in htmx.elements(path)
+        if each.name == "ol" and htmx.attribute(htmx.parent_of(path, each), "hx-get") == address
+    )
+    part = client.get(address, headers=HTMX)
+    place.children = []
+    htmx.swapped(path, part, place, "beforeend")
+    own = next(each for each in htmx.elements(fresh) if "weeks" in (htmx.attribute(each, "class") or ""))
+    assert [str(child) for child in place.children] == [str(child) for child in own.children]
+    (more,) = htmx.by_class(path, "load-more")
+    assert htmx.attribute(more.children[0], "href").startswith(address)
+
+
+def test_a_weeks_sentence_tells_all_of_it_also_where_a_page_ends_within_it(client, school):
+    goal = school.current
+    start = timezone.now() - 12 * day
+    for number in range(60):
+        factories.DailyNoteFactory(student=school.sara, created_at=start + number * datetime.timedelta(minutes=1))
+    first = queries.goal_timeline(goal=goal, size=50)
+    rest = queries.goal_timeline(goal=goal, size=50, after=first.next)
+    assert rest.weeks[0].continued
+    assert rest.weeks[0].counts == first.weeks[-1].counts
+    assert rest.weeks[0].counts["daily_note"] >= 60
+    everything = [entry.id for page in (first, rest) for entry in page.entries]
+    assert len(everything) == len(set(everything)) == 30 + 60
+    for week in (*first.weeks, *rest.weeks):
+        assert week.first.isoweekday() == 7
+        assert all(week.first <= entry.activity_date <= week.last for entry in week.entries)
+    (monday,) = {week.first.isoweekday() for week in queries.goal_timeline(goal=goal, first_weekday=1).weeks}
+    assert monday == 1
+
+
+def test_fifty_goals_are_paged_and_each_is_met_once(client, school):
+    now = timezone.now()
+    for number in range(48):
+        start = now - (1000 - number) * day
+        goal = factories.GoalFactory(student=school.tom, title=f"Goal {number:02}")
+        factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(start, start + day))
+        if number % 8 == 0:  # come back to
+            factories.GoalPeriodFactory(
+                goal=goal, period=TimestamptzRange(now - (500 - number) * day, now - (499 - number) * day)
+            )
+    for number in (48, 49):  # reached, and never the current one
+        at = now - (number - 40) * day
+        factories.GoalFactory(student=school.tom, title=f"Goal {number:02}", completed_at=at)
+    seen, after = [], None
+    while True:
+        page = queries.goal_path(student=school.tom, after=after)
+        seen += [lived.goal.title for lived in page.entries]
+        if not (after := page.next):
+            break
+    assert sorted(seen) == [f"Goal {number:02}" for number in range(50)]
+    assert seen[:3] == ["Goal 48", "Goal 49", "Goal 40"]
+    client.force_login(school.tom)
+    assert "Earlier goals" in text_of(client.get("/goals/"))
+
+
+# What is said beforehand, and done
+
+
+def test_a_goal_is_set_and_becomes_the_current_one_at_once_where_there_is_none(client, school):
+    client.force_login(school.tom)
+    address = reverse("new_goal", args=[school.tom.pk])
+    page = client.get(address)
+    assert "What you do from now on counts towards the new goal." in text_of(page)
+    sent = opened(client, address) | {"title": " Earn   $1K ", "measure": "$1K a month", "begin_now": "on"}
+    for _ in range(2):
+        response = client.post(address, sent, follow=True)
+        assert "“Earn $1K” is on your path." in text_of(response)
+    goal = Goal.objects.get(student=school.tom)
+    assert (goal.title, goal.measure, goal.state, goal.periods.count()) == ("Earn $1K", "$1K a month", "current", 1)
+
+
+def test_a_switch_says_what_it_does_and_does_it(client, school):
+    client.force_login(school.sara)
+    address = to(school, "make_current left")
+    assert "“Earn $3K” ends today after 31 days; what you do from now on counts towards “A new website”." in text_of(
+        client.get(address)
+    )
+    response = client.post(address, opened(client, address), headers=HTMX)
+    assert response["HX-Retarget"] == "#path"
+    event = json.loads(response["HX-Trigger-After-Settle"])["said"]
+    assert event == {"status": "“A new website” is your current goal.", "entry": f"goal-{school.left.pk}"}
+    assert living.current_period(school.sara).goal == school.left
+    assert school.left.periods.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "state"),
+    [
+        ("make_current planned", "current"),
+        ("make_current reached", "current"),
+        ("reach_goal current", "reached"),
+        ("reach_goal left", "reached"),
+        ("leave_goal current", "left"),
+    ],
+)
+def test_what_htmx_puts_in_place_is_what_a_fresh_page_shows(client, school, what, state):
+    client.force_login(school.sara)
+    page = htmx.loaded(client.get(path_of(school.sara)))
+    address = to(school, what)
+    response = client.post(address, opened(client, address), headers=HTMX)
+    page = htmx.swapped(page, response, htmx.by_id(page, response["HX-Retarget"].removeprefix("#")))
+    assert str(page) == str(htmx.loaded(client.get(path_of(school.sara))))
+    goal = getattr(school, what.split()[1])
+    assert Goal.objects.get(pk=goal.pk).state == state
+    assert_no_drift()
+
+
+def test_a_milestone_and_proof_change_their_own_goal_alone(client, school):
+    client.force_login(school.sara)
+    page = htmx.loaded(client.get(path_of(school.sara)))
+    mark = to(school, "mark_milestone")
+    proof = to(school, "submit_proof left")
+    milestone = to(school, "add_milestone planned")
+    picture = SimpleUploadedFile("a.png", samples.picture(), "image/png")
+    for address, sent in (
+        (mark, {"reached": "1"}),
+        (proof, opened(client, proof) | {"text": "See https://example.org/site", "attachment": picture}),
+        (milestone, opened(client, milestone) | {"title": "Tell everybody"}),
+    ):
+        response = client.post(address, sent, headers=HTMX)
+        assert response["HX-Retarget"].startswith("#goal-")
+        page = htmx.swapped(page, response, htmx.by_id(page, response["HX-Retarget"].removeprefix("#")))
+    fresh = htmx.loaded(client.get(path_of(school.sara)))
+    assert str(page).replace(f' data-sent="proof-{school.left.pk}"', "") == str(fresh)
+    assert SuccessProof.objects.get().media_type == "image"
+    assert (
+        'href="https://example.org/site"'
+        in client.get(reverse("student_goal", args=[school.sara.pk, school.left.pk])).content.decode()
+    )
+    client.post(mark, {"reached": ""})
+    assert GoalMilestone.objects.get(pk=school.milestone.pk).reached_at is None
+
+
+def test_a_proposal_is_made_and_accepted_and_is_the_students_then(client, school):
+    client.force_login(school.ines)
+    address = reverse("new_goal", args=[school.tom.pk])
+    assert "once they accept it" in text_of(client.get(address))
+    sent = opened(client, address) | {"title": "Ask ten people", "target_date": "2999-01-01"}
+    assert "is proposed to Tom Abara" in text_of(client.post(address, sent, follow=True))
+    proposal = GoalProposal.objects.get(student=school.tom)
+    assert not Goal.objects.filter(student=school.tom).exists()
+    client.force_login(school.tom)
+    assert "Ask ten people proposed by Ines Teixeira" in text_of(client.get("/goals/"))
+    address = reverse("accept_goal", args=[proposal.pk])
+    client.post(address, opened(client, address) | {"begin_now": "on"})
+    assert Goal.objects.get(student=school.tom).state == "current"
+    late = client.post(reverse("decline_goal", args=[proposal.pk]), {"id": str(uuid.uuid4())})
+    assert late.status_code == 409
+    assert "has been accepted meanwhile" in text_of(late)
+
+
+def test_a_correction_says_what_moves_is_done_once_and_is_written_down(client, school):
+    client.force_login(school.ines)
+    address = to(school, "correct_period")
+    sent = opened(client, address)
+    start = datetime.datetime.fromisoformat(sent["start"]) + 5 * day
+    sent |= {"start": start.strftime("%Y-%m-%dT%H:%M"), "reason": "She said so."}
+    told = client.post(address, sent)
+    assert "5 entries move from “A new website” to “Earn $1K”." in text_of(told)
+    assert not GoalCorrection.objects.exists()
+    sent = form_of(told)
+    for _ in range(2):
+        assert "5 entries have moved" in text_of(client.post(address, sent, follow=True))
+    row = GoalCorrection.objects.get()
+    assert (row.author, row.moved, row.reason) == (school.ines, 5, "She said so.")
+    assert school.reached.periods.get().period.upper == row.after.lower
+    assert_no_drift()
+
+
+def test_entries_that_name_their_goal_do_not_move_and_are_not_counted(client, school):
+    within = school.period.period.lower + day
+    factories.SuccessProofFactory(goal=school.left, created_at=within)
+    factories.GoalMilestoneFactory(goal=school.left, reached_at=within)
+    for goal in (school.left, school.current, None):
+        factories.GoalMessageFactory(student=school.sara, goal=goal, created_at=within)
+    factories.GoalMessageFactory(student=school.sara, goal=school.left, created_at=within, hidden_at=within)
+    plan = living.plan_correction(school.period, within + day, school.period.period.upper)
+    before = dict(Activity.objects.values_list("id", "goal_id"))
+    row = living.correct(
+        id=uuid.uuid4(),
+        period=school.period,
+        start=within + day,
+        end=school.period.period.upper,
+        author=school.ines,
+        reason="So.",
+        seen=plan.seen,
+        count=queries.entries_moved,
+    )
+    after = dict(Activity.objects.values_list("id", "goal_id"))
+    assert row.moved == sum(before[key] != after[key] for key in before) == 3
+
+
+# What goes wrong
+
+
+BAD = [
+    ("new_goal", {"title": ""}, "required"),
+    ("new_goal", {"title": "x" * 301}, "300"),
+    ("new_goal", {"title": "x", "measure": "x" * 201}, "200"),
+    ("new_goal", {"title": "x\0"}, "Null characters"),
+    ("new_goal", {"title": "x", "target_date": "soon"}, "valid date"),
+    ("new_goal", {"title": "x", "target_date": "2020-01-01"}, "That day is past"),
+    ("new_goal", {"title": "x", "target_date": "9999-01-01"}, "1900 to 9998"),
+    ("new_goal", {"title": "x", "id": "nonsense"}, "not whole"),
+    ("change_goal current", {"title": " "}, "required"),
+    ("add_milestone current", {"title": ""}, "required"),
+    ("submit_proof current", {"text": " "}, "Write something"),
+    ("submit_proof current", {"text": "x" * 20_001}, "at most 20,000"),
+    ("make_current left", {"id": ""}, "not whole"),
+    ("remove_goal left", {}, "stays on your path"),
+]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize(("what", "wrong", "words"), BAD)
+def test_what_is_wrong_is_said_in_the_form_and_nothing_is_written(client, school, what, wrong, words, alone):
+    client.force_login(school.sara)
+    address, before = to(school, what), stands()
+    sent = opened(client, address) | wrong
+    response = client.post(address, sent, headers={} if alone else HTMX)
+    assert response.status_code == 422
+    assert words in text_of(response)
+    again = form_of(response)
+    kept = {name: value for name, value in sent.items() if name in ("title", "measure", "text")}
+    assert {name: again[name].strip() for name in kept} == {name: value.strip() for name, value in kept.items()}
+    assert stands() == before
+
+
+CORRECTIONS = [
+    ({"start": ""}, "required"),
+    ({"start": "yesterday"}, "valid date"),
+    ({"start": "2999-01-01T10:00"}, "yet to come"),
+    ({"start": "1800-01-01T10:00"}, "1900 to 9998"),
+    ({"end": ""}, "Say when it ended"),
+    ({"end": "2001-01-01T10:00"}, "ends after it has begun"),
+    ({"start": "2001-01-01T10:00"}, "nothing would be left"),
+    ({"reason": ""}, "Say why"),
+    ({"reason": "x" * 1001}, "at most 1,000"),
+    ({}, "Nothing would change"),
+    ({"seen": "x" * 200}, "not whole"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), CORRECTIONS)
+def test_a_correction_that_cannot_be_is_said_in_the_form(client, school, wrong, words):
+    client.force_login(school.ines)
+    address, before = to(school, "correct_period"), stands()
+    response = client.post(address, opened(client, address) | {"reason": "So."} | wrong)
+    assert response.status_code == 422
+    assert words in text_of(response)
+    assert stands() == before
+
+
+def test_a_form_that_saw_other_goals_does_nothing_and_says_what_is_so_now(client, school):
+    client.force_login(school.sara)
+    new, left = to(school, "new_goal"), to(school, "make_current left")
+    stale = opened(client, new) | {"title": "Another", "begin_now": "on"}
+    also = opened(client, left)
+    planned = to(school, "make_current planned")
+    client.post(planned, opened(client, planned))
+    before = stands()
+    for headers in ({}, HTMX):
+        for address, sent in ((new, stale), (left, also)):
+            response = client.post(address, sent, headers=headers)
+            assert response.status_code == 409
+            assert "“Fridays off” is your current goal now." in text_of(response)
+            assert "“Fridays off” ends today after 1 day" in text_of(response)
+            again = form_of(response)
+            assert again.get("title") == sent.get("title")
+            assert again["seen"] != sent["seen"]
+    assert stands() == before
+    assert client.post(left, again).status_code == 302
+    assert living.current_period(school.sara).goal == school.left
+
+
+def test_a_correction_that_was_told_of_other_periods_is_told_anew(client, school):
+    client.force_login(school.ines)
+    address = to(school, "correct_period")
+    start = (school.period.period.lower + 5 * day).astimezone(timezone.get_current_timezone())
+    sent = opened(client, address) | {"start": start.strftime("%Y-%m-%dT%H:%M"), "reason": "So."}
+    sent = form_of(client.post(address, sent))
+    living.leave(school.current, living.standing(living.current_period(school.sara)))
+    response = client.post(address, sent)
+    assert response.status_code == 409
+    assert "nothing was done" in text_of(response)
+    assert "5 entries move" in text_of(response)
+    assert not GoalCorrection.objects.exists()
+    again = form_of(response)
+    assert client.post(address, again).status_code == 302
+    assert GoalCorrection.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_that_switch_at_once_are_done_and_told():
+    school = people()
+    client = Client()
+    client.force_login(school.sara)
+    addresses = [to(school, f"make_current {state}") for state in ("left", "planned", "reached")]
+    forms = [opened(client, address) for address in addresses]
+    cookies, barrier, codes = client.cookies, threading.Barrier(3), []
+
+    def send(address, sent):
+        tab = Client()
+        tab.cookies = cookies
+        try:
+            barrier.wait(10)
+            codes.append(tab.post(address, sent).status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send, args=pair) for pair in zip(addresses, forms, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(codes) == [302, 409, 409]
+    assert GoalPeriod.objects.filter(student=school.sara, period__endswith=None).count() == 1
+    assert_no_drift()

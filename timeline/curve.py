@@ -1,0 +1,65 @@
+"""A goal's weeks as a small drawing, and the sentence that says the same."""
+
+import datetime
+from dataclasses import dataclass
+
+from django.utils.formats import date_format
+
+WEEK = datetime.timedelta(weeks=1)
+PITCH = 10  # from week to week, in CSS pixels while there is room
+HEIGHT = 32
+LEAST = 2  # what a single entry stands out by
+
+
+@dataclass(frozen=True)
+class Curve:
+    """`bars`: {the number of a week, from 0: entries}, of `weeks` weeks of which the first begins on `first`."""
+
+    first: datetime.date
+    weeks: int
+    bars: dict
+
+    height = HEIGHT
+
+    @property
+    def width(self):
+        return self.weeks * PITCH
+
+    @property
+    def path(self):
+        """A bar for each week that has entries, as high as they are many; the fullest week has the full height."""
+        most = max(self.bars.values(), default=0)
+        return "".join(
+            f"M{week * PITCH + 1} {HEIGHT}v-{max(LEAST, round(HEIGHT * number / most))}h{PITCH - 2}V{HEIGHT}z"
+            for week, number in self.bars.items()
+        )
+
+    @property
+    def sentence(self):
+        """What it shows: "Active in 7 of 9 weeks, most in that of 3 March 2026 (41 entries)."."""
+        if not self.bars:
+            return ""
+        fullest = max(self.bars, key=lambda week: (self.bars[week], -week))
+        number = self.bars[fullest]
+        entries = "1 entry" if number == 1 else f"{number:,} entries"
+        if self.weeks == 1:
+            return f"All in the week of {self._name(fullest)}."
+        return (
+            f"Active in {len(self.bars):,} of {self.weeks:,} weeks, most in that of {self._name(fullest)} ({entries})."
+        )
+
+    def _name(self, week):
+        return date_format(self.first + week * WEEK, "j F Y")
+
+
+def drawn(counts, *, spans, week_of):
+    """The Curve of `counts`, {a week's first day: entries}, over all weeks from the first to the last.
+
+    `spans`: [(first day, last day)] that it covers as well; `week_of`: the first day of a day's week.
+    """
+    days = [*counts, *(week_of(day) for span in spans for day in span)]
+    if not days:
+        return None
+    first, last = min(days), max(days)
+    bars = {(week - first) // WEEK: number for week, number in sorted(counts.items()) if number}
+    return Curve(first, (last - first) // WEEK + 1, bars)
