@@ -254,6 +254,7 @@ def test_courses_and_goals_of_others_are_told_from_none_by_nobody(client, school
 
 def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there(client, school, clock, monkeypatch):
     monkeypatch.setattr("timeline.queries.conversation.LOOK_ROWS", 5)
+    monkeypatch.setattr("timeline.queries.conversation.STEPS", 1)
     for back in range(12):
         note(school.sara, NOON - back * day, "A find." if back == 8 else "Else.")
     client.force_login(school.sara)

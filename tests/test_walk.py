@@ -159,9 +159,9 @@ def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school,
 
     page.go_back()
     page.get_by_text("6 quiet days").wait_for()
-    page.evaluate("document.getElementById('year').dataset.old = ''")
+    page.evaluate("document.querySelector('.calendar').dataset.old = ''")
     page.evaluate("htmx.trigger(document.body, 'said')")
-    page.locator("#year:not([data-old])").wait_for()
+    page.locator(".calendar:not([data-old])").wait_for()
     page.wait_for_function("() => document.querySelectorAll('.calendar-day[tabindex=\"0\"]').length === 1")
     page.get_by_role("link", name="Earlier days").press("Enter")
     page.locator(".day").nth(7).wait_for()

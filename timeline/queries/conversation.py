@@ -16,8 +16,9 @@ from timeline.queries.days import Day
 from timeline.queries.places import with_places
 
 WEEKS = 53  # of a calendar
-LOOK = 1_000  # entries whose kinds one search looks through, in an index
-LOOK_ROWS = 100  # entries that one search reads to look through what the index does not say
+LOOK = 1_000  # entries whose kinds one step of a search looks through, in an index
+LOOK_ROWS = 100  # entries that one step of a search reads, to look through what the index does not say
+STEPS = 10  # of one search
 BATCH = 2_000  # entries that one statement of an export looks at
 SINCE_LIMIT = 5_000  # what was done since a moment is exact up to here, then "5,000+"
 NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
@@ -93,27 +94,38 @@ CALENDAR = """
 def found_days(*, student, asked, before=None, size=25):
     """What `asked` (a DaysFilter) finds in the student's days, newest first: up to `size` entries, as FoundDays.
 
-    Each page looks through so many entries at most: LOOK of them for kinds,
-    which the index says; LOOK_ROWS for words, of the entries that have any, and
-    for two things that no index says together.  Indexes: idx_student_words for
-    words, else idx_student_goal or idx_student_course, else idx_student_date.
+    Goes back in at most STEPS small steps, until the page is full.  A step
+    looks through LOOK entries for kinds, which the index says; LOOK_ROWS for
+    words, of the entries that have any, and for two things that no index says
+    together.  Indexes: idx_student_words for words, else idx_student_goal or
+    idx_student_course, else idx_student_date.
     """
     condition, rest, columns, params = _reading(student, asked)
-    params |= {"look": LOOK_ROWS if rest else LOOK, "size": size + 1}
-    if before:
-        moment, entry = BY_TIME.parse(before)
-        params |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
-        condition += f" AND {_beyond(columns, '<')}"
-    order = ", ".join(f"{column} DESC" for column in columns)
-    parts = {"condition": condition, "order": order, "kinds": KINDS_ASKED if asked.kinds else "true", "rest": rest}
-    entries = list(Activity.objects.raw((FOUND if rest else FOUND_KINDS).format(**parts), params))
-    following = BY_TIME.cursor(entries[size - 1]) if len(entries) > size else None
-    back_to = None
-    if following is None:
+    params["look"] = LOOK_ROWS if rest else LOOK
+    parts = {
+        "order": ", ".join(f"{column} DESC" for column in columns),
+        "kinds": KINDS_ASKED if asked.kinds else "true",
+        "rest": rest,
+    }
+    entries, following, back_to = [], before, None
+    for _ in range(STEPS):
+        parts["condition"] = condition
+        if following:
+            moment, entry = BY_TIME.parse(following)
+            params |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
+            parts["condition"] += f" AND {_beyond(columns, '<')}"
+        params["size"] = size + 1 - len(entries)
+        entries += Activity.objects.raw((FOUND if rest else FOUND_KINDS).format(**parts), params)
+        if len(entries) > size:
+            following, back_to = BY_TIME.cursor(entries[size - 1]), None
+            break
         with connection.cursor() as cursor:
             cursor.execute(LOOKED_BACK_TO.format(**parts), params)
-            if last := cursor.fetchone():
-                back_to, following = last[0], f"{last[1].isoformat()}{BY_TIME.SEPARATOR}{last[2]}"
+            last = cursor.fetchone()
+        if last is None:
+            following = back_to = None
+            break
+        back_to, following = last[0], f"{last[1].isoformat()}{BY_TIME.SEPARATOR}{last[2]}"
     days = []
     for date, of_day in groupby(entries[:size], key=lambda entry: entry.activity_date):
         of_day = list(of_day)[::-1]
