@@ -321,6 +321,13 @@ def test_a_question_about_a_busy_student_is_answered_by_the_index_that_it_names(
         assert buffers <= bound, (buffers, json.dumps(plan, indent=1))
 
 
+def test_the_calendar_reads_an_index_alone(busy):
+    (plan,) = plans_of(lambda: queries.calendar(student=busy["student"], until=queries.today()))
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "student_activity_timeline"]
+    assert [(scan["Node Type"], scan["Heap Fetches"]) for scan in scans] == [("Index Only Scan", 0)]
+    assert sum(queries.calendar(student=busy["student"], until=queries.today()).values()) >= ENTRIES
+
+
 def relations(plan):
     return {node.get("Relation Name") for node in nodes(plan)}
 

@@ -486,6 +486,7 @@ def test_a_student_is_told_what_to_do_first_and_nothing_about_having_spoken(clie
     client.force_login(newcomer)
     page = client.get("/days/")
     assert "Find a course and enrol." in text_of(page)
+    assert "Set a goal , or agree on one with your instructor" in text_of(page)
     assert f'<a href="{reverse("catalogue")}">Find a course</a>' in page.content.decode()
     assert "CSV" not in text_of(page)
     client.force_login(school.sara)
