@@ -63,32 +63,33 @@ WITHHELD = {
     "xapi.Statement": {"hash"},  # of the statement, which is there
 }
 
+# What each table is called, in the order in which they are told.
 TITLES = {
-    "admin.LogEntry": "What you did in the admin",
-    "courses.CheckpointReached": "Checkpoints that you reached in videos",
-    "courses.CourseInstructor": "Courses that you teach",
-    "courses.Enrollment": "Courses in which you enrolled, and when you completed or left them",
-    "courses.LessonCompletion": "Lessons that you completed",
-    "courses.QuizAttempt": "Your attempts at quizzes, with answers and scores",
-    "courses.VideoProgress": "What you watched of videos",
-    "goals.ConversationVisit": "When you last read a goal conversation",
-    "goals.DailyNote": "Your daily notes",
-    "goals.Goal": "Your goals",
-    "goals.GoalCorrection": "Corrections of when a goal was your current one",
-    "goals.GoalMessage": "Messages that instructors wrote to you",
-    "goals.GoalMilestone": "Milestones of your goals",
-    "goals.GoalPeriod": "When which goal was your current one",
-    "goals.GoalProposal": "Goals that instructors proposed to you",
-    "goals.SuccessProof": "Your success proofs",
     "profiles.Profile": "Your account: name, e-mail address, when it was made and last used",
     "profiles.Session": "Browsers in which you are or were logged in",
+    "courses.Enrollment": "Courses in which you enrolled, and when you completed or left them",
+    "courses.LessonCompletion": "Lessons that you completed",
+    "courses.VideoProgress": "What you watched of videos",
+    "courses.CheckpointReached": "Checkpoints that you reached in videos",
+    "courses.QuizAttempt": "Your attempts at quizzes, with answers and scores",
     "reflections.Reflection": "Your reflections, and the answers to them",
-    "timeline.Activity": "The entries of your timeline, which are made from the rest",
+    "goals.DailyNote": "Your daily notes",
+    "goals.GoalMessage": "Messages that instructors wrote to you",
+    "goals.ConversationVisit": "When you last read a goal conversation",
+    "goals.Goal": "Your goals",
+    "goals.GoalPeriod": "When which goal was your current one",
+    "goals.GoalMilestone": "Milestones of your goals",
+    "goals.SuccessProof": "Your success proofs",
+    "goals.GoalProposal": "Goals that instructors proposed to you",
+    "goals.GoalCorrection": "Corrections of when a goal was your current one",
     "uploads.Upload": "Your voice memos and pictures, and those that instructors sent you",
+    "timeline.Activity": "The entries of your timeline, which are made from the rest",
     "xapi.Agent": "The identifiers under which viewing data of yours were imported",
-    "xapi.Pending": "Imported viewing data that wait to be worked through",
     "xapi.Statement": "Your imported viewing data (xAPI statements)",
+    "xapi.Pending": "Imported viewing data that wait to be worked through",
     "xapi.Written": "What the import made of them last",
+    "courses.CourseInstructor": "Courses that you teach",
+    "admin.LogEntry": "What you did in the admin",
 }
 
 
@@ -160,9 +161,10 @@ def _any(lookups, person):
 
 
 def holdings(person):
-    """Everything that is held about a profile, the account first, then by title: a list of Holdings."""
+    """Everything that is held about a profile, as Holdings: what is theirs, then what is in rows of others."""
     found = []
-    for model in own_lookups():
+    order = {name: place for place, name in enumerate(TITLES)}
+    for model in sorted(own_lookups(), key=lambda model: order.get(model._meta.label, len(order))):
         told = tuple(
             field.attname
             for field in model._meta.local_concrete_fields
@@ -170,6 +172,7 @@ def holdings(person):
         )
         title = TITLES.get(model._meta.label) or capfirst(model._meta.verbose_name_plural)
         found.append(Holding(model._meta.db_table, title, own_rows(model, person), told))
+    found += [log_ins_of(person), log_about(person)]
     for reference in references():
         if title_and_columns := IN_ROWS_OF_OTHERS.get(label(reference)):
             title, columns = title_and_columns
@@ -178,10 +181,7 @@ def holdings(person):
             if model in own_lookups():
                 rows = rows.exclude(_any(own_lookups()[model], person))
             found.append(Holding(f"{model._meta.db_table}_by_you", title, rows, columns, stays=True))
-    found.append(log_ins_of(person))
-    found.append(log_about(person))
-    account, *rest = found
-    return [account, *sorted(rest, key=lambda holding: (holding.stays, holding.title))]
+    return found
 
 
 def log_ins_of(person):

@@ -45,10 +45,10 @@ class MyData(FormView):
         return super().get_form_kwargs() | {"request": self.request}
 
     def get_context_data(self, **context):
-        found = counted(self.request.user)
+        held = counted(self.request.user)
         return super().get_context_data(
-            goes=[each for each in found if not each["stays"]],
-            stays=[each for each in found if each["stays"]],
+            held=held,
+            stays=[each for each in held if each["stays"]],
             teaches=self.request.user.courses_taught.exists(),
             kept=only_superuser(self.request.user),
             **context,
