@@ -478,6 +478,7 @@ def test_a_student_is_told_what_to_do_first_and_nothing_about_having_spoken(clie
     client.force_login(school.sara)
     page = text_of(client.get("/days/"))
     assert "Watch “Whom to ask” (10:00), the first video of Selling what you make." in page
+    assert client.get(reverse("video", args=[school.video.pk])).status_code == 200, "to which that leads"
     assert "Write your first daily note" in page
     assert "we last spoke" not in page
     note(school.sara, NOON)
