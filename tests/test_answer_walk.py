@@ -84,6 +84,25 @@ def test_the_inbox_is_answered_to_its_end_without_the_mouse(video, page, assert_
     page.get_by_text("edited").wait_for()
 
 
+def test_what_could_not_be_loaded_opens_no_form_when_it_is_loaded_later(video, page):
+    for number in range(18):
+        factories.ReflectionFactory(video=video, video_timestamp_seconds=400 + 10 * number)
+    log_in(page, "ines")
+    page.goto(reverse("inbox"))
+    page.wait_for_load_state()
+    page.route("**/inbox/?after=**", lambda route: route.abort())
+    page.locator("[data-item]").nth(19).get_by_role("link", name="Answer").last.click()
+    page.locator(".slot textarea").fill("Yes.")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("The server cannot be reached").wait_for()
+    page.locator(".load-more a:focus").wait_for()
+    page.unroute_all()
+    page.keyboard.press("Enter")
+    page.locator("[data-item]").nth(20).wait_for()
+    page.locator("[data-item]:focus").wait_for()
+    assert page.locator(".slot form").count() == 0
+
+
 def test_who_is_second_chooses_and_loses_nothing(video, page, assert_accessible):
     log_in(page, "ines")
     page.goto(reverse("video_journey", args=[video.pk]))

@@ -426,6 +426,24 @@ def test_an_own_answer_can_begin_with_the_common_one_without_javascript(client, 
     assert said(school.asked) is None
 
 
+def test_words_for_what_was_hidden_meanwhile_are_kept(client, school):
+    client.force_login(school.ines)
+    Reflection.objects.filter(pk=school.near.pk).update(hidden_at=timezone.now())
+    ids = [school.asked.pk, school.near.pk]
+    own = {f"text-{school.near.pk}": "For you,\nTom."}
+    page = send(client, school, reflection=[*ids, school.own.pk], to=ids, text="For both.", **own)
+    assert page.status_code == 409
+    assert "Sent to 1 student. What you answered was hidden or deleted while you were writing." in text_of(page)
+    assert "For you, Tom." in text_of(page)
+    assert [said(school.asked), said(school.near)] == ["For both.", None]
+    # The next thing that is sent from that page does not throw them away either.
+    again = send(client, school, reflection=school.own.pk, lost="For you,\nTom.", text="")
+    assert "For you, Tom." in text_of(again)
+    alone = send(client, school, reflection=ids[1], to=ids[1], text="For nobody.")
+    assert (alone.status_code, said(school.near)) == (422, None)
+    assert "For nobody." in text_of(alone)
+
+
 def test_words_for_one_moment_are_kept_apart_from_those_for_another(client, school):
     factories.ReflectionFactory(video=school.video, video_timestamp_seconds=300)
     client.force_login(school.ines)

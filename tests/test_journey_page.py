@@ -273,6 +273,15 @@ def test_what_waits_together_follows_an_answer_in_place(seen):
         assert left in str(htmx.by_id(page, "together"))
 
 
+def test_ones_own_reflection_waits_for_somebody_else(seen):
+    teacher = seen.video.lesson.course.instructors.get()
+    own = factories.ReflectionFactory(student=teacher, video=seen.video)
+    page = seen.client.get(f"{seen.at}?waiting=1")
+    assert "Waiting 3" in words(page)
+    assert words(page).count("These are your own words: somebody else answers them.") == 1
+    assert reverse("answer", args=[own.pk]) not in page.content.decode()
+
+
 def test_what_was_not_looked_through_is_not_said_to_be_absent(seen, monkeypatch):
     monkeypatch.setattr("timeline.queries.journey.SCAN_LIMIT", 5)
     page = words(seen.client.get(f"{seen.at}?q=nowhere"))

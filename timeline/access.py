@@ -37,13 +37,17 @@ def mark_visible(user, entries):
 
 
 def mark_answerable(user, entries):
-    """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most one query."""
+    """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most one query.
+
+    Nobody answers themself: what waits of `user` is for others to answer, which `waits_for_others` says.
+    """
     reflections = {entry.source_id for entry in entries if entry.requires_response and entry.student_id != user.pk}
     answerable = set()
     if reflections:
         answerable |= set(answerable_reflections(user).filter(pk__in=reflections).values_list("pk", flat=True))
     for entry in entries:
         entry.answerable = entry.source_id in answerable
+        entry.waits_for_others = entry.response_status == "pending" and entry.student_id == user.pk
     return entries
 
 

@@ -30,7 +30,17 @@ function advance(item) {
         advance(item);
       }
     };
+    const asked = ({ detail }) => {
+      if (detail.elt === more) {
+        document.removeEventListener("htmx:afterRequest", asked);
+        if (!detail.successful) {
+          document.removeEventListener("htmx:afterSettle", loaded); // what is loaded later was asked for by itself
+          more.focus();
+        }
+      }
+    };
     document.addEventListener("htmx:afterSettle", loaded);
+    document.addEventListener("htmx:afterRequest", asked);
     more.click();
   } else {
     const done = document.getElementById("inbox-done");

@@ -140,6 +140,7 @@ class Moment(Page):
         if second >= 2**31:
             raise Http404("No video is that long.")
         self.back = where_from(request) or f"{reverse('video_journey', args=[self.video.pk])}?t={second}"
+        self.lost = []  # words for reflections that were hidden or deleted while they were written
 
     def get(self, request, *args, **kwargs):
         moment, entries = self._moment()
@@ -169,13 +170,16 @@ class Moment(Page):
         sent, conflicts = answer_all(
             {row.reflection.pk: (row.text or common, row.seen) for row in ticked}, by=request.user
         )
+        done = {reflection.pk for reflection in (*sent, *conflicts)}
+        self.lost += [row.text for row in ticked if row.text and row.reflection.pk not in done]
         if conflicts:
             return self._conflicts(rows, common, sent, {reflection.pk: reflection for reflection in conflicts})
-        if sent:
-            words = f"Your answer was sent to {len(sent)} student{'' if len(sent) == 1 else 's'}."
-            messages.success(request, words, extra_tags=self._draft())
-        else:
-            messages.warning(request, str(NothingToAnswer()))
+        if self.lost or not sent:
+            # Nothing is written anywhere else: what has nobody to go to is shown, with those who are still to answer.
+            left, error = [row for row in rows if not row.ticked], "" if sent else str(NothingToAnswer())
+            return self._page(left, "" if sent else common, sent=sent, error=error, status=409)
+        words = f"Your answer was sent to {len(sent)} student{'' if len(sent) == 1 else 's'}."
+        messages.success(request, words, extra_tags=self._draft())
         return HttpResponseRedirect(self._rest(rows) or self.back)
 
     def _rest(self, rows):
@@ -208,6 +212,8 @@ class Moment(Page):
         if len(asked) > self.SIZE:
             raise BadRequest(f"At most {self.SIZE} can be answered at once.")
         reflections, form = self._answerable(asked), self.request.POST
+        own = [form.get(f"text-{pk}", "").strip() for pk in dict.fromkeys(asked) if pk not in reflections]
+        self.lost = list(filter(None, [*form.getlist("lost"), *own]))
         return [
             Row(
                 reflections[pk],
@@ -240,6 +246,7 @@ class Moment(Page):
             "video": self.video,
             "second": self.second,
             "rows": [row for row in rows if row.entry],
+            "lost": [*self.lost, *([] if rows or not common.strip() else [common])],
             "text": common,
             "back": self.back,
             "draft": self._draft(),
