@@ -190,21 +190,18 @@ def goal_timeline(*, goal, first_weekday=0, after=None, size=50):
 
 
 def entries_moved(move):
-    """How many entries a `goals.living.Move` files under another goal; those that name their goal stay with it.
+    """How many entries a `goals.living.Move` files under another goal: all of its time but those that name their goal.
 
-    Counts are index-only.  Indexes: idx_student_goal, goal_messages_of_student; for what has no goal, idx_student_date.
+    An index-only scan of that time.  Indexes: idx_student_date, goal_messages_of_student.
     """
-    spans = {"created_at__gte": move.start, "student": (move.source or move.target).student_id}
-    spans |= {"created_at__lt": move.end} if move.end else {}
-    entries = Activity.objects.filter(**spans, goal=move.source)
-    if move.source is None:
-        # No index begins with "no goal": days are the nearest thing to moments.
-        days = {"activity_date__gte": move.start.astimezone(DAY_ZONE).date()}
-        days |= {"activity_date__lte": move.end.astimezone(DAY_ZONE).date()} if move.end else {}
-        return entries.filter(**days).count()
-    borrowing = entries.exclude(activity_type__in=("success_proof", "goal_milestone", "goal_completion"))
-    named = GoalMessage.objects.filter(**spans, goal=move.source, hidden_at=None)
-    return borrowing.count() - named.count()
+    span = {"student": (move.source or move.target).student_id, "created_at__gte": move.start}
+    days = {"activity_date__gte": move.start.astimezone(DAY_ZONE).date()}
+    if move.end:
+        span["created_at__lt"] = move.end
+        days["activity_date__lte"] = move.end.astimezone(DAY_ZONE).date()
+    own = ("success_proof", "goal_milestone", "goal_completion")
+    entries = Activity.objects.filter(**span, **days).exclude(activity_type__in=own)
+    return entries.count() - GoalMessage.objects.filter(**span, goal__isnull=False, hidden_at=None).count()
 
 
 @dataclass(frozen=True)
