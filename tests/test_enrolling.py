@@ -347,3 +347,22 @@ def test_the_catalogue_is_read_in_the_order_of_its_index(school):
         cursor.execute("ANALYZE courses")
     (plan,) = plans_of(lambda: queries.open_courses(after=f"Course 2~{uuid.UUID(int=0)}"))
     assert {node.get("Index Name") for node in nodes(plan)} - {None} == {"courses_open"}
+
+
+def test_an_outline_is_five_queries_that_look_up_one_student_by_index(school):
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO profiles (full_name) SELECT 'Student ' || n FROM generate_series(1, 2000) AS n")
+        for table, column, row in (
+            ("video_progress", "video_id", school.videos[0].pk),
+            ("quiz_attempts", "quiz_id", school.quizzes[0].pk),
+            ("lesson_completions", "lesson_id", school.lessons[0].pk),
+        ):
+            cursor.execute(f"INSERT INTO {table} (student_id, {column}) SELECT id, %s FROM profiles", [row])
+        cursor.execute("ANALYZE video_progress, quiz_attempts, lesson_completions")
+    for ask, number in ((lambda: outline(school.course, school.student), 5), (lambda: stopped_in(school.student), 1)):
+        plans = plans_of(ask)
+        assert len(plans) == number
+        found = [node for plan in plans for node in nodes(plan)]
+        scanned = {node.get("Relation Name") for node in found if node["Node Type"] == "Seq Scan"}
+        assert scanned & {"video_progress", "quiz_attempts", "lesson_completions"} == set()
+        assert "courses_videoprogress_once" in {node.get("Index Name") for node in found}

@@ -23,6 +23,7 @@ from courses.finishing import (
 )
 from courses.models import Enrollment, LessonCompletion, Quiz, VideoProgress
 from tests import factories
+from tests.test_queries import nodes, plans_of
 from timeline.models import Activity
 
 NOON = datetime.datetime(2026, 3, 15, 16, tzinfo=datetime.UTC)
@@ -229,6 +230,50 @@ class TestWhateverTheOrder(TestCase):
         assert dict(LessonCompletion.objects.values_list("lesson_id", "completed_at")) == expected
         completed_at = max(expected.values()) if len(expected) == 2 else None
         assert course_of(student).completed_at == completed_at
+
+
+def test_finishing_looks_up_one_student_by_index_however_many_there_are(student, lesson):
+    do_everything(student, lesson)
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO profiles (full_name) SELECT 'Student ' || n FROM generate_series(1, 2000) AS n")
+        for table, column, row in (
+            ("enrollments", "course_id", lesson.course_id),
+            ("video_progress", "video_id", lesson.videos.get().pk),
+            ("quiz_attempts", "quiz_id", lesson.quizzes.get().pk),
+        ):
+            cursor.execute(
+                f"INSERT INTO {table} (student_id, {column}) SELECT id, %s FROM profiles WHERE id <> %s"
+                " ON CONFLICT DO NOTHING",
+                [row, student.pk],
+            )
+        cursor.execute("ANALYZE enrollments, video_progress, quiz_attempts")
+    plans = plans_of(lambda: finish(student, lesson))
+    indexes = {node.get("Index Name") for plan in plans for node in nodes(plan)}
+    assert {"courses_enrollment_once", "courses_videoprogress_once", "quiz_attempts_at_quiz"} <= indexes
+    scanned = {node.get("Relation Name") for plan in plans for node in nodes(plan) if node["Node Type"] == "Seq Scan"}
+    assert scanned & {"enrollments", "video_progress", "quiz_attempts"} == set()
+
+
+def test_staff_who_add_a_completion_in_the_admin_sign_its_note_and_complete_the_course(client, student, course):
+    lesson = factories.LessonFactory(course=course)
+    staff = factories.StaffFactory(is_superuser=True)
+    client.force_login(staff)
+    fields = {"student": student.pk, "lesson": lesson.pk, "completed_at_0": "2026-03-15", "completed_at_1": "12:00"}
+    assert client.post("/admin/courses/lessoncompletion/add/", fields | {"note": "Seen by me."}).status_code == 302
+    completion = LessonCompletion.objects.get()
+    assert (completion.note, completion.set_by) == ("Seen by me.", staff)
+    assert course_of(student).completed_at == completion.completed_at == NOON
+    address = f"/admin/courses/enrollment/{course_of(student).pk}/change/"
+    fields = {
+        "course": course.pk,
+        "enrolled_at_0": "2026-03-15",
+        "enrolled_at_1": "10:00",
+        "completion_note": "A note without a completion.",
+    }
+    assert "A completion that is set by hand has a note" in client.post(address, fields).text
+    fields |= {"completed_at_0": "2026-03-16", "completed_at_1": "12:00", "completion_note": "Seen by me, too."}
+    assert client.post(address, fields).status_code == 302
+    assert course_of(student).completion_set_by == staff
 
 
 @pytest.mark.django_db(transaction=True)
