@@ -57,6 +57,14 @@ class Chapter:
     completion: LessonCompletion | None
     steps: list[Step] = field(default_factory=list)
 
+    @property
+    def needed(self):
+        return sum(step.counts for step in self.steps)
+
+    @property
+    def done(self):
+        return sum(step.counts and step.is_done for step in self.steps)
+
 
 @dataclass
 class Outline:

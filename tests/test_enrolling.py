@@ -167,6 +167,7 @@ def test_a_course_tells_what_is_watched_passed_begun_and_complete(client, school
     assert f"One Complete {school.instructor} set it complete: “Done by letter.”" in page
     assert "Video of One Watched" in page
     assert "Quiz of One Passed Quiz last score 80 %" in page
+    assert "Two 0 of 2 done Video of Two" in page
     assert "Video of Two Next Video 10:00 25 % watched" in page
     assert "Quiz of Two Begun" in page
     assert "Not written yet" not in page
