@@ -36,6 +36,7 @@ CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".ogg": "audio/ogg",
     ".png": "image/png",
+    ".vtt": "text/vtt; charset=utf-8",
     ".wav": "audio/wav",
     ".weba": "audio/webm",
     ".webm": "video/webm",

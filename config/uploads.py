@@ -32,10 +32,11 @@ class UploadField(forms.FileField):
 
     @property
     def most(self):
+        """In bytes."""
         return getattr(settings, self.limit) * MEGABYTE
 
     def to_python(self, data):
-        most = getattr(settings, self.limit) * MEGABYTE
+        most = self.most
         if data not in self.empty_values and data.size > most:
             raise ValidationError(
                 f"This file has {filesizeformat(data.size)}; at most {filesizeformat(most)} are taken.",
@@ -81,3 +82,26 @@ class PictureUploadField(UploadField, forms.ImageField):
         if file.image.format not in PICTURES:
             raise ValidationError(self.error_messages["invalid_image"], code="invalid_image")
         return PICTURES[file.image.format]
+
+
+class CaptionsUploadField(UploadField):
+    """Captions as WebVTT (W3C, section 4.1): UTF-8 that begins with the word WEBVTT and has at least one cue."""
+
+    accept, kinds, most = "text/vtt,.vtt", "A WebVTT file (.vtt)", MEGABYTE
+    beginning = re.compile(r"\ufeff?WEBVTT([ \t].*)?\r?\n")
+    cue = re.compile(r"^(\d{2,}:)?[0-5]\d:[0-5]\d\.\d{3}[ \t]+-->[ \t]+(\d{2,}:)?[0-5]\d:[0-5]\d\.\d{3}", re.MULTILINE)
+
+    def suffix(self, file):
+        file.seek(0)
+        content = file.read()
+        file.seek(0)
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            text = ""
+        if "\0" in text or not (self.beginning.match(text) and self.cue.search(text)):
+            raise ValidationError(
+                "These are no captions that browsers show: choose a WebVTT file, which begins with WEBVTT.",
+                code="no_captions",
+            )
+        return ".vtt"

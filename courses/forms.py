@@ -8,7 +8,7 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
-from config.uploads import PictureUploadField, VideoUploadField
+from config.uploads import CaptionsUploadField, PictureUploadField, VideoUploadField
 from courses.finishing import NOTE_LIMIT, reason
 from courses.models import Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 from profiles.forms import WordsField
@@ -93,13 +93,13 @@ class VideoForm(PositionedForm):
         model = Video
         fields = [
             *("lesson", "title", "description", "position"),
-            *("file", "poster", "url"),
+            *("file", "poster", "captions", "url"),
             *("duration_seconds", "completion_threshold"),
         ]
         help_texts = {
             "url": "Where the video is if its file is not here: an https:// address of a site in MEDIA_SOURCES."
         }
-        field_classes = {"file": VideoUploadField, "poster": PictureUploadField}
+        field_classes = {"file": VideoUploadField, "poster": PictureUploadField, "captions": CaptionsUploadField}
 
     def clean_url(self):
         url = self.cleaned_data["url"]

@@ -97,6 +97,9 @@ class Video(Identified):
     poster = StoredFileField(
         page="video_poster", upload_to=RandomName("videos"), help_text="The picture that stands there until it plays."
     )
+    captions = StoredFileField(
+        page="video_captions", upload_to=RandomName("videos"), help_text="What is said and heard, to be read along."
+    )
     url = models.TextField(
         "address",
         db_default="",

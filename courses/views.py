@@ -15,7 +15,7 @@ from courses.access import videos_recorded, videos_watchable
 @login_not_required  # a player could do nothing with the page of the log-in: 404, as for anybody else
 @require_safe
 def video_file(request, video, part):
-    """The video itself or its poster: `part` is "file" or "poster"."""
+    """The video itself, its poster or its captions: `part` is "file", "poster" or "captions"."""
     found = get_object_or_404(videos_watchable(request.user).only("title", part), pk=video)
     return send(request, getattr(found, part), title=found.title)
 

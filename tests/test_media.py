@@ -72,12 +72,13 @@ def people(course):
 
 
 def test_students_of_the_course_its_instructors_and_staff_get_the_files_and_others_404(client, video):
+    video.captions.save("captions.vtt", ContentFile(b"WEBVTT"))
     found = {}
     for who, person in people(video.lesson.course).items():
         client.logout()
         if person.is_authenticated:
             client.force_login(person)
-        found[who] = {client.get(url).status_code for url in (video.file.url, video.poster.url)}
+        found[who] = {client.get(url).status_code for url in (video.file.url, video.poster.url, video.captions.url)}
         assert videos_watchable(person).filter(pk=video.pk).exists() == (found[who] == {200})
     assert found == {
         "a student": {200},

@@ -16,6 +16,7 @@ from tests import factories
 from tests.test_admin import errors_of, fill_in
 
 MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(500)
+VTT = "WEBVTT\n\n00:00.000 --> 00:04.500\nWhom do you ask? — Café owners.\n".encode()
 WEBM = (VIDEOS / "claim.webm").read_bytes()
 
 
@@ -66,6 +67,8 @@ def stored(media_root):
         ("poster", "poster.html", picture("PNG"), ".png"),
         ("poster", "poster", picture("JPEG"), ".jpg"),
         ("poster", "poster.png", picture("WEBP"), ".webp"),
+        ("captions", "talk.txt", VTT, ".vtt"),
+        ("captions", "talk.vtt", b"\xef\xbb\xbf" + VTT.replace(b"\n", b"\r\n"), ".vtt"),
     ],
 )
 def test_a_file_is_kept_as_what_it_is_whatever_it_is_called(as_staff, video, field, name, content, suffix):
@@ -95,6 +98,26 @@ def test_what_browsers_do_not_play_is_refused(as_staff, video, media_root, conte
     assert stored(media_root) == []
     assert Video.objects.get().title == video.title
     assert 'value="Renamed"' in page
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"1\n00:00:00,000 --> 00:00:04,500\nSubRip\n",
+        b"WEBVTT\n\nno cue\n",
+        b"WEBVTTX\n\n00:00.000 --> 00:04.500\nHm.\n",
+        VTT.decode().encode("utf-16"),
+        VTT.replace("é".encode(), b"\xe9"),
+        VTT + b"\0",
+        b"<!doctype html>" + VTT,
+        WEBM,
+    ],
+    ids=["SubRip", "no cue", "another word", "UTF-16", "Latin-1", "a null", "html", "a video"],
+)
+def test_what_browsers_do_not_show_as_captions_is_refused(as_staff, video, media_root, content):
+    page = errors_of(upload(as_staff, video, captions=("talk.vtt", content)))
+    assert "choose a WebVTT file, which begins with WEBVTT." in page
+    assert stored(media_root) == []
 
 
 @pytest.mark.parametrize(

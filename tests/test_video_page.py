@@ -90,6 +90,7 @@ def test_it_goes_on_where_one_was_or_at_a_second_that_the_address_names(client, 
     factories.VideoProgressFactory(student=student, video=video, watched=[(0, 192)], position_seconds=187)
     content = client.get(address).content.decode()
     assert "ask.mp4#t=187" in content
+    assert "<track" not in content
     assert "You have watched <span data-percent>32</span> %" in content
     assert htmx.fields(htmx.by_id(htmx.loaded(client.get(address)), "reflect"))["at"] == "3:07"
     assert b"ask.mp4#t=30" in client.get(f"{address}?t=30").content
@@ -243,6 +244,27 @@ def test_own_words_are_edited_and_hidden_beside_the_video(client, student, video
     response = client.post(back, {"row": "video"}, headers=headers)
     page = htmx.swapped(page, response, htmx.by_id(page, entry))
     assert htmx.by_id(page, entry) == htmx.by_id(htmx.loaded(client.get(address)), entry)
+
+
+def test_a_video_stops_at_quizzes_that_ask_something_and_are_not_handed_in(client, student, video, address):
+    def quiz(second, **fields):
+        quiz = factories.QuizFactory(video=video, video_timestamp_seconds=second, title=f"At {second}", **fields)
+        factories.QuizQuestionFactory(quiz=quiz)
+        return quiz
+
+    factories.QuizFactory(video=video, video_timestamp_seconds=5)  # without questions
+    quizzes = [quiz(20), quiz(30, skippable=False), quiz(100, skippable=False), quiz(200, skippable=False)]
+    factories.QuizAttemptFactory(student=student, quiz=quizzes[3], submitted=True)
+    factories.QuizAttemptFactory(student=student, quiz=quizzes[0])  # under way
+    factories.QuizAttemptFactory(quiz=quizzes[2], submitted=True)  # somebody else's
+    factories.VideoProgressFactory(student=student, video=video, watched=[(0, 60)])
+    page = htmx.loaded(client.get(address))
+    stops = {
+        htmx.attribute(element, "data-stops-at"): "data-holds" in dict(element.attributes)
+        for element in htmx.elements(page)
+        if htmx.attribute(element, "data-stops-at")
+    }
+    assert stops == {"20": False, "30": False, "100": True}  # 0:30 was watched before
 
 
 def test_many_reflections_are_paged_from_the_second_on_that_is_asked_for(client, student, video, address):

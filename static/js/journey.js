@@ -117,9 +117,20 @@ function bringIntoView(entry) {
   scrolledAt = performance.now();
   if (scrolls) {
     panel.scrollBy(0, top - roof - MARGIN);
+    if (panel.scrollTop + panel.clientHeight >= panel.scrollHeight - 1) {
+      entry.scrollIntoView({ block: "nearest" }); // the foot of the panel may be below that of the window
+    }
   } else {
     entry.scrollIntoView({ block: "start" });
   }
+}
+
+// A picture takes its room once it is there: until somebody scrolls, what was asked for stays in view.
+let arrived = null;
+
+document.addEventListener("load", ({ target }) => arrived?.contains(target) && bringIntoView(arrived), { capture: true });
+for (const kind of ["wheel", "touchmove", "keydown"]) {
+  document.addEventListener(kind, () => (arrived = null), { passive: true });
 }
 
 let loading = false;
@@ -195,7 +206,22 @@ function goTo(time) {
   if (player) {
     player.currentTime = time;
   }
-  follow(time);
+  if (document.getElementById("follow")) {
+    follow(time);
+  } else if (list()) {
+    arriveAt(time);
+  }
+}
+
+// Where the list does not follow, it still goes to what is asked for.
+async function arriveAt(time) {
+  if (!loaded(time)) {
+    await load(time);
+  }
+  arrived = mark(time);
+  if (arrived) {
+    bringIntoView(arrived);
+  }
 }
 
 document.addEventListener("click", (event) => {

@@ -62,7 +62,7 @@ from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.movement import ClassSize, Movement, class_movement, class_size
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
-from timeline.queries.track import MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
+from timeline.queries.track import LANDMARKS, MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
 from timeline.queries.waiting import (
     INBOX_COURSES,
     Inbox,

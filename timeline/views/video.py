@@ -3,6 +3,7 @@
 from functools import partial
 
 from django.contrib import messages
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -12,7 +13,7 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 from courses import watching
 from courses.access import videos_recorded, videos_watchable
 from courses.forms import clock
-from courses.models import VideoProgress
+from courses.models import QuizAttempt, QuizQuestion, VideoProgress
 from profiles.writing import new_id
 from reflections.answers import unseen
 from reflections.forms import ReflectForm
@@ -72,8 +73,26 @@ class VideoPage(Page):
             "track": drawn,
             "playhead": track.at(second, video.duration_seconds),
             "draft": self.draft,
+            "quizzes": self.quizzes(progress),
             "form": form or self.form(initial=initial),
         }
+
+    def quizzes(self, progress):
+        """The quizzes at which the video stops: those that the student has not handed in yet, by second.
+
+        `holds`: whether there is no way past it, as its author wants; what was watched before is not closed.
+        """
+        handed_in = QuizAttempt.objects.filter(
+            quiz=OuterRef("pk"), student=self.request.user, submitted_at__isnull=False
+        )
+        asks = QuizQuestion.objects.filter(quiz=OuterRef("pk"))
+        waiting = self.video.quizzes.filter(Exists(asks), ~Exists(handed_in))
+        found = list(waiting.order_by("video_timestamp_seconds", "pk")[: queries.LANDMARKS])
+        for quiz in found:
+            second = quiz.video_timestamp_seconds
+            seen = progress and any(start <= second < end for start, end in progress.watched)
+            quiz.holds = not (quiz.skippable or seen)
+        return found
 
     def reflections(self):
         """A page of what the student wrote about the video, by second; and which answers are new to them."""

@@ -1,0 +1,196 @@
+"""A student watches in a browser: what is played is known, a quiz stands in its way, a reflection is answered."""
+
+import time
+
+import pytest
+from django.core.files import File
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from courses.models import CheckpointReached, QuizAttempt, VideoProgress
+from reflections.answers import answer
+from reflections.models import Reflection
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DURATION = 1002  # seconds, of the demo's video
+
+
+@pytest.fixture
+def student():
+    return factories.ProfileFactory(full_name="Ann Abara")
+
+
+@pytest.fixture
+def video(settings, tmp_path, student):
+    """A video that plays, with a checkpoint at 0:02 and a quiz at 5:00."""
+    settings.MEDIA_ROOT = tmp_path
+    video = factories.VideoFactory(title="Whom to ask", duration_seconds=DURATION)
+    with (settings.BASE_DIR / "demo" / "videos" / "call.webm").open("rb") as film:
+        video.file.save("call.webm", File(film))
+    factories.EnrollmentFactory(student=student, course=video.lesson.course)
+    factories.CheckpointFactory(video=video, video_timestamp_seconds=2, title="The three questions")
+    return video
+
+
+@pytest.fixture
+def watching(client, page, live_server, settings, student, video):
+    """The page of the video, of a student who is logged in; silent, and twice as fast."""
+    client.force_login(student)
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
+    go(page, reverse("video", args=[video.pk]))
+    return page
+
+
+def go(page, address):
+    page.goto(address)
+    ready(page)
+
+
+def ready(page):
+    page.wait_for_load_state()
+    page.wait_for_function("() => document.getElementById('player').readyState > 1")
+    page.evaluate("() => Object.assign(document.getElementById('player'), { muted: true, playbackRate: 2 })")
+
+
+def wait_until(page, condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+
+
+def play(page, until):
+    """Play up to a second, pause there, and wait until that is known."""
+    page.evaluate("() => document.getElementById('player').play()")
+    page.wait_for_function("until => document.getElementById('player').currentTime >= until", arg=until)
+    page.evaluate("() => document.getElementById('player').pause()")
+    wait_until(page, lambda: VideoProgress.objects.exists() and watched()[-1][1] >= until)
+
+
+def seek(page, second):
+    page.evaluate("second => { document.getElementById('player').currentTime = second }", second)
+    page.wait_for_function("() => !document.getElementById('player').seeking")
+
+
+def plays(page):
+    return page.evaluate("() => !document.getElementById('player').paused")
+
+
+def stands_at(page):
+    return page.evaluate("() => Math.round(document.getElementById('player').currentTime)")
+
+
+def watched():
+    return VideoProgress.objects.get().watched
+
+
+def test_what_was_played_is_known_and_goes_on_after_a_reload_and_offline(watching, student, video):
+    page = watching
+    play(page, 3)
+    [(start, end)] = watched()
+    assert start == 0
+    assert 3 <= end <= 5
+    assert CheckpointReached.objects.get().student == student
+
+    seek(page, 600)
+    play(page, 602)
+    (_, first), (start, end) = watched()
+    assert (first, start) in [(3, 600), (4, 600), (5, 600)]
+    assert 602 <= end <= 604
+    expect(page.locator("[data-percent]")).to_have_text("0")
+    assert page.locator("[data-watched] .track-watched").count() == 2
+
+    page.reload()
+    ready(page)
+    assert 601 <= stands_at(page) <= 604
+    assert page.get_by_label("Moment").input_value().startswith("10:0")
+
+    page.context.set_offline(True)
+    page.evaluate("() => document.getElementById('player').play()")
+    page.wait_for_function("() => document.getElementById('player').currentTime >= 605")
+    page.evaluate("() => document.getElementById('player').pause()")
+    page.get_by_text("What you watch cannot be sent at the moment.").wait_for()
+    assert watched()[-1] == (start, end)
+    page.context.set_offline(False)
+    wait_until(page, lambda: watched()[-1][1] >= 605)
+    assert watched()[-1][0] == 600
+    expect(page.locator("#unsent")).to_be_hidden()
+    page.wait_for_function("() => !Object.keys(localStorage).some((key) => key.startsWith('watched:'))")
+
+
+def test_a_reflection_with_a_frame_is_answered_and_the_way_to_the_answer_is_one_click(
+    watching, student, video, assert_accessible
+):
+    page = watching
+    seek(page, 100)
+    page.evaluate("() => document.getElementById('player').play()")
+    page.wait_for_function("() => document.getElementById('player').currentTime >= 101")
+    page.get_by_label("What do you think?").fill("And if nobody answers?")
+    assert not plays(page)
+    moment = page.get_by_label("Moment").input_value()
+    assert moment in ("1:41", "1:42", "1:43")
+    page.get_by_role("button", name="Take this frame").click()
+    page.get_by_role("img", name="The picture that will be sent").wait_for()
+    page.get_by_role("button", name="Save").click()
+    own = page.locator(".timeline .entry", has_text="And if nobody answers?")
+    own.get_by_text("Waiting for an answer").wait_for()
+    assert page.get_by_label("What do you think?").input_value() == ""
+    page.wait_for_function("() => !document.getElementById('player').paused")
+    page.evaluate("() => document.getElementById('player').pause()")
+    reflection = Reflection.objects.get()
+    assert (reflection.student, reflection.media_type) == (student, "image")
+    assert f"1:{reflection.video_timestamp_seconds - 60}" == moment
+
+    # A draft survives; its moment does, too.
+    page.get_by_label("What do you think?").fill("One more thought")
+    page.get_by_label("Moment").fill("0:42")
+    answer(reflection.pk, by=factories.ProfileFactory(), text="Ask the next one.", seen="")
+    seek(page, 500)
+    page.reload()
+    ready(page)
+    expect(page.get_by_label("What do you think?")).to_have_value("One more thought")
+    expect(page.get_by_label("Moment")).to_have_value("0:42")
+
+    assert_accessible(page)
+    assert page.locator(".mark").get_attribute("href") == f"?t={reflection.video_timestamp_seconds}"
+    page.get_by_text("A new answer at").get_by_role("link", name=moment).click()
+    page.wait_for_function(
+        "second => Math.floor(document.getElementById('player').currentTime) === second",
+        arg=reflection.video_timestamp_seconds,
+    )
+    page.locator(".entry[aria-current=true]", has_text="Ask the next one.").wait_for()
+    wait_until(page, lambda: not Reflection.objects.get().response_unseen)  # once it was looked at for a second
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.reload()
+    ready(page)
+    assert page.get_by_text("A new answer at").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert_accessible(page)
+
+
+def test_the_video_stops_at_a_quiz_until_it_is_handed_in(watching, student, video, assert_accessible):
+    page = watching
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=300, title="Who decides?", skippable=False)
+    factories.QuizQuestionFactory(quiz=quiz)
+    page.reload()
+    ready(page)
+    seek(page, 298)
+    page.evaluate("() => document.getElementById('player').play()")
+    stop = page.get_by_role("region", name="Quiz at 5:00: Who decides?")
+    stop.get_by_role("button", name="Start").click()
+    assert not plays(page)
+    assert_accessible(page)
+    # There is no way past it.
+    seek(page, 700)
+    page.wait_for_function("() => Math.floor(document.getElementById('player').currentTime) === 300")
+    assert stop.get_by_role("button", name="Watch on").count() == 0
+    stop.get_by_label("The customer").check()
+    stop.get_by_role("button", name="Hand in").click()
+    stop.get_by_text("Passed: 100 %").wait_for()
+    assert QuizAttempt.objects.get().passed
+    stop.get_by_role("button", name="Watch on").click()
+    page.wait_for_function("() => document.getElementById('player').currentTime > 301")
+    expect(stop).to_be_hidden()
