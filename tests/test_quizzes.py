@@ -11,9 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
 
 from courses.models import LessonCompletion, Quiz, QuizAttempt, QuizQuestion
-from courses.quizzes import marked, start
+from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, start
 from tests import factories
 from tests.htmx import by_id, loaded, swapped
 from tests.test_pages import text_of
@@ -264,6 +267,57 @@ def test_two_at_once_count_once(do):
     if do == "submit":
         assert only.score == (100 if only.passed else 50)
         assert [each.is_right for each in marked(only)].count(True) * 25 == only.score
+
+
+class TestWhateverTabsDo(TestCase):
+    @settings(max_examples=25, deadline=None)
+    @given(
+        st.lists(
+            st.one_of(
+                st.just(("start",)),
+                st.tuples(st.sampled_from(["keep", "hand in"]), st.integers(0, 2), st.sampled_from(["right", "wrong"])),
+            ),
+            max_size=12,
+        ),
+        st.sampled_from([None, 1, 2]),
+    )
+    def test_attempts_are_as_a_simple_model_of_them_says(self, steps, allowed):
+        """The model: a list of [answers, whether handed in]; one is open at most, and nothing changes after it."""
+        quiz = factories.QuizQuestionFactory(quiz__attempts_allowed=allowed).quiz
+        student = factories.EnrollmentFactory(course=quiz.lesson.course).student
+        question = str(quiz.questions.get().pk)
+        attempts, model = [], []
+        for do, *rest in steps:
+            if do == "start":
+                is_open = bool(model) and not model[-1][1]
+                try:
+                    attempt = start(student, quiz)
+                except CannotStart:
+                    assert not is_open
+                    assert len(model) == allowed
+                    continue
+                assert is_open or allowed is None or len(model) < allowed
+                if not is_open:
+                    attempts.append(attempt)
+                    model.append([{}, False])
+                assert attempt == attempts[-1]
+            elif rest[0] < len(attempts):
+                number, choice = rest
+                answers = {question: ["The customer" if choice == "right" else "You"]}
+                found = model[number][1], model[number][0] == answers
+                try:
+                    (keep if do == "keep" else hand_in)(attempts[number], answers)
+                except HandedIn as before:
+                    said = True, before.same
+                else:
+                    said = False, found[1]
+                    model[number] = [answers, do == "hand in"]
+                assert said == found
+        kept = QuizAttempt.objects.order_by("started_at", "id")
+        assert [[each.answers, each.submitted_at is not None] for each in kept] == model
+        right = {question: ["The customer"]}
+        assert [each.passed for each in kept] == [answers == right if is_in else None for answers, is_in in model]
+        assert LessonCompletion.objects.exists() == any(is_in and answers == right for answers, is_in in model)
 
 
 # Who
