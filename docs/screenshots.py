@@ -58,6 +58,7 @@ from config.database.embedded import embedded_postgres  # noqa: E402
 from config.wsgi import application  # noqa: E402
 from courses.models import Course, Enrollment, Lesson, Video, VideoProgress  # noqa: E402
 from demo import load  # noqa: E402
+from goals.models import Goal  # noqa: E402
 from profiles.models import Profile  # noqa: E402
 from reflections.models import Reflection  # noqa: E402
 from tests import chromium  # noqa: E402
@@ -160,7 +161,9 @@ def plan(empty, crowded):
     naomi, maya = load.email("naomi"), load.email(load.TYPICAL)
     journey = reverse("video_journey", args=[Video.objects.get(title="The discovery call").pk])
     moment = f"{journey}?t=329"
-    student = Profile.objects.get(email=maya).pk
+    student, veteran = (Profile.objects.get(email=email).pk for email in (maya, load.email(load.VETERAN)))
+    left = Goal.objects.get(student=student, title__startswith="Rebuild").pk
+    reached = Goal.objects.get(student=veteran, title__startswith="Speak").pk
     days = f"{reverse('my_days')}?before=2026-04-25#days"
     of_student, of_veteran, of_beginner = (
         reverse("student_days", args=[Profile.objects.get(email=load.email(key)).pk])
@@ -183,7 +186,11 @@ def plan(empty, crowded):
         "days-found": (naomi, f"{of_veteran}?kind=notes&q=price#days", {}),
         "days-begin": (load.email(load.EMPTY), reverse("my_days"), {}),
         "days-of-beginner": (naomi, of_beginner, {}),
-        "goals": (maya, reverse("my_goals"), {}),
+        "goals": (maya, f"{reverse('my_goals')}#lived", {}),
+        "goals-phone": (load.email(load.VETERAN), f"{reverse('my_goals')}#lived", {"viewport": PHONE}),
+        "goals-of-student-dark": (naomi, f"{reverse('student_goals', args=[veteran])}#lived", {"color_scheme": "dark"}),
+        "goals-by-weeks": (naomi, reverse("student_goal", args=[veteran, reached]), {}),
+        "goals-switch": (maya, reverse("make_current", args=[student, left]), {}),
         "home": (naomi, reverse("home"), {}),
     }
 

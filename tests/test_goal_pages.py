@@ -265,6 +265,11 @@ def test_fifty_goals_are_paged_and_each_is_met_once(client, school):
     assert seen[:3] == ["Goal 48", "Goal 49", "Goal 40"]
     client.force_login(school.tom)
     assert "Earlier goals" in text_of(client.get("/goals/"))
+    factories.GoalFactory.create_batch(7, student=school.tom, title="Some day")
+    path = htmx.loaded(client.get("/goals/"))
+    (more, _) = htmx.by_class(path, "load-more")
+    rest = client.get("/goals/" + htmx.attribute(more.children[0], "href"), headers=HTMX)
+    assert text_of(rest).count("Some day Planned") == 2
 
 
 # What is said beforehand, and done

@@ -15,6 +15,7 @@ from timeline.fold import folded
 from timeline.views.student import StudentPage
 
 PROPOSALS = 20  # that are shown, the newest
+PLANNED = 5  # goals at a time, so that the current one is not far
 A_DAY = datetime.timedelta(days=1)
 
 
@@ -77,13 +78,18 @@ class StudentGoals(GoalsPage):
     template_name = "timeline/student_goals.html"
     fragments = ("goals", "planned", "path")
 
+    @cached_property
+    def fragment(self):
+        asked = super().fragment
+        return "planned" if asked == "goals" and "planned" in self.request.GET else asked
+
     def get_context_data(self, **kwargs):
         asked = {"student": self.student, "first_weekday": self.first_weekday}
         if self.fragment != "planned":
             page = queries.goal_path(**asked, after=self.request.GET.get("after"))
             kwargs |= {"goals": on_path(page.entries, self.first_weekday), "more": page.next}
         if self.fragment != "goals":
-            page = queries.planned_goals(**asked, after=self.request.GET.get("planned"))
+            page = queries.planned_goals(**asked, after=self.request.GET.get("planned"), size=PLANNED)
             kwargs |= {"planned": on_path(page.entries, self.first_weekday), "more_planned": page.next}
         if self.fragment in (None, "path"):
             kwargs |= {

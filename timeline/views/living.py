@@ -32,6 +32,7 @@ class Action(ForHtmx, View):
     form_class = ActionForm
     by_student = True  # who may: the student alone; False: those who see the student
     button = "Save"
+    subject = ""  # what it is about
     draft = None  # the key under which the browser keeps what is typed
 
     def setup(self, request, *args, student=None, **kwargs):
@@ -122,6 +123,7 @@ class Action(ForHtmx, View):
             "own": self.own,
             "form": form,
             "heading": self.heading,
+            "subject": self.subject,
             "says": self.says(),
             "button": self.button,
             "draft": self.draft,
@@ -214,6 +216,10 @@ class OfGoal(Action):
     @property
     def slot(self):
         return f"slot-{self.goal.pk}"
+
+    @property
+    def subject(self):
+        return self.goal.title
 
     @property
     def element(self):
@@ -362,6 +368,10 @@ class OfProposal(Action):
     @property
     def slot(self):
         return f"slot-{self.proposal.pk}"
+
+    @property
+    def subject(self):
+        return self.proposal.title
 
 
 class AcceptGoal(OfProposal):
