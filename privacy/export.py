@@ -80,6 +80,8 @@ def _read(person, kept):
             for name, other in elsewhere.items():
                 named[other].add(row[name])
             stored += [(storage, str(row[name])) for name, storage in storages.items() if row[name]]
+            for name, keys in holding.keys.items():
+                row[name] = [{key: each[key] for key in keys if key in each} for each in row[name]]
             kept.write(b"[\n" if count == 1 else b",\n")
             kept.write(json.dumps(row, default=_plain, ensure_ascii=False).encode())
         if count:
@@ -194,8 +196,9 @@ def _readme(person, parts, stored, now):
         Your voice memos and pictures are in the folder {media} ({files:,}), under the
         names that the field "file" of uploads.json says.
 
-        Not in here: your password, which is not kept as such, and what keeps
-        browsers logged in.  A table that holds nothing about you has no file.
+        Not in here: your password, which is not kept as such, what keeps browsers
+        logged in, which answers to quizzes are right, and what others wrote to you
+        and took back.  A table that holds nothing about you has no file.
         """
     ).format(
         person=person,

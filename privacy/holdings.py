@@ -1,6 +1,6 @@
 """What the system holds about a person, found by walking every reference to a profile (docs/decisions/0035)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from axes.models import AccessAttempt
@@ -10,7 +10,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import CASCADE, DB_CASCADE, ForeignObjectRel, Q, QuerySet
 from django.utils.text import capfirst
 
+from goals.models import GoalMessage
 from profiles.models import Profile
+from uploads.models import Upload
+from uploads.store import naming
 
 # Whose rows are a person's own though the database does not delete them with the profile: it derives them.
 DERIVED = {"timeline.Activity.student"}
@@ -63,6 +66,10 @@ WITHHELD = {
     "xapi.Statement": {"hash"},  # of the statement, which is there
 }
 
+# Of columns that hold lists of JSON objects, the keys that are told: which answers are right is the author's, who may
+# let the quiz be taken again.
+TOLD_KEYS = {"courses.QuizAttempt": {"questions": ("id", "kind", "prompt", "choices")}}
+
 # What each table is called, in the order in which they are told.
 TITLES = {
     "profiles.Profile": "Your account: name, e-mail address, when it was made and last used",
@@ -97,7 +104,8 @@ TITLES = {
 class Holding:
     """Rows of one table that are, or tell of, one person.
 
-    `columns` are those that may be told; `stays` says that the rows are of
+    `columns` are those that may be told, and `keys` what of a column that
+    holds a list of JSON objects, if not all; `stays` says that the rows are of
     others, and so outlive the account, without the person's name.
     """
 
@@ -106,6 +114,7 @@ class Holding:
     rows: QuerySet
     columns: tuple[str, ...]
     stays: bool = False
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def references():
@@ -153,6 +162,15 @@ def own_rows(model, person):
     return model._base_manager.filter(_any(own_lookups()[model], person))
 
 
+def _shown(model, person):
+    """A condition on own rows: not what others wrote to them and took back, as on every page (uploads.access)."""
+    if model is GoalMessage:
+        return Q(hidden_at__isnull=True)
+    if model is Upload:
+        return Q(owner=person.pk) | naming(hidden_at=None)
+    return Q()
+
+
 def _any(lookups, person):
     theirs = Q()
     for lookup in lookups:
@@ -165,13 +183,13 @@ def holdings(person):
     found = []
     order = {name: place for place, name in enumerate(TITLES)}
     for model in sorted(own_lookups(), key=lambda model: order.get(model._meta.label, len(order))):
+        name = model._meta.label
         told = tuple(
-            field.attname
-            for field in model._meta.local_concrete_fields
-            if field.name not in WITHHELD.get(model._meta.label, ())
+            column.attname for column in model._meta.local_concrete_fields if column.name not in WITHHELD.get(name, ())
         )
-        title = TITLES.get(model._meta.label) or capfirst(model._meta.verbose_name_plural)
-        found.append(Holding(model._meta.db_table, title, own_rows(model, person), told))
+        title = TITLES.get(name) or capfirst(model._meta.verbose_name_plural)
+        rows = own_rows(model, person).filter(_shown(model, person))
+        found.append(Holding(model._meta.db_table, title, rows, told, keys=TOLD_KEYS.get(name, {})))
     found += [log_ins_of(person), log_about(person)]
     for reference in references():
         if title_and_columns := IN_ROWS_OF_OTHERS.get(label(reference)):

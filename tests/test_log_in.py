@@ -4,11 +4,15 @@ import re
 
 import pytest
 from axes.models import AccessAttempt
+from django.contrib.sessions.backends.base import UpdateError
 from django.core.mail import mailers
+from django.core.management import call_command
 from django.test import override_settings
+from django.utils import timezone
 
 from config.mail import mailer
-from profiles.models import Profile
+from profiles.models import Profile, Session
+from profiles.sessions import SessionStore
 
 PASSWORD = "a plumber's logo"
 pytestmark = pytest.mark.django_db
@@ -62,6 +66,28 @@ def test_log_in_leads_to_no_other_site(client, maya, elsewhere):
 
 def test_log_in_leads_back_to_the_page_that_asked_for_it(client, maya):
     assert log_in(client, "maya@example.org", next="/password/?a=1")["Location"] == "/password/?a=1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_knows_whose_it_is_and_ends_with_them(client, maya):
+    client.get("/login/")
+    log_in(client, "maya@example.org")
+    session = Session.objects.get()
+    assert session.user == maya
+    store = client.session
+    store["late"] = True
+    Profile.objects.all().delete()
+    assert not Session.objects.exists()
+    for write in (store.save, store.cycle_key):  # an update and an insert
+        with pytest.raises(UpdateError):
+            write()
+    store = SessionStore()
+    store["nobody"] = True
+    store.create()
+    assert Session.objects.get().user is None
+    Session.objects.update(expire_date=timezone.now())
+    call_command("clearsessions")
+    assert not Session.objects.exists()
 
 
 def test_logging_out_takes_a_post(client, maya):

@@ -18,15 +18,17 @@ from django.utils import timezone
 
 from goals.models import DailyNote
 from privacy import holdings as held
+from privacy.erasure import erase
 from privacy.export import export, snapshot
 from privacy.holdings import holdings, label, own_lookups, owns, references
 from profiles.models import Profile
 from tests import factories
 from tests.test_concurrency import connect  # noqa: F401
-from tests.test_erasure import EMAIL, NAME, WORDS, everything_about, media_root, telling, whole_database  # noqa: F401
+from tests.test_erasure import EMAIL, NAME, WORDS, everything_about, files, media_root, telling, whole_database  # noqa: F401
 from tests.test_erasure import person as thora  # noqa: F401
 from tests.test_log_in import PASSWORD
 from uploads.models import Upload
+from uploads.store import media_of
 
 PAGE = "/my-data/"
 
@@ -115,6 +117,31 @@ def test_the_download_is_everything_in_named_fields_with_the_files(thora, client
         assert theirs not in text
     assert told["names.json"]["profiles"][told["goal_messages.json"][0]["author_id"]]
     assert "@example.org" not in text.replace(EMAIL, "").replace(EMAIL.upper(), "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_no_page_shows_them_is_not_handed_over_either_but_erased(media_root):  # noqa: F811
+    student, teacher = factories.ProfileFactory(), factories.ProfileFactory()
+    question = {"id": "q", "kind": "short_answer", "prompt": "Who pays?", "choices": [], "tolerance": "0"}
+    secret = {"answers": ["the customer"], "explanation": "Customers pay."}
+    factories.QuizAttemptFactory(student=student, questions=[question | secret], answers={"q": ["my aunt"]})
+    said, unsaid = (factories.UploadFactory(student=student, owner=teacher, voice=True) for _ in range(2))
+    factories.GoalMessageFactory(student=student, author=teacher, content="Well done.", **media_of(said))
+    words = {"content": "Not to you!", "hidden_at": timezone.now()}
+    factories.GoalMessageFactory(student=student, author=teacher, **words, **media_of(unsaid))
+    factories.DailyNoteFactory(student=student, content="My own.", hidden_at=timezone.now())
+    told = unzipped(export(student))
+    assert [*told["quiz_attempts.json"][0]["questions"][0].values()] == ["q", "short_answer", "Who pays?", []]
+    assert told["quiz_attempts.json"][0]["answers"] == {"q": ["my aunt"]}
+    assert told["daily_notes.json"][0]["content"] == "My own."
+    assert [row["content"] for row in told["goal_messages.json"]] == ["Well done."]
+    assert [name for name in told if name.startswith("media/")] == [f"media/{said.file.name}"]
+    for text in ("the customer", "Customers pay", "Not to you", unsaid.file.name):
+        assert text not in str(told)
+    sent = unzipped(export(teacher))
+    assert {f"media/{said.file.name}", f"media/{unsaid.file.name}"} <= sent.keys(), "to their author they are"
+    erase(student)
+    assert files(media_root) == set()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -238,9 +265,8 @@ def test_with_the_password_the_account_is_gone_and_the_form_sent_again_does_noth
     assert (response.status_code, response["Location"]) == (302, f"{PAGE}erased/")
     assert [*Profile.objects.all()] == [other]
     assert [note.student for note in DailyNote.objects.all()] == [other]
-    said = client.get(response["Location"])
-    assert "Your account is deleted" in said.text
-    assert '"storage"' in said["Clear-Site-Data"]
+    assert '"storage"' in response["Clear-Site-Data"]
+    assert "Your account is deleted" in client.get(response["Location"]).text
     for browser in (client, elsewhere):
         assert post(browser, PASSWORD)["Location"].startswith("/login/")
     assert client.post("/login/", {"username": "maya@example.org", "password": PASSWORD}).status_code == 200
@@ -329,7 +355,7 @@ def test_a_student_takes_their_data_along_and_deletes_the_account(page, assert_a
         assert archive.testzip() is None
         assert "Apple jelly" in archive.read("daily_notes.json").decode()
     for theme, width in (("light", 1280), ("dark", 320)):
-        page.emulate_media(color_scheme=theme)
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert_accessible(page)

@@ -14,6 +14,7 @@ from tests import factories
 from tests.statements import account, lines, mailbox, statement
 from tests.test_xapi_import import imported, load
 from xapi.erased import KeyMissing, erase_actors, erased_among, statements_naming
+from xapi.importing import Summary, import_stream
 from xapi.models import Agent, ErasedActor, Statement
 from xapi.settling import settle
 
@@ -75,6 +76,25 @@ def test_statements_that_still_wait_for_their_person_go_with_who_has_the_address
     load(statement(1, actor=mailbox("ann@example.org"), length=9), statement(2, actor="bob", length=9))
     erase(factories.ProfileFactory(email="ann@example.org"))
     settle()
+    assert [kept.actor for kept in Statement.objects.all()] == ["https://lms.example bob"]
+    assert [person.full_name for person in Profile.objects.all()] == ["Learner bob"]
+
+
+def test_a_running_import_refuses_whom_it_stored_a_moment_ago(monkeypatch):
+    ann = factories.ProfileFactory(email="ann@example.org")
+    monkeypatch.setattr("xapi.importing.BATCH", 1)
+    summary, batches = Summary(), []
+
+    def advance():
+        batches.append(summary.new)
+        if len(batches) == 1:
+            erase(ann)
+
+    watched = [statement(number, actor=mailbox("ann@example.org"), length=9) for number in range(3)]
+    stream = io.BufferedReader(io.BytesIO(lines([*watched, statement(3, actor="bob", length=9)])))
+    import_stream(stream, "test", rejects=None, summary=summary, advance=advance)
+    settle()
+    assert (summary.new, summary.refused) == (2, 2)
     assert [kept.actor for kept in Statement.objects.all()] == ["https://lms.example bob"]
     assert [person.full_name for person in Profile.objects.all()] == ["Learner bob"]
 
