@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -97,6 +98,14 @@ def test_it_goes_on_where_one_was_or_at_a_second_that_the_address_names(client, 
     assert client.get(f"{address}?t=-1").status_code == 400
     VideoProgress.objects.update(position_seconds=600)
     assert b"ask.mp4#t=0" in client.get(address).content
+
+
+def test_captions_are_offered_to_who_watches(client, settings, tmp_path, video, address):
+    settings.MEDIA_ROOT = tmp_path
+    video.captions.save("captions.vtt", ContentFile(b"WEBVTT\n\n00:00.000 --> 00:04.500\nWhom do you ask?\n"))
+    found = reverse("video_captions", args=[video.pk])
+    assert f'<track kind="captions" src="{found}"' in client.get(address).content.decode()
+    assert client.get(found)["Content-Type"] == "text/vtt; charset=utf-8"
 
 
 def test_a_reflection_stands_at_its_second_and_waits_for_an_answer(client, student, video, address, form):
@@ -206,6 +215,9 @@ def test_an_answer_is_new_until_it_was_seen_and_again_once_it_was_edited(client,
     content = client.get(address).content.decode()
     assert f'<a class="moment" href="{address}?t=83">1:23</a>' in content
     assert f'data-unseen="{seen}"' in content
+    home = client.get(reverse("home")).content.decode()
+    assert f'<a href="{address}?t=83">{video.title}, 1:23</a>' in home
+    assert "Ask first." in home
 
     client.force_login(factories.EnrollmentFactory(course=video.lesson.course).student)
     assert client.post(seen).status_code == 204  # which changes nothing: it is somebody else's
@@ -214,6 +226,8 @@ def test_an_answer_is_new_until_it_was_seen_and_again_once_it_was_edited(client,
     assert client.get(seen).status_code == 405
     assert client.post(seen).status_code == 204
     assert "New answer" not in client.get(address).content.decode()
+
+    assert "New answer" not in client.get(reverse("home")).content.decode()
 
     answer(reflection.pk, by=instructor, text="Ask first, always.", seen=version)
     assert "New answer" in client.get(f"{address}?t=20").content.decode()

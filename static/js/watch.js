@@ -19,7 +19,7 @@ let played = []; // [start, end] in seconds of the video, as a player counts the
 let playing = false; // whether it goes on
 let heard = 0; // when the player last said where it is
 let confirmed = []; // [start, end] in whole seconds
-let told = null; // the position that was reported
+let told = null; // the position that was reported; none before something was played
 let refused = false; // for good
 
 // What was played
@@ -115,7 +115,7 @@ function storage(act) {
 
 function compose() {
   const watched = unconfirmed().slice(0, MOST);
-  const position = Math.floor(player.currentTime);
+  const position = played.length ? Math.floor(player.currentTime) : null;
   if (refused || (watched.length === 0 && position === told)) {
     return null;
   }
@@ -179,7 +179,6 @@ async function sendLeft() {
 }
 
 if (player) {
-  told = Math.floor(player.currentTime);
   listen();
   setInterval(() => player.paused || report(), EVERY);
   document.addEventListener("visibilitychange", () => {

@@ -1,12 +1,22 @@
 """Home."""
 
+from courses.access import videos_recorded
 from courses.models import Enrollment
 from courses.progress import lessons_done, stopped_in
 from goals.models import GoalPeriod
+from reflections.answers import unseen
 from timeline import access, kinds, queries
 from timeline.fold import folded
 from timeline.views.answers import shown
 from timeline.views.page import Page
+
+NEW_ANSWERS = 5
+
+
+def new_answers(user):
+    """The student's reflections on videos that they watch whose answers they have not seen, the last answered first."""
+    found = unseen(user).filter(video__in=videos_recorded(user)).select_related("video", "responded_by")
+    return found.order_by("-responded_at", "-pk")[:NEW_ANSWERS]
 
 
 class Home(Page):
@@ -33,6 +43,7 @@ class Home(Page):
             inbox=shown(user, queries.inbox(courses=[course.pk for course in searched.entries], by=user, size=5)),
             limited=queries.INBOX_COURSES if searched.next else None,
             enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in enrollments],
+            new_answers=new_answers(user),
             stopped=stopped_in(user) if enrollments else None,
             today=today,
             items=folded(queries.with_places(today.entries.entries)),
