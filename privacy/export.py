@@ -11,7 +11,6 @@ import decimal
 import json
 import logging
 import tempfile
-import textwrap
 import uuid
 import zipfile
 from collections import defaultdict
@@ -30,6 +29,18 @@ log = logging.getLogger(__name__)
 ROWS_AT_ONCE = 500
 PIECE = 2**16  # bytes
 MEDIA = "media/"
+ABOUT = """\
+Recordings and pictures that lie elsewhere, such as Loom's, are named by their
+address ("media_url").
+
+Each JSON file but names.json is a list of rows with named fields.  Times are
+ISO 8601 with their offset from UTC; days are days in New York.  A field whose
+name ends in _id holds the id of another row: of yours, or of one in names.json.
+
+Not in here: your password, which is not kept as such, what keeps browsers
+logged in, which answers to quizzes are right, and what others wrote to you
+and took back.  A table that holds nothing about you has no file.
+"""
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,8 @@ def _read(person, kept):
     named[Profile].discard(person.pk)
     names = {model._meta.db_table: _names(model, keys - {None}) for model, keys in named.items()}
     start = kept.tell()
-    kept.write(json.dumps({table: names[table] for table in sorted(names) if names[table]}, indent=1).encode())
+    names = {table: names[table] for table in sorted(names) if names[table]}
+    kept.write(json.dumps(names, indent=1, ensure_ascii=False).encode())
     parts.append(Part("names.json", "What the ids of courses, lessons, people, … stand for", 0, start, kept.tell()))
     return parts, stored
 
@@ -182,28 +194,8 @@ def _readme(person, parts, stored, now):
     tables = "".join(
         f"{part.name:<{width}}  {part.title}{f' ({part.rows:,})' if part.rows else ''}\n" for part in parts
     )
-    return textwrap.dedent(
-        """\
-        Student Activity Timeline: everything that is held about {person}
-        as it was at {now}
-
-        {tables}
-        Each of these files is a list of rows; each row has named fields.  Times are
-        ISO 8601 with their offset from UTC, days are days in New York.  A field
-        whose name ends in _id holds the id of another row: of yours, or of one in
-        names.json.
-
-        Your voice memos and pictures are in the folder {media} ({files:,}), under the
-        names that the field "file" of uploads.json says.
-
-        Not in here: your password, which is not kept as such, what keeps browsers
-        logged in, which answers to quizzes are right, and what others wrote to you
-        and took back.  A table that holds nothing about you has no file.
-        """
-    ).format(
-        person=person,
-        now=now.isoformat(timespec="seconds"),
-        tables=tables,
-        media=MEDIA,
-        files=len(stored),
+    files = f'The folder {MEDIA} holds {len(stored):,} of your files, under the names that rows give as "file".\n'
+    return (
+        "Student Activity Timeline: everything that is held about\n"
+        f"{person},\nas it was at {now.isoformat(timespec='seconds')}.\n\n{tables}\n{files if stored else ''}{ABOUT}"
     )

@@ -1,9 +1,10 @@
 """What is held about me: seen, downloaded, erased."""
 
-from itertools import chain
+from contextlib import closing
 
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
 from django.http import StreamingHttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -63,7 +64,11 @@ class MyData(FormView):
         if only_superuser(self.request.user):
             form.add_error(None, "You are the only superuser: make somebody else one first. Nothing was deleted.")
             return self.form_invalid(form)
-        erase(self.request.user)
+        try:
+            erase(self.request.user)
+        except OperationalError:  # somebody else's lock, for a minute
+            form.add_error(None, "Something of yours is being written at the moment. Nothing was deleted: try again.")
+            return self.form_invalid(form)
         logout(self.request)
         response = redirect("account_erased")
         # What the browser keeps of the pages, drafts above all.
@@ -85,12 +90,21 @@ class Download(View):
 
 def sent(request, person, name):
     """The export of a profile as a download: `name`, the day, .zip."""
-    pieces = export(person)
-    # The first one is made before anything is sent, so that what fails at once can still say so.
-    response = StreamingHttpResponse(chain([next(pieces)], pieces), content_type="application/zip")
-    response._resource_closers.append(pieces.close)  # its temporary file, if the download is broken off
+    response = StreamingHttpResponse(_begun(export(person)), content_type="application/zip")
     response["Content-Disposition"] = f'attachment; filename="{name}-{timezone.localdate():%Y-%m-%d}.zip"'
     response["Cache-Control"] = "private, no-store"
     if connection := request.META.get("gunicorn.socket"):
         connection.settimeout(STALL)
     return response
+
+
+def _begun(pieces):
+    """The pieces, of which the first is made at once, so that what fails then can still say so."""
+    first = next(pieces)
+
+    def all_of_them():
+        with closing(pieces):  # and with it their temporary file, also if the download is broken off
+            yield first
+            yield from pieces
+
+    return all_of_them()

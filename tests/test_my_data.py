@@ -272,6 +272,19 @@ def test_with_the_password_the_account_is_gone_and_the_form_sent_again_does_noth
     assert client.post("/login/", {"username": "maya@example.org", "password": PASSWORD}).status_code == 200
 
 
+@pytest.mark.django_db(transaction=True)
+def test_who_cannot_be_locked_is_told_so_and_stays(client, maya, connect, monkeypatch):  # noqa: F811
+    writer = connect()
+    writer.execute("SELECT FROM profiles WHERE id = %s FOR UPDATE", [maya.pk])
+    monkeypatch.setattr("xapi.loading.ATTEMPTS", 1)
+    response = post(client, PASSWORD)
+    assert response.status_code == 422
+    assert "Nothing was deleted: try again." in response.text
+    writer.rollback()
+    assert post(client, PASSWORD).status_code == 302
+    assert not Profile.objects.exists()
+
+
 @pytest.mark.django_db
 def test_the_last_superuser_stays_until_there_is_another(client):
     boss = factories.StaffFactory(is_superuser=True, password=PASSWORD)
