@@ -10,6 +10,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from goals import living
 from goals.living import Begin
 from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
 from profiles.forms import WordsField
@@ -170,6 +171,9 @@ class CorrectionForm(ActionForm):
         self.period = period.period
         if self.period.upper is None:
             self.fields["end"].help_text = "Empty while it is the current goal."
+        else:
+            self.fields["end"].required = True
+            self.fields["end"].error_messages["required"] = living.NO_END
 
     def _as_it_was(self, name, bound):
         """A bound that nobody touched keeps its fraction of a minute."""

@@ -24,6 +24,7 @@ from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalPr
 from profiles.models import Profile
 from profiles.writing import words, write_once
 
+NO_END = "Say when it ended. Only the student takes a goal up again."
 TAKEN = "This form cannot be sent. Reload the page and try again."
 
 
@@ -204,7 +205,7 @@ def make_current(goal, begin):
 
 
 def _make_current(goal, begin, now):
-    goal = Goal.objects.get(pk=goal.pk)
+    goal = _present(goal)
     sent = GoalPeriod.objects.filter(pk=begin.id).first()
     if sent and sent.goal_id != goal.pk:
         raise ValidationError(TAKEN, "taken")
@@ -225,7 +226,7 @@ def _make_current(goal, begin, now):
 def reach(goal, seen):
     """The goal is reached now, and its period ends if it is the current one; GoalsChanged."""
     with held(goal.student) as now:
-        goal = Goal.objects.get(pk=goal.pk)
+        goal = _present(goal)
         if goal.completed_at:
             return
         current = current_period(goal.student_id)
@@ -259,6 +260,14 @@ def remove(goal):
         if goal.completed_at or any(rows.exists() for rows in kept):
             raise ValidationError(f"“{goal}” stays on your path: it has a history by now.")
         goal.delete()
+
+
+def _present(goal):
+    """The goal as it is by now; GoalsChanged if it is gone."""
+    present = Goal.objects.filter(pk=goal.pk).first()
+    if present is None:
+        raise GoalsChanged(current_period(goal.student_id))
+    return present
 
 
 def _end(period, now):
@@ -348,7 +357,7 @@ def plan_correction(period, start, end):
     if end and end > now:
         raise ValidationError({"end": "That is yet to come: leave it empty while it is the current goal."})
     if end is None and period.period.upper:
-        raise ValidationError({"end": "Say when it ended. Only the student takes a goal up again."})
+        raise ValidationError({"end": NO_END})
     if end and end <= start:
         raise ValidationError({"end": "A period ends after it has begun."})
     periods = list(GoalPeriod.objects.filter(student=period.student_id).select_related("goal").order_by("period"))

@@ -359,6 +359,7 @@ def test_a_proposal_is_made_and_accepted_and_is_the_students_then(client, school
     proposal = GoalProposal.objects.get(student=school.tom)
     assert not Goal.objects.filter(student=school.tom).exists()
     client.force_login(school.tom)
+    assert "Ask ten people Proposed by Ines Teixeira" in text_of(client.get("/"))
     assert "Ask ten people proposed by Ines Teixeira" in text_of(client.get("/goals/"))
     address = reverse("accept_goal", args=[proposal.pk])
     client.post(address, opened(client, address) | {"begin_now": "on"})

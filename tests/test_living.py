@@ -157,6 +157,17 @@ def test_a_goal_that_was_reached_meanwhile_is_not_taken_up_unawares(student):
     assert state(goal) == "reached"
 
 
+def test_a_goal_that_is_gone_is_told_of(student):
+    goal = a_goal(student)
+    stale = begin(student, goal)
+    living.remove(goal)
+    for act in (lambda: living.make_current(goal, stale), lambda: living.reach(goal, stale.seen)):
+        with pytest.raises(GoalsChanged):
+            act()
+    with pytest.raises(ValidationError):
+        living.plan_milestone(id=new_id(), goal=goal, title="First customer")
+
+
 @pytest.mark.parametrize("ahead", [(1, None), (1, 2), (-1, 1)])
 def test_nobody_switches_into_a_period_that_lies_ahead(student, ahead):
     now = datetime.datetime.now(UTC)

@@ -3,7 +3,8 @@
 import datetime
 from dataclasses import dataclass
 
-from django.http import Http404
+from django.db.models import Prefetch
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
@@ -120,12 +121,10 @@ class StudentGoal(GoalsPage):
 
 
 def goal_of(student, pk):
-    """A goal of a student, with its periods; 404 if it is another's."""
-    goal = Goal.objects.filter(student=student, pk=pk).select_related("student").first()
-    if goal is None:
-        raise Http404("There is no such goal.")
-    goal._prefetched_objects_cache = {"periods": GoalPeriod.objects.filter(goal=goal).order_by("-period")}
-    return goal
+    """A goal of a student, with its periods, the newest first; 404 if it is another's."""
+    periods = Prefetch("periods", GoalPeriod.objects.order_by("-period"))
+    goals = Goal.objects.filter(student=student).select_related("student").prefetch_related(periods)
+    return get_object_or_404(goals, pk=pk)
 
 
 class Corrections(StudentPage):

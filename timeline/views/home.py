@@ -3,13 +3,14 @@
 from courses.access import videos_recorded
 from courses.models import Enrollment
 from courses.progress import lessons_done, stopped_in
-from goals.models import GoalPeriod
+from goals import living
 from reflections.answers import unseen
 from timeline import access, kinds, queries
 from timeline.fold import folded
 from timeline.views.answers import shown
 from timeline.views.page import Page
 
+PROPOSALS = 3  # proposed goals that are told of, the newest
 NEW_ANSWERS = 5
 
 
@@ -36,7 +37,6 @@ class Home(Page):
         )
         done = lessons_done(user, [enrollment.course_id for enrollment in enrollments])
         today = queries.student_day(student=user, date=queries.today(), size=20)
-        current = GoalPeriod.objects.filter(student=user, period__endswith=None).select_related("goal").first()
         return super().get_context_data(
             taught=[(course, counts[course.pk]) for course in courses.entries],
             more_courses=courses.next,
@@ -48,6 +48,7 @@ class Home(Page):
             today=today,
             items=folded(queries.with_places(today.entries.entries)),
             sentence=kinds.sentence(today.counts),
-            current=current,
+            current=living.current_period(user),
+            proposals=living.waiting_proposals(user)[:PROPOSALS],
             **kwargs,
         )
