@@ -4,12 +4,13 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Left, Now
 
 from config.files import StoredFileField
 from courses.fields import RandomName, SecondRangesField, SecondsField
 from profiles.models import Identified, calendar_constraint
 
+TITLE_BEGINNING = 200  # characters of a course's title that say its place in the catalogue
 TENTHS = 9  # 10 % to 90 %; the last step is the completion
 
 
@@ -41,8 +42,10 @@ class Course(Identified):
             calendar_constraint("created_at"),
         ]
         indexes = [
-            # For the catalogue, in order of title.
-            models.Index(fields=["title", "id"], condition=Q(open_for_enrolment=True), name="courses_open"),
+            # For the catalogue, in order of the beginning of the title: a whole one may not fit into an index.
+            models.Index(
+                Left("title", TITLE_BEGINNING), "id", condition=Q(open_for_enrolment=True), name="courses_in_order"
+            ),
         ]
 
     def __str__(self):

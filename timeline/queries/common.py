@@ -16,6 +16,7 @@ BY_START = Keyset(("at", "id"), NEWEST.types, descending=True)
 BY_MOMENT = Keyset(("created_at",), (datetime.datetime,))
 BY_HIDING = Keyset(("hidden_at", "id"), (datetime.datetime, uuid.UUID), descending=True)
 BY_DAY = Keyset(("activity_date",), (datetime.date,), descending=True)
+BY_CALLED = Keyset(("called", "id"), (str, uuid.UUID))
 BY_TITLE = Keyset(("title", "id"), (str, uuid.UUID))
 BY_NAME = Keyset(("full_name", "id"), (str, uuid.UUID))
 

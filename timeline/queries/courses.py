@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-from courses.models import Course, Enrollment, Video
+from django.db.models.functions import Left
+
+from courses.models import TITLE_BEGINNING, Course, Enrollment, Video
 from profiles.models import Profile
-from timeline.queries.common import BY_NAME, BY_TITLE
+from timeline.queries.common import BY_CALLED, BY_NAME, BY_TITLE
 
 
 def students_of_course(*, course, name="", after=None, size=50):
@@ -25,10 +27,10 @@ def courses_by_title(courses, *, after=None, size=24):
 def open_courses(*, title="", after=None, size=24):
     """A page of the courses that are open for enrolment, by title; with `title`, those whose title contains it.
 
-    Index: courses_open.
+    Index: courses_in_order.
     """
-    courses = Course.objects.filter(open_for_enrolment=True)
-    return BY_TITLE.page(courses.filter(title__icontains=title) if title else courses, after, size)
+    courses = Course.objects.filter(open_for_enrolment=True).annotate(called=Left("title", TITLE_BEGINNING))
+    return BY_CALLED.page(courses.filter(title__icontains=title) if title else courses, after, size)
 
 
 @dataclass(frozen=True)
