@@ -115,6 +115,9 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     page.get_by_label("Why").fill("She began later.")
     page.get_by_role("button", name="Show what moves").press("Enter")
     page.get_by_text("entries move from “Old goal” to no goal").wait_for()
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 320, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert_accessible(page)
     page.get_by_role("button", name="Correct it").press("Enter")
     page.get_by_role("link", name="What was corrected").press("Enter")
