@@ -120,10 +120,17 @@ def test_what_was_played_is_known_and_goes_on_after_a_reload_and_offline(watchin
     expect(page.locator("#unsent")).to_be_hidden()
     page.wait_for_function("() => !Object.keys(localStorage).some((key) => key.startsWith('watched:'))")
 
-    page.evaluate("() => document.getElementById('player').play()")
-    page.wait_for_function("() => document.getElementById('player').currentTime >= 608")
-    page.goto(reverse("home"))  # while it plays
-    wait_until(page, lambda: watched()[-1][1] >= 608)
+    for until, offline in ((608, False), (611, True)):  # left while it plays; offline, the next page tells
+        page.context.set_offline(offline)
+        page.evaluate("() => document.getElementById('player').play()")
+        page.wait_for_function("until => document.getElementById('player').currentTime >= until", arg=until)
+        page.goto("about:blank")
+        page.context.set_offline(False)
+        if not offline:
+            wait_until(page, lambda until=until: watched()[-1][1] >= until)
+        assert (watched()[-1][1] < until) == offline
+        go(page, reverse("video", args=[video.pk]))
+    wait_until(page, lambda: watched()[-1][1] >= 611)
 
 
 def test_a_reflection_with_a_frame_is_answered_and_the_way_to_the_answer_is_one_click(
