@@ -258,6 +258,7 @@ def test_a_student_with_much_is_erased_by_as_many_statements_as_one_with_little(
             erase(person)
         yield len(captured)
 
+    erase(factories.ProfileFactory())  # what a process looks up once
     little, much = queries(), queries()
     factories.DailyNoteFactory(student=next(little))
     student = next(much)
@@ -266,9 +267,7 @@ def test_a_student_with_much_is_erased_by_as_many_statements_as_one_with_little(
             "INSERT INTO daily_notes (student_id, content) SELECT %s, 'words ' || n FROM generate_series(1, 10000) n",
             [student.pk],
         )
-    started = time.monotonic()
     assert next(little) == next(much)
-    assert time.monotonic() - started < 15
     assert not Activity.objects.filter(student_id=student.pk).exists()
 
 
