@@ -39,6 +39,11 @@ class Step:
         return isinstance(self.row, Video)
 
     @property
+    def page(self):
+        """The name of the address where it is done."""
+        return "video" if self.is_video else "quiz"
+
+    @property
     def counts(self):
         """Whether its lesson needs it."""
         return self.is_video or self.row.required

@@ -38,20 +38,22 @@ class Marked:
     is_right: bool
 
 
-def as_asked(quiz):
-    """The questions of a quiz in order, as a list that JSON keeps."""
-    return [
-        {
-            "id": str(question.pk),
-            "kind": question.kind,
-            "prompt": question.prompt,
-            "choices": question.choices,
-            "answers": question.answers,
-            "tolerance": str(question.tolerance),
-            "explanation": question.explanation,
-        }
-        for question in quiz.questions.order_by("position", "id")
-    ]
+def as_asked(question):
+    """A QuizQuestion as an attempt carries it."""
+    return {
+        "id": str(question.pk),
+        "kind": question.kind,
+        "prompt": question.prompt,
+        "choices": question.choices,
+        "answers": question.answers,
+        "tolerance": str(question.tolerance),
+        "explanation": question.explanation,
+    }
+
+
+def questions_of(quiz):
+    """The questions of a quiz in order, as an attempt carries them."""
+    return [as_asked(question) for question in quiz.questions.order_by("position", "id")]
 
 
 def start(student, quiz):
@@ -62,7 +64,7 @@ def start(student, quiz):
         attempt = attempts.filter(submitted_at=None).order_by("-started_at", "-id").first()
         if attempt and attempt.questions:
             return attempt
-        if not (questions := as_asked(quiz)):
+        if not (questions := questions_of(quiz)):
             raise CannotStart("This quiz has no questions yet.")
         if attempt:  # by another writer, without questions
             attempt.questions, attempt.answers = questions, {}

@@ -28,6 +28,7 @@ from courses.models import (
     Video,
     VideoProgress,
 )
+from courses.quizzes import as_asked
 from demo import content
 from demo.rhythm import at_time, clock, day_of, office_hour, sitting_down, writing
 from demo.watching import path, watch
@@ -176,7 +177,12 @@ class Builder:
             self.add(Checkpoint, video["key"], at, video_id=video_id, video_timestamp_seconds=at, title=title)
         for quiz in video.get("quiz", []):
             self.build_quiz(
-                quiz, created_at, lesson_id=lesson_id, video_id=video_id, video_timestamp_seconds=quiz["at"]
+                quiz,
+                created_at,
+                lesson_id=lesson_id,
+                video_id=video_id,
+                video_timestamp_seconds=quiz["at"],
+                required=False,
             )
 
     def build_quiz(self, quiz, created_at, **place):
@@ -189,19 +195,7 @@ class Builder:
             **place,
         )
         for position, question in enumerate(quiz["question"], 1):
-            self.add(
-                QuizQuestion,
-                quiz["key"],
-                position,
-                quiz_id=demo_id("quizzes", quiz["key"]),
-                position=position,
-                kind=question["kind"],
-                prompt=question["prompt"],
-                choices=question.get("choices", []),
-                answers=question["right"],
-                tolerance=Decimal(str(question.get("tolerance", 0))),
-                explanation=question["explanation"],
-            )
+            self.rows[QuizQuestion].append(written_question(quiz, position, question))
 
     # A student
 
@@ -352,6 +346,10 @@ class Builder:
             submitted_at=submitted_at if is_submitted else None,
             score=score if is_submitted else None,
             passed=passed if is_submitted else None,
+            questions=[
+                as_asked(written_question(quiz, position, question))
+                for position, question in enumerate(quiz["question"], 1)
+            ],
             answers=answers if is_submitted else {},
         )
         return submitted_at if passed else None
@@ -582,6 +580,20 @@ class Deck:
         card = self.cards.pop(self.dice.randrange(len(self.cards)))
         self.drawn.append(card)
         return card
+
+
+def written_question(quiz, position, question):
+    return QuizQuestion(
+        id=demo_id("quiz_questions", quiz["key"], position),
+        quiz_id=demo_id("quizzes", quiz["key"]),
+        position=position,
+        kind=question["kind"],
+        prompt=question["prompt"],
+        choices=question.get("choices", []),
+        answers=question["right"],
+        tolerance=Decimal(str(question.get("tolerance", 0))),
+        explanation=question["explanation"],
+    )
 
 
 def all_videos(course):

@@ -14,7 +14,19 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Count, F, Max, Min, Q
 
-from courses.models import CheckpointReached, Enrollment, LessonCompletion, Quiz, QuizAttempt, Video, VideoProgress
+from courses.finishing import Finished, finish_course
+from courses.marking import score
+from courses.models import (
+    CheckpointReached,
+    Course,
+    Enrollment,
+    LessonCompletion,
+    Quiz,
+    QuizAttempt,
+    Video,
+    VideoProgress,
+)
+from courses.quizzes import marked
 from demo import content, load
 from demo.build import build, demo_id, right_answer, wrong_answer
 from demo.rhythm import RHYTHMS, ZONE, clock
@@ -230,6 +242,13 @@ def test_what_was_watched_agrees_with_what_follows_from_it(loaded):
             completed_at__lte=enrollment.completed_at,
         )
         assert completions.count() == enrollment.course.lessons.count()
+
+
+@pytest.mark.django_db
+def test_what_the_demo_says_is_complete_is_so_by_the_rule_and_its_scores_are_those_of_its_answers(loaded):
+    assert {finish_course(course) for course in Course.objects.all()} == {Finished(0, 0)}
+    for attempt in QuizAttempt.objects.exclude(submitted_at=None).order_by("id")[:300]:
+        assert score([each.is_right for each in marked(attempt)]) == attempt.score
 
 
 @pytest.mark.django_db

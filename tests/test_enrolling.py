@@ -163,7 +163,7 @@ def test_a_course_tells_what_is_watched_passed_begun_and_complete(client, school
     factories.QuizFactory(lesson=school.lessons[1], title="Not written yet")
     client.force_login(student)
     page = text_of(client.get(page_of(school.course)))
-    assert "1 of 2 lessons complete" in page
+    assert "1 of 2 lessons complete Continue where I stopped Video of Two · 25 % watched" in page
     assert f"One Complete {school.instructor} set it complete: “Done by letter.”" in page
     assert "Video of One Watched" in page
     assert "Quiz of One Passed Quiz last score 80 %" in page

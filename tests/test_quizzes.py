@@ -108,7 +108,7 @@ def test_a_quiz_is_started_answered_and_marked_at_once(student, school):
     assert (attempt.score, attempt.passed) == (100, True)
     page = text_of(student.get(response.url))
     assert "Passed: 100 %" in page
-    assert "Your answer: Rent; Tax" in page
+    assert "Your answer: Rent · Tax" in page
     assert "They pay." in page
     kinds = Activity.objects.filter(quiz_id=school.quiz.pk).values_list("activity_type", flat=True)
     assert sorted(kinds) == ["quiz_attempt", "quiz_completion"]
@@ -128,12 +128,12 @@ def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothi
     page = text_of(student.get(send(student, school, "submit", HALF).url))
     assert "Not passed: 50 %" in page
     assert "Which are costs? Wrong Your answer: Rent" in page
-    assert "Right: Rent; Tax" not in page
+    assert "Right: Rent · Tax" not in page
     assert "Try again 1 attempt left." in page
     assert not LessonCompletion.objects.exists()
     begin(student, school)
     page = text_of(student.get(send(student, school, "submit", HALF).url))
-    assert "Which are costs? Wrong Your answer: Rent Right: Rent; Tax" in page
+    assert "Which are costs? Wrong Your answer: Rent Right: Rent · Tax" in page
     assert "You have used all attempts." in page
     assert "Other attempts Attempt 1 50 %" in page
     response = student.post(school.address, {"do": "start"})

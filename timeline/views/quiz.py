@@ -11,7 +11,7 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 from courses.access import quizzes_seen, quizzes_taken
 from courses.answers import AnswersForm
 from courses.models import QuizAttempt
-from courses.quizzes import CannotStart, HandedIn, as_asked, hand_in, keep, marked, start
+from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, questions_of, start
 from timeline.views.page import Page, uuid_asked
 
 ATTEMPTS_SHOWN = 20
@@ -46,7 +46,7 @@ class QuizPage(Page):
     def get_context_data(self, shown=None, form=None, notice="", finished=None, **kwargs):
         context = {"quiz": self.quiz, "is_taken": self.is_taken, "notice": notice, "finished": finished}
         if not self.is_taken:
-            return super().get_context_data(preview=as_asked(self.quiz), **context, **kwargs)
+            return super().get_context_data(preview=questions_of(self.quiz), **context, **kwargs)
         latest = list(self.attempts.defer("questions", "answers").order_by("-started_at", "-id")[:ATTEMPTS_SHOWN])
         count = len(latest) if len(latest) < ATTEMPTS_SHOWN else self.attempts.count()
         for number, attempt in enumerate(latest):
