@@ -103,8 +103,15 @@ async function write(key, draft) {
   mark(key);
 }
 
+// Forms that came back with what is wrong in them: what the server put into their boxes stands nowhere else.
+const refused = new WeakSet();
+
+function isUnsent(box) {
+  return refused.has(box.form) ? box.value !== "" || box.matches("select") : box.value !== initial(box);
+}
+
 function keep(form) {
-  const changed = boxes(form).filter((box) => box.value !== initial(box));
+  const changed = boxes(form).filter(isUnsent);
   const draft = { at: Date.now(), words: Object.fromEntries(changed.map((box) => [box.name, box.value])) };
   for (const field of identity(form)) {
     draft[field.name] = field.value;
@@ -151,6 +158,9 @@ function discard(form) {
 async function arrived(root) {
   await Promise.all(found(root, "[data-sent]").map((sent) => write(sent.dataset.sent, null)));
   for (const form of found(root, "form[data-draft]")) {
+    if (form.querySelector(".errorlist, [role=alert]")) {
+      refused.add(form);
+    }
     restore(form);
   }
   for (const { dataset } of found(root, "[data-drafted]")) {
