@@ -6,8 +6,10 @@ uses it fails if the page throws an error or breaks the Content-Security-Policy.
 """
 
 import os
+import time
 
 import pytest
+from django.db import connection
 
 from tests import chromium
 
@@ -30,6 +32,21 @@ def browser():
         browser.close()
 
 
+def wait_for_the_server():
+    """Until nothing that a page sent as it closed is being answered: the tables will be emptied next."""
+    until = time.monotonic() + 5
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute(
+                "SELECT FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+                " AND backend_type = 'client backend'"
+            )
+            if not cursor.fetchall():
+                return
+            time.sleep(0.05)
+
+
 @pytest.fixture
 def page(browser, live_server):
     """A page of a browser of its own (no cookies); `page.goto("/")` is relative to the live server."""
@@ -41,6 +58,7 @@ def page(browser, live_server):
     page.on("console", lambda message: "Content Security Policy" in message.text and errors.append(message.text))
     yield page
     context.close()
+    wait_for_the_server()
     assert not errors, "The page reported errors:\n" + "\n".join(errors)
 
 

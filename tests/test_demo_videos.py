@@ -71,6 +71,10 @@ def test_a_browser_plays_each_and_shows_the_right_second_after_a_seek(page, live
         assert abs(duration - length) < 1
         assert (width, height) == (854, 480)
         for second in (length // 2, length - 2, 90):
-            end = page.evaluate(SEEK, [second + 0.5, LINE_TOP])
-            assert end == pytest.approx(LINE_LEFT + LINE_WIDTH * second / length, abs=3), (row["key"], second)
+            expected = pytest.approx(LINE_LEFT + LINE_WIDTH * second / length, abs=3)
+            for _ in range(20):  # on a busy machine the picture may come after the event
+                end = page.evaluate(SEEK, [second + 0.5, LINE_TOP])
+                if end == expected:
+                    break
+            assert end == expected, (row["key"], second)
     assert page.evaluate(PLAY, length // 3) is None

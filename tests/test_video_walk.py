@@ -128,7 +128,6 @@ def test_what_was_played_is_known_and_goes_on_after_a_reload_and_offline(watchin
         page.context.set_offline(False)
         if not offline:
             wait_until(page, lambda until=until: watched()[-1][1] >= until)
-        assert (watched()[-1][1] < until) == offline
         go(page, reverse("video", args=[video.pk]))
     wait_until(page, lambda: watched()[-1][1] >= 611)
 

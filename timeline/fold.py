@@ -7,7 +7,7 @@ from operator import attrgetter
 
 @dataclass(frozen=True)
 class Steps:
-    """`video_progress` entries of one student in one video, in order of percent, and so of time."""
+    """`video_progress` entries of one student in one video, in order of time, and so of percent."""
 
     entries: tuple
 
@@ -46,7 +46,7 @@ def folded(entries):
             watching = entry.student_id, entry.video_id
             if watching in run:
                 steps = (*items[run[watching]].entries, entry)
-                items[run[watching]] = Steps(tuple(sorted(steps, key=_percent)))  # `entries` may be newest first
+                items[run[watching]] = Steps(tuple(sorted(steps, key=_reached)))  # `entries` may be newest first
             else:
                 run[watching] = len(items)
                 items.append(Steps((entry,)))
@@ -79,6 +79,10 @@ def _in_order_of_percent(entries):
 
 def _percent(entry):
     return entry.metadata.get("percent", 100)
+
+
+def _reached(entry):
+    return entry.created_at, _percent(entry)
 
 
 def _are_one_attempt(previous, entry):

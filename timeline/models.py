@@ -100,7 +100,7 @@ class Activity(models.Model):
             ),
             # For queries.calendar(): an entry of a busy day takes six bytes, in idx_student_date some hundred.  The
             # condition holds for all: whoever does not state it keeps the plan that is bounded by its LIMIT.
-            models.Index("student", "activity_date", condition=Q(activity_type__gt=""), name="idx_student_day"),
+            models.Index("student", "activity_date", condition=Q(source_table__gt=""), name="idx_student_day"),
             # For what a student's days hold of one course: queries.found_days(), queries.days_export().
             models.Index(
                 "student",

@@ -86,7 +86,7 @@ CALENDAR = """
     SELECT activity_date, count(*)
     FROM student_activity_timeline
     WHERE student_id = %(student)s AND activity_date BETWEEN %(first)s AND %(until)s
-    AND activity_type > ''  -- always; it is by this that the index is found
+    AND source_table > ''  -- always; it is by this that the index is found
     GROUP BY activity_date
 """
 
