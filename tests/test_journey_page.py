@@ -314,6 +314,8 @@ def test_the_list_of_students_says_by_what_it_is_sorted(seen, sort, label):
         ("?waiting=1&student={ben}", "Nobody is waiting"),
         ("?student={cem}", "Nothing here yet"),
         ("?kind=reflections&t=590", "Nothing from here on"),
+        ("?kind=quizzes&waiting=1", "Nothing matches all of this"),
+        ("?q=thought&waiting=1&student={ben}", "Nothing matches all of this"),
     ],
 )
 def test_an_empty_list_says_why_and_shows_the_way_out(seen, query, why):

@@ -149,12 +149,16 @@ def test_keys_go_through_the_page_and_never_get_into_what_is_typed(address, page
 
 
 def test_an_answer_under_way_stays_open_while_the_video_plays_on(address, page):
+    page.set_viewport_size({"width": 1280, "height": 560})
     log_in(page, address)
     page.keyboard.press("e")
     page.keyboard.press("r")
     box = page.get_by_label("Your answer to Ann Abara")
     box.wait_for()
     assert page.locator("#status").inner_text() == ""  # nothing else is shown than before
+    page.wait_for_function(
+        "() => document.querySelector('.slot [type=submit]').getBoundingClientRect().bottom <= innerHeight"
+    )
     page.keyboard.type("jk? e / half of it")
     page.evaluate("document.getElementById('player').muted = true; document.getElementById('player').play()")
     page.wait_for_function("() => document.getElementById('player').currentTime > 0")

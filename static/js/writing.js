@@ -20,6 +20,7 @@ function opened(form) {
     box.matches("textarea") && grow(box);
     box.setSelectionRange(box.value.length, box.value.length);
   }
+  form.scrollIntoView({ block: "nearest" }); // with what sends it
 }
 
 function close(form) {

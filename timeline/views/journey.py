@@ -134,6 +134,7 @@ class VideoJourney(JourneyView):
             "starts_at": starts_at,
             "paged": bool(after),
             "filtered": asked.narrowed or asked.kinds is not None,
+            "of_several": sum(map(bool, (asked.kinds, asked.waiting, asked.start or asked.end, asked.text))) > 1,
         }
 
     def roster(self):
