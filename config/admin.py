@@ -54,6 +54,8 @@ SECTIONS = {
         "goals.GoalMilestone",
         "goals.GoalProposal",
         "goals.GoalCorrection",
+        "goals.SharedStory",
+        "goals.Congratulation",
     ],
     "Timeline": ["timeline.Activity"],
 }

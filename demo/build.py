@@ -32,7 +32,17 @@ from courses.quizzes import as_asked
 from demo import content
 from demo.rhythm import at_time, clock, day_of, office_hour, sitting_down, writing
 from demo.watching import path, watch
-from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
+from goals.models import (
+    Congratulation,
+    DailyNote,
+    Goal,
+    GoalMessage,
+    GoalMilestone,
+    GoalPeriod,
+    GoalProposal,
+    SharedStory,
+    SuccessProof,
+)
 from profiles.models import MediaType, Profile
 from reflections.models import Reflection
 
@@ -77,6 +87,7 @@ def build(now):
     for key, student in content.read("students").items():
         builder.build_student(key, student)
     builder.build_veteran()
+    builder.build_shared()
     return builder.rows, builder.rounds()
 
 
@@ -91,6 +102,7 @@ class Builder:
                 *(Profile, Course, CourseInstructor, Lesson, Video, Checkpoint, Quiz, QuizQuestion),
                 *(Goal, GoalPeriod, Enrollment, CheckpointReached, QuizAttempt, LessonCompletion),
                 *(Reflection, DailyNote, GoalMilestone, SuccessProof, GoalMessage, GoalProposal),
+                *(SharedStory, Congratulation),
             )
         }
         self.reports = defaultdict(list)
@@ -503,6 +515,37 @@ class Builder:
         self.build_proposals(VETERAN, veteran["proposals"])
         self.build_messages(VETERAN, "late", veteran["messages"])
         self.build_veteran_days(veteran, known)
+
+    def build_shared(self):
+        for story in content.read("sharing")["story"]:
+            key, number = story["by"], story["goal"]
+            at = clock(self.ago(story["days"]), 18 * 60 + 10)
+            self.add(
+                SharedStory,
+                key,
+                number,
+                at=at,
+                student_id=demo_id("profiles", key),
+                goal_id=demo_id("goals", key, number),
+                parts=story["parts"],
+                with_media=story["media"],
+                course_id=demo_id("courses", story["course"]),
+                community_at=at,
+                created_at=at,
+            )
+            for fan, days in story["fans"]:
+                since = max(at, clock(self.ago(days), 0))
+                said_at = since + chance(fan, key, number, "congratulates").randint(30, 300) * minute
+                self.add(
+                    Congratulation,
+                    key,
+                    number,
+                    fan,
+                    at=said_at,
+                    story_id=demo_id("shared_stories", key, number),
+                    person_id=demo_id("profiles", fan),
+                    created_at=said_at,
+                )
 
     def build_later_viewings(self, course, video, first, said):
         """What was said after the first viewing, over the time since; more of it lately."""

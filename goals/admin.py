@@ -26,6 +26,7 @@ from goals.forms import (
     SuccessProofForm,
 )
 from goals.models import (
+    Congratulation,
     DailyNote,
     Goal,
     GoalCorrection,
@@ -34,6 +35,7 @@ from goals.models import (
     GoalMilestone,
     GoalPeriod,
     GoalProposal,
+    SharedStory,
     SuccessProof,
 )
 from profiles.models import Profile
@@ -178,6 +180,35 @@ class GoalCorrectionAdmin(RecordAdmin):
     list_filter = (("student", AutocompleteFilter),)
     list_select_related = ("goal", "student", "author")
     fields = ("student", "goal", "author", "created_at", "before", "after", "moved", "reason")
+
+
+@admin.register(SharedStory)
+class SharedStoryAdmin(RecordAdmin):
+    """What was shared, to be looked at or ended; the link itself is its student's alone."""
+
+    list_display = ("goal", "student", "course", "community_at", "has_link")
+    list_filter = (("student", AutocompleteFilter),)
+    list_select_related = ("goal", "student", "course")
+    fields = ("student", "goal", "parts", "with_media", "course", "community_at", "has_link", "created_at")
+
+    @admin.display(description="secret link", boolean=True)
+    def has_link(self, story):
+        return story.link is not None
+
+
+@admin.register(Congratulation)
+class CongratulationAdmin(ModelAdmin):
+    list_display = ("story", "person", "created_at")
+    list_select_related = ("story__goal", "story__student", "person")
+    fields = ("story", "person", "created_at")
+    search_fields = ("person__full_name", "person__email")
+    search_help_text = "Part of the name or e-mail address of who congratulated."
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
 
 
 @admin.register(DailyNote)

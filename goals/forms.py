@@ -1,6 +1,7 @@
 """Notes and messages, as people write them in pages; goals, their periods and all else, as staff enter them."""
 
 import datetime
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib.admin.widgets import AdminSplitDateTime
@@ -10,9 +11,11 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from courses.models import Course
 from goals import living
 from goals.living import Begin
-from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, Part, SuccessProof
+from goals.sharing import Contents, shareable_courses
 from profiles.forms import WordsField
 from profiles.writing import words
 from uploads.forms import AttachmentField
@@ -348,3 +351,53 @@ class GoalMessageForm(forms.ModelForm):
         if goal is not None and student_id is not None and goal.student_id != student_id:
             self.add_error("goal", f"“{goal}” is a goal of another student, {goal.student}.")
         return cleaned
+
+
+class SharingForm(forms.Form):
+    """What of the story of a goal of `student` is shared, and with whom."""
+
+    parts = forms.MultipleChoiceField(
+        label="What others see",
+        choices=Part,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="The goal, its milestones and when it was reached are always among it.",
+        error_messages={"invalid_choice": "“%(value)s” is nothing that can be shared."},
+    )
+    media = forms.BooleanField(
+        label="With my voice memos, pictures and videos",
+        required=False,
+        help_text="Those of what is ticked above. Those of instructors are never shown.",
+    )
+    course = forms.ModelChoiceField(
+        Course.objects.none(),
+        label="With the people of a course",
+        required=False,
+        empty_label="Not with a course",
+        help_text="Its students, whoever completed it, and its instructors find the story in the community.",
+        error_messages={"invalid_choice": "Choose one of your own courses."},
+    )
+    link = forms.BooleanField(
+        label="With whoever has a secret link",
+        required=False,
+        help_text="Nobody needs to log in to read it. You can end the link at any time.",
+    )
+
+    def __init__(self, *args, student, **options):
+        super().__init__(*args, **options)
+        self.fields["course"].queryset = shareable_courses(student).order_by("title", "pk")
+
+    @staticmethod
+    def initial_of(story):
+        return {"parts": story.parts, "media": story.with_media, "course": story.course_id, "link": bool(story.link)}
+
+    def contents(self):
+        """The Contents that are chosen; what is not valid is not."""
+        return Contents(frozenset(self.cleaned_data.get("parts", ())), self.cleaned_data.get("media", False))
+
+    def as_query(self):
+        """What is chosen as a query string, which `chosen` marks."""
+        given = self.cleaned_data
+        asked = [("chosen", 1), *(("parts", part) for part in given["parts"])]
+        asked += [(name, "on") for name in ("media", "link") if given[name]]
+        return urlencode(asked + ([("course", given["course"].pk)] if given["course"] else []))

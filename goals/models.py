@@ -1,7 +1,7 @@
 """What a student works towards, and what is written on the way."""
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.contrib.postgres.fields.ranges import RangeStartsWith
 from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
@@ -301,6 +301,83 @@ class GoalCorrection(Identified):
 
     def __str__(self):
         return f"{self.goal}, corrected {timezone.localtime(self.created_at):%-d %B %Y}"
+
+
+class Part(models.TextChoices):
+    """What a shared story may hold beside the goal, its milestones and that it was reached."""
+
+    WATCHING = "watching", "Videos that I watched"
+    QUIZZES = "quizzes", "Quizzes, with their scores"
+    COURSES = "courses", "Courses and lessons"
+    REFLECTIONS = "reflections", "My reflections"
+    ANSWERS = "answers", "Answers of instructors to them"
+    NOTES = "notes", "My daily notes"
+    PROOFS = "proofs", "My success proof"
+    MESSAGES = "messages", "Messages of instructors to me"
+
+
+class SharedStory(Identified):
+    """What the student shows of how they reached a goal, and to whom; to nobody, without a `course` and a `link`.
+
+    `course`: to its people, since `community_at`.  `link`: to whoever has the
+    address that goals.sharing makes of it.
+    """
+
+    student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="shared_stories", db_index=False)
+    goal = goal_key(DB_CASCADE, related_name="+", db_index=False)
+    parts = ArrayField(models.TextField(choices=Part), db_default=[], blank=True)
+    with_media = models.BooleanField(db_default=False)
+    course = models.ForeignKey(
+        "courses.Course", DB_SET_NULL, related_name="shared_stories", null=True, blank=True, db_index=False
+    )
+    community_at = models.DateTimeField(null=True, blank=True)
+    link = models.UUIDField(null=True, blank=True, unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "shared_stories"
+        verbose_name_plural = "shared stories"
+        constraints = [
+            models.UniqueConstraint(fields=["student", "goal"], name="goals_sharedstory_once"),
+            models.CheckConstraint(condition=Q(parts__contained_by=Part.values), name="goals_sharedstory_parts"),
+            models.CheckConstraint(
+                condition=Q(course__isnull=True) | Q(community_at__isnull=False),
+                name="goals_sharedstory_community_at",
+                violation_error_message="What is shared with a course was so at some time.",
+            ),
+            calendar_constraint("community_at", "created_at"),
+        ]
+        indexes = [
+            # For the stories shared with a course, the newest first.
+            models.Index(
+                fields=["course", "community_at", "id"], condition=Q(course__isnull=False), name="shared_with_course"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.goal}, of {self.student}"
+
+
+class Congratulation(Identified):
+    """That `person` congratulated on a shared story."""
+
+    story = models.ForeignKey(SharedStory, DB_CASCADE, related_name="congratulations", db_index=False)
+    person = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "congratulations"
+        constraints = [
+            models.UniqueConstraint(fields=["story", "person"], name="goals_congratulation_once"),
+            calendar_constraint("created_at"),
+        ]
+        indexes = [
+            # For who congratulated on a story, the last one first.
+            models.Index(fields=["story", "created_at", "id"], name="congratulations_on_story"),
+        ]
+
+    def __str__(self):
+        return f"{self.person}: {self.story}"
 
 
 class GoalHistory(Profile):

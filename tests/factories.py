@@ -258,6 +258,28 @@ class GoalMessageFactory(DjangoModelFactory):
     content = "Good start. Whom will you ask tomorrow?"
 
 
+class SharedStoryFactory(DjangoModelFactory):
+    """The story of a reached goal, shared with a course that its student is in; `link=` is a UUID."""
+
+    class Meta:
+        model = goals.SharedStory
+
+    goal = factory.SubFactory(
+        GoalFactory, completed_at=factory.LazyFunction(lambda: datetime.datetime.now(datetime.UTC))
+    )
+    student = factory.SelfAttribute("goal.student")
+    course = factory.LazyAttribute(lambda story: EnrollmentFactory(student=story.student).course)
+    community_at = factory.LazyAttribute(lambda story: story.course and datetime.datetime.now(datetime.UTC))
+
+
+class CongratulationFactory(DjangoModelFactory):
+    class Meta:
+        model = goals.Congratulation
+
+    story = factory.SubFactory(SharedStoryFactory)
+    person = factory.SubFactory(ProfileFactory)
+
+
 def everything_of(student):
     """One row of every source, of one student, within the period of a goal."""
     goal = GoalPeriodFactory(goal__student=student).goal

@@ -97,6 +97,8 @@ def populate():
         factories.GoalMilestoneFactory(goal=goal),
         factories.GoalProposalFactory(student=student, author=instructor),
         factories.GoalCorrectionFactory(goal=goal, author=instructor),
+        factories.SharedStoryFactory(goal=goal, course=course),
+        factories.CongratulationFactory(person=instructor),
         factories.EnrollmentFactory(student=student, course=course),
         factories.LessonCompletionFactory(student=student, lesson=lesson),
         factories.VideoProgressFactory(student=student, video=video),
@@ -245,8 +247,7 @@ def test_a_list_takes_as_many_queries_for_many_rows_as_for_one(as_staff, model):
     populate()
     url = address(model, "changelist")
     few = queries(as_staff, url)
-    for _ in range(2):
-        populate()
+    populate()  # still one page: the next one begins with a query of its own
     assert len(queries(as_staff, url)) == len(few)
 
 

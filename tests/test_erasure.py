@@ -54,6 +54,8 @@ def everything_about(name, email, words):
     GoalCorrection.objects.create(
         student=person, goal=goal, author=teacher, reason=words, before=("2025-01-01", None), after=("2025-02-01", None)
     )
+    factories.CongratulationFactory(story__goal=goal)
+    factories.CongratulationFactory(person=person)
     ConversationVisit.objects.create(viewer=person, student=person)
     ConversationVisit.objects.create(viewer=teacher, student=person)
     factories.CourseInstructorFactory(instructor=person)

@@ -129,7 +129,7 @@ def test_no_template_has_inline_styles_or_scripts():
 
 def test_every_class_of_the_style_sheets_is_in_use():
     styled = set()
-    for sheet in ("base", "layout", "components", "timeline", "journey", "days", "goals"):
+    for sheet in ("base", "layout", "components", "timeline", "journey", "days", "goals", "story"):
         styled |= set(
             re.findall(r"\.([a-z][\w-]*)", re.sub(r"/\*.*?\*/", "", (STATIC / "css" / f"{sheet}.css").read_text()))
         )

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from courses.models import Course
 from tests import factories
 from timeline import access, queries
 from timeline.kinds import KINDS, of_groups
@@ -188,6 +189,17 @@ QUESTIONS = {
     "goals": (lambda s: queries.goal_path(student=s["student"]), "idx_student_goal"),
     "goal": (lambda s: queries.goal_timeline(goal=s["goal"]), "idx_student_goal"),
     "goal, deep": (lambda s: queries.goal_timeline(goal=s["goal"], after=LATE), "idx_student_goal"),
+    "story": (lambda s: queries.goal_story(goal=s["goal"], kinds=[kind.value for kind in KINDS]), "idx_student_goal"),
+    "story, entries": (lambda s: queries.story_entries(goal=s["goal"]), "idx_student_goal"),
+    "story, entries, deep": (lambda s: queries.story_entries(goal=s["goal"], after=LATE), "idx_student_goal"),
+    "story, entries of a kind": (
+        lambda s: queries.story_entries(goal=s["goal"], kinds=["daily_note"]),
+        "idx_student_goal",
+    ),
+    "story, entries of a kind, deep": (
+        lambda s: queries.story_entries(goal=s["goal"], kinds=["daily_note"], after=LATE),
+        "idx_student_goal",
+    ),
 }
 
 # Pages of 8 kB that one query may read: lists of at most 51 rows, counts that stop at 10,000, and what looks
@@ -209,6 +221,8 @@ BUFFERS = {
     "reached": 500,
     "waiting counts": 500,
     "goals": 600,
+    "story": 300,
+    "story, entries of a kind": 300,
 }
 BUFFERS_OF_A_LIST = 200
 
@@ -252,6 +266,39 @@ def test_counts_read_the_index_alone(school):
         plan = plans_of(lambda ask=ask: ask(school))[-1]
         scans = [node for node in nodes(plan) if node.get("Relation Name") == "student_activity_timeline"]
         assert {scan["Node Type"] for scan in scans} == {"Index Only Scan"}, name
+
+
+def test_a_story_counts_in_the_index_alone(school):
+    plan = plans_of(lambda: QUESTIONS["story"][0](school))[0]
+    scans = [node for node in nodes(plan) if node.get("Relation Name") == "student_activity_timeline"]
+    assert [(scan["Node Type"], scan["Index Name"]) for scan in scans] == [("Index Only Scan", "idx_student_goal")]
+    assert buffers(plan) <= 100  # of 2,500 entries; 100,000, the most that it counts, are some 1,500
+
+
+def test_shared_stories_are_found_by_course_the_newest_first(school):
+    courses = list(Course.objects.all())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE goals SET completed_at = now()")
+        cursor.execute(SHARED, [[course.pk for course in courses[:2]]])
+        cursor.execute("ANALYZE shared_stories, goals")
+    first = queries.shared_stories(courses=courses)
+    for after in (None, first.next):
+        places, stories = plans_of(lambda after=after: queries.shared_stories(courses=courses, after=after))
+        assert "shared_with_course" in {node.get("Index Name") for node in nodes(places)}, json.dumps(places, indent=1)
+        assert "shared_stories" not in {
+            node.get("Relation Name") for node in nodes(places) if node["Node Type"] in ("Seq Scan", "Sort")
+        }
+        assert buffers(places) <= 600, json.dumps(places, indent=1)
+        assert buffers(stories) <= 300
+    (plan,) = plans_of(lambda: queries.applause(first.entries, by=school["student"]))
+    assert buffers(plan) <= 100
+
+
+SHARED = """
+    INSERT INTO shared_stories (student_id, goal_id, course_id, community_at)
+    SELECT student_id, id, (%s::uuid[])[1 + (random() > 0.5)::integer], now() - random() * INTERVAL '900 days'
+    FROM goals
+"""
 
 
 def test_the_audience_is_a_sample_and_two_counts_from_indexes(school):

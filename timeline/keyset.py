@@ -80,12 +80,15 @@ class Keyset:
         except (ValueError, OverflowError) as error:
             raise BadRequest("The end of this address is not complete. Go back and follow the link again.") from error
 
-    def page(self, rows, after, size):
-        """The `size` rows that follow the cursor `after` (the first ones, without)."""
+    def rows(self, rows, after):
+        """`rows` in this order, those that follow the cursor `after` (all, without)."""
         if after:
             rows = rows.filter(RowComparison(self.columns, "<" if self.descending else ">", self.parse(after)))
-        rows = rows.order_by(*(f"-{column}" if self.descending else column for column in self.columns))
-        entries = list(rows[: size + 1])
+        return rows.order_by(*(f"-{column}" if self.descending else column for column in self.columns))
+
+    def page(self, rows, after, size):
+        """The `size` rows that follow the cursor `after` (the first ones, without)."""
+        entries = list(self.rows(rows, after)[: size + 1])
         more = len(entries) > size
         return Page(entries[:size], self.cursor(entries[size - 1]) if more else None)
 

@@ -80,4 +80,16 @@ urlpatterns = [
     path("proposals/<uuid:proposal>/decline/", views.DeclineGoal.as_view(), name="decline_goal"),
     path("proposals/<uuid:proposal>/withdraw/", views.WithdrawGoal.as_view(), name="withdraw_goal"),
     path("periods/<uuid:period>/correct/", views.CorrectPeriod.as_view(), name="correct_period"),
+    path("students/<uuid:student>/goals/<uuid:goal>/story/", views.GoalStory.as_view(), name="goal_story"),
+    path("students/<uuid:student>/goals/<uuid:goal>/story/sharing/", views.Sharing.as_view(), name="share_story"),
+    path(
+        "students/<uuid:student>/goals/<uuid:goal>/story/preview/", views.StoryPreview.as_view(), name="preview_story"
+    ),
+    path("students/<uuid:student>/goals/<uuid:goal>/story/preview/media/<uuid:upload>/", views.preview_media),
+    path("community/", views.Community.as_view(), name="community"),
+    path("community/<uuid:shared>/", views.CommunityStory.as_view(), name="community_story"),
+    path("community/<uuid:shared>/congratulate/", views.Congratulate.as_view(), name="congratulate"),
+    path("community/<uuid:shared>/media/<uuid:upload>/", views.community_media, name="community_media"),
+    path("shared/<str:token>/", views.LinkedStory.as_view(), name="shared_story"),
+    path("shared/<str:token>/media/<uuid:upload>/", views.linked_media, name="linked_media"),
 ]

@@ -47,7 +47,7 @@ document.addEventListener("copy-link", (event) => copyLink(event.detail));
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) {
-    copyLink({ address: String(new URL(button.dataset.copy, location)), what: "this entry" });
+    copyLink({ address: String(new URL(button.dataset.copy, location)), what: button.dataset.what ?? "this entry" });
   }
 });
 

@@ -7,6 +7,15 @@ students stop at COUNT_LIMIT, and what entries refer to is fetched by
 """
 
 from timeline.queries.common import BY_DAY, BY_MOMENT, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, NEWEST, today
+from timeline.queries.community import (
+    COMMUNITY_COURSES,
+    FANS,
+    Applause,
+    applause,
+    courses_of_community,
+    fans,
+    shared_stories,
+)
 from timeline.queries.conversation import (
     NEW_LIMIT,
     SINCE_LIMIT,
@@ -62,6 +71,14 @@ from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.movement import ClassSize, Movement, class_movement, class_size
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
+from timeline.queries.story import (
+    Story,
+    Turn,
+    goal_story,
+    just_before,
+    story_entries,
+    story_tells,
+)
 from timeline.queries.track import LANDMARKS, MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
 from timeline.queries.waiting import (
     INBOX_COURSES,

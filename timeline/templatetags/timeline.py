@@ -143,8 +143,11 @@ def by_kind(counts):
 
 @register.filter
 def web_address(url):
-    """`url` if it leads to the web or within this site; "" if a browser would run it or show it: javascript:, data:."""
-    return url if url and url.lower().startswith(("https://", "http://", "/")) else ""
+    """`url` if it leads to the web or within this site; "" if a browser would run it or show it: javascript:, data:.
+
+    A shared story's own media stand beside it, under "./" (timeline/story.py); no source row has such an address.
+    """
+    return url if url and url.lower().startswith(("https://", "http://", "/", "./")) else ""
 
 
 @register.filter

@@ -25,6 +25,18 @@ from timeline.views.living import (
 )
 from timeline.views.movement import ClassMovement
 from timeline.views.quiz import QuizPage
+from timeline.views.story import (
+    Community,
+    CommunityStory,
+    Congratulate,
+    GoalStory,
+    LinkedStory,
+    Sharing,
+    StoryPreview,
+    community_media,
+    linked_media,
+    preview_media,
+)
 from timeline.views.video import VideoPage, answer_seen
 
 __all__ = [
@@ -36,7 +48,10 @@ __all__ = [
     "Catalogue",
     "ChangeGoal",
     "ClassMovement",
+    "Community",
+    "CommunityStory",
     "Completions",
+    "Congratulate",
     "CorrectPeriod",
     "Corrections",
     "CoursePage",
@@ -45,6 +60,7 @@ __all__ = [
     "EditWords",
     "Enrol",
     "EntryPlace",
+    "GoalStory",
     "HiddenWords",
     "HideWords",
     "Home",
@@ -52,6 +68,7 @@ __all__ = [
     "JourneyExport",
     "Leave",
     "LeaveGoal",
+    "LinkedStory",
     "MakeCurrent",
     "MarkMilestone",
     "Moment",
@@ -60,6 +77,8 @@ __all__ = [
     "QuizPage",
     "ReachGoal",
     "RemoveGoal",
+    "Sharing",
+    "StoryPreview",
     "StudentDay",
     "StudentDays",
     "StudentGoal",
@@ -70,4 +89,7 @@ __all__ = [
     "VideoPage",
     "WithdrawGoal",
     "answer_seen",
+    "community_media",
+    "linked_media",
+    "preview_media",
 ]

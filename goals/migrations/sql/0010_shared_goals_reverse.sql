@@ -1,0 +1,1 @@
+ALTER TABLE shared_stories DROP CONSTRAINT goals_sharedstory_goal_of_student;

@@ -1,0 +1,252 @@
+"""The story of a reached goal: its days, what turned on them, and its entries; of all kinds or of some."""
+
+import datetime
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.db import connection
+
+from timeline.models import Activity
+from timeline.queries.common import BY_TIME, first_page
+from timeline.words import WORDS
+
+ENTRIES = 100_000  # of a goal, the oldest, that a story counts
+RUN = 3  # days one after the other that are told as a run
+TURNS = 50  # milestones and pieces of proof that are told
+ANSWERS = 50  # answers looked at for the first to a reflection of this goal
+
+# What is told one by one, and the name of its Turn.
+REACHED = {"goal_milestone": "milestone", "success_proof": "proof", "goal_completion": "goal"}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the story tells of a moment, and the entries that say so.
+
+    `name`: "first", the first thing that was done; "run", the longest of days one after the other, `days` of them,
+    from `entry` to `last`; "quiz", the first that was passed; "milestone"; "proof"; "answer", the first that was
+    received; "goal", that it was reached.
+    """
+
+    name: str
+    at: datetime.datetime
+    entry: Activity
+    last: Activity | None = None
+    days: int = 0
+
+
+@dataclass(frozen=True)
+class Story:
+    """`days`: {day: {activity_type: number}} of the oldest ENTRIES entries; `limited`: there are more.
+
+    `turns`: in order of time; `more`: how many milestones and pieces of proof are not told.
+    """
+
+    days: dict
+    limited: bool
+    turns: list[Turn]
+    more: int
+
+    @property
+    def first(self):
+        return min(self.days)
+
+    @property
+    def last(self):
+        return max(self.days)
+
+    @property
+    def span(self):
+        """How many days it took, the first and the last included."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def counts(self):
+        """How many entries of each activity_type."""
+        return _sum(self.days.values())
+
+    def weeks(self, week_of):
+        """{the week's first day: {activity_type: number}}; `week_of`: the first day of a day's week."""
+        return {week: _sum(self.days[day] for day in days) for week, days in groupby(sorted(self.days), key=week_of)}
+
+
+def _sum(many):
+    total = defaultdict(int)
+    for counts in many:
+        for activity_type, number in counts.items():
+            total[activity_type] += number
+    return dict(total)
+
+
+def goal_story(*, goal, kinds, answers=True):
+    """What happened on the way to a goal, by entries of `kinds` (activity_types) alone, as a Story; None without any.
+
+    One index-only scan of at most ENTRIES + 1 entries; then the entries that are told, by moment or primary key, and
+    the first of ANSWERS answers, unless without `answers`.  Indexes: idx_student_goal, the primary key,
+    reflections_answered.
+    """
+    asked = {"student": goal.student_id, "goal": goal.pk, "kinds": list(kinds)}
+    asked |= {"limit": ENTRIES + 1, "reached": list(REACHED), "turns": TURNS}
+    days, spans, steps, end = defaultdict(dict), {}, [], []
+    with connection.cursor() as cursor:
+        cursor.execute(DAYS, asked)
+        for day, activity_type, number, first, last, ids in cursor.fetchall():
+            days[day][activity_type] = number
+            spans[day, activity_type] = first, last
+            (end if activity_type == "goal_completion" else steps).extend(ids or [])
+    if not days:
+        return None
+    turns = [*_turns_of_days(asked, days, spans), *_reached(steps[:TURNS] + end[-1:])]
+    if answers:
+        begun = min(first for first, _ in spans.values())
+        turns += [
+            Turn("answer", entry.responded_at, entry)
+            for entry in Activity.objects.raw(FIRST_ANSWER, asked | {"begun": begun, "answers": ANSWERS})
+        ]
+    total = _sum(days.values())
+    told = sum(turn.name in REACHED.values() for turn in turns)
+    order = ("first", "run", "quiz", "milestone", "proof", "answer", "goal")
+    return Story(
+        dict(days),
+        sum(total.values()) > ENTRIES,
+        sorted(turns, key=lambda turn: (turn.at, order.index(turn.name))),
+        sum(total.get(kind, 0) for kind in REACHED) - told,
+    )
+
+
+def _turns_of_days(asked, days, spans):
+    """The first thing done, the longest run of days, the first passed quiz: one statement for all entries of them."""
+    # What a student receives is not what they do.
+    done = {day: [kind for kind in kinds if kind != "instructor_message"] for day, kinds in days.items()}
+    active = sorted(day for day, kinds in done.items() if kinds)
+    own = [kind for kind in asked["kinds"] if kind != "instructor_message"]
+    wanted = []  # (moment, kinds)
+    if active:
+        wanted.append((min(spans[active[0], kind][0] for kind in done[active[0]]), own))
+    run = longest_run(active)
+    if len(run) >= RUN:
+        wanted.append((min(spans[run[0], kind][0] for kind in done[run[0]]), own))
+        wanted.append((max(spans[run[-1], kind][1] for kind in done[run[-1]]), own))
+    passed = min((first for (_, kind), (first, _) in spans.items() if kind == "quiz_completion"), default=None)
+    if passed:
+        wanted.append((passed, ["quiz_completion"]))
+    found = [_entry_at(asked, moment, kinds) for moment, kinds in wanted]
+    turns = [Turn("first", found[0].created_at, found[0])] if active else []
+    if len(run) >= RUN:
+        turns.append(Turn("run", found[1].created_at, found[1], found[2], len(run)))
+    if passed:
+        turns.append(Turn("quiz", passed, found[-1]))
+    return turns
+
+
+def longest_run(days):
+    """The longest of the runs of days one after the other in `days` (ascending), the earliest of several; or []."""
+    runs, run = [[]], []
+    for day in days:
+        run = [*run, day] if run and (day - run[-1]).days == 1 else [day]
+        runs.append(run)
+    return max(runs, key=len)
+
+
+def _entry_at(asked, moment, kinds):
+    """The first entry of `kinds` at that very moment."""
+    return Activity.objects.raw(AT, asked | {"moment": moment, "kinds": kinds})[0]
+
+
+def _reached(ids):
+    """The Turns of what was reached."""
+    entries = Activity.objects.filter(pk__in=ids)
+    return [Turn(REACHED[entry.activity_type], entry.created_at, entry) for entry in entries]
+
+
+def story_entries(*, goal, kinds=None, after=None, size=50):
+    """The entries of a goal in order of time, as a Page; of `kinds` (activity_types), or of all.
+
+    With `kinds`, at most ENTRIES of them are looked for, in the index alone, and those of the page are read.
+    Index: idx_student_goal.
+    """
+    if kinds is None:
+        return BY_TIME.page(Activity.objects.filter(student=goal.student_id, goal=goal), after, size)
+    asked = {"student": goal.student_id, "goal": goal.pk, "kinds": list(kinds), "limit": size + 1}
+    beyond = "true"
+    if after:
+        beyond, asked = BY_TIME.condition(), asked | BY_TIME.params(after)
+    return first_page(list(Activity.objects.raw(ENTRIES_OF_KINDS.format(beyond=beyond), asked)), size, BY_TIME)
+
+
+def just_before(entry):
+    """The cursor after which a page of `story_entries()` begins with that entry."""
+    moment, pk = BY_TIME.parse(BY_TIME.cursor(entry))
+    return f"{moment.isoformat()}{BY_TIME.SEPARATOR}{type(pk)(int=pk.int - 1)}"
+
+
+def story_tells(*, goal, kinds, address):
+    """Whether an entry of the goal, of these `kinds`, has that media_url, which is an upload's.
+
+    Indexes: those of media_url of what people write, the primary key.
+    """
+    ids = {"goal": goal.pk, "kinds": list(kinds), "student": goal.student_id}
+    for table, words in WORDS.items():
+        rows = words.model.objects.filter(
+            media_url=address, media_url__startswith="/uploads/", student=goal.student_id, hidden_at=None
+        )
+        for row in rows.values_list("pk", flat=True)[:10]:
+            if list(Activity.objects.raw(TELLS, ids | {"table": table, "row": row})):
+                return True
+    return False
+
+
+DAYS = """
+    SELECT
+        (created_at AT TIME ZONE 'America/New_York')::date, activity_type, count(*), min(created_at), max(created_at),
+        (array_agg(id) FILTER (WHERE activity_type = ANY (%(reached)s)))[:%(turns)s]
+    FROM (
+        SELECT created_at, id, activity_type FROM student_activity_timeline
+        WHERE student_id = %(student)s AND goal_id = %(goal)s AND activity_type = ANY (%(kinds)s)
+        ORDER BY created_at, id
+        LIMIT %(limit)s
+    ) AS led
+    GROUP BY 1, 2
+    ORDER BY 1, 2
+"""
+
+AT = """
+    SELECT * FROM student_activity_timeline
+    WHERE student_id = %(student)s AND goal_id = %(goal)s AND created_at = %(moment)s
+        AND activity_type = ANY (%(kinds)s)
+    ORDER BY created_at, id
+    LIMIT 1
+"""
+
+FIRST_ANSWER = """
+    SELECT entry.*
+    FROM (
+        SELECT id, responded_at FROM reflections
+        WHERE student_id = %(student)s AND responded_at >= %(begun)s AND hidden_at IS NULL
+        ORDER BY responded_at
+        LIMIT %(answers)s
+    ) AS answered
+    JOIN student_activity_timeline AS entry ON entry.id = timeline_entry_id('reflections', answered.id, 'entry', 0)
+    WHERE entry.goal_id = %(goal)s AND entry.activity_type = ANY (%(kinds)s)
+    ORDER BY answered.responded_at
+    LIMIT 1
+"""
+
+ENTRIES_OF_KINDS = """
+    SELECT entry.*
+    FROM (
+        SELECT id AS found FROM student_activity_timeline
+        WHERE student_id = %(student)s AND goal_id = %(goal)s AND {beyond} AND activity_type = ANY (%(kinds)s)
+        ORDER BY created_at, id
+        LIMIT %(limit)s
+    ) AS page
+    JOIN student_activity_timeline AS entry ON entry.id = page.found
+    ORDER BY created_at, id
+"""
+
+TELLS = """
+    SELECT id FROM student_activity_timeline
+    WHERE id = timeline_entry_id(%(table)s, %(row)s, 'entry', 0)
+        AND student_id = %(student)s AND goal_id = %(goal)s AND activity_type = ANY (%(kinds)s)
+"""

@@ -1,0 +1,93 @@
+"""The story of a reached goal as a page tells it; one function for its student, for a preview and for others.
+
+To others it tells what its student chose, and nothing else has any part in it:
+not in the entries, not in a count, not in which day was the first.
+"""
+
+from dataclasses import dataclass
+
+from profiles.models import Profile
+from timeline import curve, kinds, queries
+from timeline.fold import folded
+from uploads.models import Upload
+
+EVERYTHING = tuple(kind.value for kind in kinds.KINDS)
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week with entries: its first day, how many, and a sentence."""
+
+    first: object
+    number: int
+    sentence: str
+
+
+def told(goal, *, contents=None, after=None, first_weekday=0):
+    """A page of the entries of `goal`, as its template shows them: `items` and `more`.
+
+    `contents` (of goals.sharing): what of it; None is all of it, as its student and their instructors see it.
+    """
+    shown = contents and contents.kinds
+    page = queries.story_entries(goal=goal, kinds=shown, after=after)
+    return {"items": folded(_prepared(page.entries, goal, contents)), "more": page.next, "number": len(page.entries)}
+
+
+def beginning(goal, *, contents=None, first_weekday=0):
+    """What stands above the entries: the `story` (None: nothing is told), its `weeks`, their `curve`, its `counts`."""
+    story = queries.goal_story(
+        goal=goal,
+        kinds=contents.kinds if contents else EVERYTHING,
+        answers=contents.answers if contents else True,
+    )
+    if story is None:
+        return {"story": None}
+    _prepared([entry for turn in story.turns for entry in (turn.entry, turn.last) if entry], goal, contents)
+
+    def week_of(day):
+        return queries.week_of(day, first_weekday)
+
+    counts = story.weeks(week_of)
+    numbers = {week: sum(of_week.values()) for week, of_week in counts.items()}
+    return {
+        "story": story,
+        "turns": [
+            (turn, queries.just_before(turn.entry), turn.last and queries.just_before(turn.last))
+            for turn in story.turns
+        ],
+        "weeks": [Week(week, numbers[week], kinds.sentence(of_week)) for week, of_week in counts.items()],
+        "curve": curve.drawn(numbers, spans=[], week_of=week_of),
+        "total": sum(numbers.values()),
+    }
+
+
+def _prepared(entries, goal, contents):
+    """The entries with what they refer to; without what others are not to see of them."""
+    queries.with_places(entries)
+    if contents is not None:
+        name = Profile(full_name=shown_name(goal.student))
+        for entry in entries:
+            _strip(entry, name, contents)
+    return entries
+
+
+def shown_name(student):
+    """What a student is called to others: never by their e-mail address."""
+    return student.full_name or "A student"
+
+
+def _strip(entry, student, contents):
+    entry.author = None  # instructors go without their names
+    entry._state.fields_cache |= {"student": student, "responded_by": None}
+    entry.response_status = None
+    if not contents.answers:
+        entry.instructor_response = None
+    if not contents.media or entry.activity_type == "instructor_message":
+        entry.media_url = entry.media_type = None
+    elif entry.media_url and entry.media_url.startswith(Upload.ADDRESS.split("{}")[0]):
+        entry.media_url = f"./media/{entry.media_url.strip('/').rpartition('/')[2]}/"  # beside the page's own address
+
+
+def media_kinds(contents):
+    """The activity_types whose recordings and pictures others get; none if they are not chosen."""
+    return [kind for kind in contents.kinds if kind != "instructor_message"] if contents.media else []
