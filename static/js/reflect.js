@@ -32,9 +32,15 @@ function begun() {
 
 let chosen = false; // by hand
 
-function follow() {
-  if (!begun() && !chosen && !form().contains(document.activeElement)) {
+function take() {
+  if (!begun() && !chosen) {
     moment().value = now();
+  }
+}
+
+function follow() {
+  if (!form().contains(document.activeElement)) {
+    take();
   }
   const button = form().querySelector("[data-now]");
   button.hidden = moment().value === now();
@@ -47,6 +53,7 @@ function hold() {
   if (!player.paused) {
     player.pause();
     waits = true;
+    take(); // it may be half a second since the player last said where it is
   }
 }
 

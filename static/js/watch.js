@@ -70,11 +70,12 @@ function stop() {
 
 // Ranges: [start, end], apart and in order
 
-function merged(ranges) {
+// Those that are at most `gap` apart become one.
+function merged(ranges, gap = 0) {
   const found = [];
   for (const [start, end] of ranges.toSorted((one, other) => one[0] - other[0])) {
     const last = found.at(-1);
-    if (last && start <= last[1]) {
+    if (last && start <= last[1] + gap) {
       last[1] = Math.max(last[1], end);
     } else if (start < end) {
       found.push([start, end]);
@@ -97,9 +98,10 @@ function without(ranges, taken) {
   });
 }
 
-// What the server does not know of: whole seconds, with next to nothing missing.
+// What the server does not know of: whole seconds, with next to nothing missing: a player goes on a little after where
+// it said that it paused.
 function unconfirmed() {
-  const whole = merged(played).map(([start, end]) => [Math.ceil(start - NEAR), Math.floor(end + NEAR)]);
+  const whole = merged(played, NEAR).map(([start, end]) => [Math.ceil(start - NEAR), Math.floor(end + NEAR)]);
   return without(merged(whole), confirmed);
 }
 
