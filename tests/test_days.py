@@ -464,6 +464,15 @@ def test_with_whom_one_never_spoke_there_is_something_to_say_first(client, schoo
     assert "Take up the latest: daily note yesterday, and ask what Sara Lindqvist wants to reach" in page
 
 
+def test_a_sentence_that_ends_with_a_time_ends_with_one_full_stop(client, school, clock):
+    note(school.sara, NOON - 2 * hour)
+    factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 3 * hour)
+    client.force_login(school.ines)
+    page = text_of(client.get(reverse("student_since", args=[school.sara.pk])))
+    assert "Sara Lindqvist was at 9:00 a.m. They were active today." in page
+    assert "the first at 10:00 a.m. Waiting" in page
+
+
 def test_quiet_since_the_last_word_is_said(client, school, clock):
     note(school.sara, NOON - 3 * day)
     factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 2 * day)

@@ -35,11 +35,17 @@ def day(date, seen_on):
 
 @register.filter
 def on_day(time, seen_on):
-    """When a time was, as `seen_on` a day, in a sentence: "at 9:41 am", "yesterday", "on Sunday, 15 March"."""
+    """When a time was, as `seen_on` a day, in a sentence: "at 9:41 a.m.", "yesterday", "on Sunday, 15 March"."""
     date = time.astimezone(DAY_ZONE).date()
     if date == seen_on:
         return f"at {date_format(timezone.localtime(time), 'g:i a')}"
     return "yesterday" if (seen_on - date).days == 1 else f"on {day(date, seen_on)}"
+
+
+@register.filter
+def full_stop(text):
+    """`text` as the end of a sentence: "at 9:41 a.m." has its full stop already."""
+    return text if text.endswith(".") else f"{text}."
 
 
 @register.filter
