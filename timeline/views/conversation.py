@@ -26,7 +26,7 @@ from timeline.reading import mark_read
 from timeline.templatetags.timeline import capped
 from timeline.views.back import where_from, with_anchor
 from timeline.views.page import ForHtmx, Page
-from timeline.views.writing import renewed, written
+from timeline.views.writing import file_lost, renewed, written
 from timeline.words import WORDS, words_of
 
 
@@ -115,9 +115,8 @@ class Speaking(Composing):
     def _unsaid(self, form):
         """The form with what is wrong and all that was typed."""
         sent, is_renewed = self.request.POST, renewed(form)
-        # static/js/attach.js keeps the file of a form that comes back as the same one.
-        file_lost = bool(self.request.FILES) and (is_renewed or not self.request.htmx)
-        composer = self.composer(sent.get("after"), form, sent.get("day"), file_lost=file_lost)
+        lost = file_lost(self.request, form, is_renewed)
+        composer = self.composer(sent.get("after"), form, sent.get("day"), file_lost=lost)
         context = {"student": self.student, "own": self.own, "composer": composer}
         if not self.request.htmx:
             return render(self.request, "timeline/conversation/write.html", context | {"alone": True}, status=422)

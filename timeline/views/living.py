@@ -17,6 +17,7 @@ from profiles.writing import new_id
 from timeline import access, queries
 from timeline.views.goals import StudentGoals, goal_of, said_of_number, said_of_way
 from timeline.views.page import ForHtmx
+from timeline.views.writing import file_lost
 from uploads.store import media_of, store
 
 
@@ -129,7 +130,7 @@ class Action(ForHtmx, View):
             "draft": self.draft,
             "slot": self.slot,
             "multipart": form.is_multipart(),
-            "file_lost": status != 200 and bool(self.request.FILES) and not self.request.htmx,
+            "file_lost": status != 200 and file_lost(self.request, form),
             **more,
         }
         template = "timeline/living/form.html" if self.request.htmx else "timeline/living/page.html"

@@ -23,7 +23,7 @@ from timeline.kinds import of_groups
 from timeline.reading import mark_read
 from timeline.views.journey import before_second, second_asked
 from timeline.views.page import Page
-from timeline.views.writing import renewed, written
+from timeline.views.writing import file_lost, renewed, written
 
 ANSWERS = 20  # new ones that a page names
 
@@ -154,13 +154,12 @@ class VideoPage(Page):
     def _unsaid(self, form):
         """The form with what is wrong and all that was typed."""
         is_renewed = renewed(form)
-        # static/js/attach.js keeps the file of a form that comes back as the same one.
-        file_lost = bool(self.request.FILES) and (is_renewed or not self.request.htmx)
+        lost = file_lost(self.request, form, is_renewed)
         if self.request.htmx:
-            context = {"video": self.video, "form": form, "draft": self.draft, "file_lost": file_lost}
+            context = {"video": self.video, "form": form, "draft": self.draft, "file_lost": lost}
             response = render(self.request, "timeline/reflect.html", context, status=422)
             return reswap(retarget(response, "#reflect"), "outerHTML")
-        response = self.render_to_response(self.get_context_data(form, file_lost=file_lost))
+        response = self.render_to_response(self.get_context_data(form, file_lost=lost))
         response.status_code = 422
         return response
 

@@ -36,6 +36,14 @@ def written(form, write, *, owner, student, media=None):
     return row
 
 
+def file_lost(request, form, is_renewed=False):
+    """Whether a browser must be given anew a file with which nothing is wrong.
+
+    static/js/attach.js keeps that of a form which comes back as the same one.
+    """
+    return bool(request.FILES) and "attachment" not in form.errors and (is_renewed or not request.htmx)
+
+
 def renewed(form):
     """The form with a new id, if there is something wrong with the one that was sent; whether that was so."""
     if "id" not in form.errors:
