@@ -400,6 +400,28 @@ def test_deep_pages_cost_what_first_pages_cost(school):
         assert cost[deep] <= cost[first] * 1.5 + 10, cost
 
 
+def test_what_is_counted_is_counted_by_an_index_even_where_one_video_has_nearly_all_entries(monkeypatch):
+    video = factories.VideoFactory()
+    factories.ReflectionFactory.create_batch(3, video=video)
+    monkeypatch.setattr("timeline.queries.track.MARKER_LIMIT", 1)
+    found = queries.markers(video=video)
+    asked = [
+        lambda: queries.totals(video=video, found=found),
+        lambda: queries.video_journey(queries.JourneyFilter(video)),
+        lambda: queries.video_journey(queries.JourneyFilter(video, newest=True)),
+        lambda: queries.video_journey(queries.JourneyFilter(video, waiting=True)),
+        lambda: queries.new_since(queries.JourneyFilter(video), since=LATE),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE student_activity_timeline")
+        cursor.execute("SET LOCAL enable_sort = off")  # which is cheap for three entries, and not for millions
+    for ask in asked:
+        for plan in plans_of(ask):
+            assert "Seq Scan" not in {
+                node["Node Type"] for node in nodes(plan) if node.get("Relation Name") == "student_activity_timeline"
+            }, json.dumps(plan, indent=1)
+
+
 def plans_of(ask):
     """The executed plan of each query that `ask` runs."""
     with CaptureQueriesContext(connection) as captured:

@@ -78,16 +78,18 @@ class Reading:
     rest: str
 
     def sql(self, columns, *, ordered=True, condition="true"):
-        """A SELECT of the first %(limit)s entries that meet `condition` too.
+        """A SELECT of the first %(limit)s entries that meet `condition` too; of any so many, if not `ordered`.
 
-        Each branch stops at the limit, so none is read further, however the planner merges them.
+        Each branch stops at the limit, so none is read further, however the planner merges them, and is in order
+        either way: else the planner would look for a video with most of all entries in the table itself, however
+        far they stand behind others there.
         """
-        order = f"ORDER BY {self.order.sql}" if ordered else ""
+        order = f"ORDER BY {self.order.sql}"
         branches = " UNION ALL ".join(
             f"(SELECT {columns} FROM student_activity_timeline WHERE {branch} AND {condition} {order} LIMIT %(limit)s)"
             for branch in self.branches
         )
-        return f"SELECT * FROM ({branches}) AS merged {order} LIMIT %(limit)s"
+        return f"SELECT * FROM ({branches}) AS merged {order if ordered else ''} LIMIT %(limit)s"
 
 
 def reading(asked):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from timeline.kinds import of_groups
-from timeline.queries.common import COUNT_LIMIT
+from timeline.queries.common import BY_SECOND, COUNT_LIMIT
 
 SLOTS = 24  # equal parts of the track, with at most one marker of a group in each
 MARKER_LIMIT = 99  # a marker's counts are exact up to here, then "99+"
@@ -75,7 +75,7 @@ def totals(*, video, found, student=None):
     """How many entries the groups of the markers `found` have, and how many wait: {"reflections": 28, …, "waiting": 2}.
 
     The sums of the markers' counts where none of them stopped at its limit;
-    else each is counted to COUNT_LIMIT + 1, by index-only scans for everyone.
+    else each is counted to COUNT_LIMIT + 1, by index-only scans for everyone, which their order holds them to.
     Indexes: idx_video_kind and idx_video_pending, or idx_student_video.
     """
     if all(marker.count <= MARKER_LIMIT for marker in found):
@@ -88,7 +88,8 @@ def totals(*, video, found, student=None):
     counts = []
     for some in branches.values():
         rows = " UNION ALL ".join(
-            f"(SELECT 1 FROM student_activity_timeline WHERE {branch} LIMIT %(limit)s)" for branch in some
+            f"(SELECT 1 FROM student_activity_timeline WHERE {branch} ORDER BY {BY_SECOND.sql} LIMIT %(limit)s)"
+            for branch in some
         )
         counts.append(f"(SELECT count(*) FROM (SELECT 1 FROM ({rows}) AS merged LIMIT %(limit)s) AS counted)")
     with connection.cursor() as cursor:
