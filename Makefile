@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench-backfill bench-journey bench-writing pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench-backfill bench-journey bench-watching bench-writing pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint        check the code's style; make format mends what can be mended"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
 	@echo "make bench-journey  what the journey of a video costs with a class of 20,000 (minutes)"
+	@echo "make bench-watching  what a report of watching takes while 500 students watch at once (minutes)"
 	@echo "make bench-writing  what the timeline costs who writes, beside other ways to keep one (minutes)"
 	@echo "make screenshots  the pictures of README.md anew (docs/images/)"
 	@echo "make demo-videos  the demo's videos anew (demo/videos/; needs Chromium and ffmpeg)"
@@ -33,7 +34,7 @@ test: test-packages lint
 	@$(PYTHON) manage.py makemigrations --check --dry-run
 	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
 
-bench-backfill bench-journey bench-writing: bench-%: demo-packages
+bench-backfill bench-journey bench-watching bench-writing: bench-%: demo-packages
 	@$(PYTHON) -m benchmarks.$*
 
 lint: test-packages
