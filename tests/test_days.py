@@ -464,6 +464,20 @@ def test_with_whom_one_never_spoke_there_is_something_to_say_first(client, schoo
     assert "Take up the latest: daily note yesterday, and ask what Sara Lindqvist wants to reach" in page
 
 
+def test_nobody_is_told_to_answer_first_what_others_answer(client, school, clock):
+    elsewhere = factories.EnrollmentFactory(student=school.sara, enrolled_at=NOON - day).course
+    video = factories.VideoFactory(lesson__course=elsewhere)
+    factories.ReflectionFactory(student=school.sara, video=video, created_at=NOON - 3 * hour)
+    client.force_login(school.ines)
+    page = client.get(days_of(school.sara))
+    assert "1 reflection waits for an answer" in text_of(page)
+    assert "What could be said first Take up the latest: reflection at 9:00 a.m., and ask" in text_of(page)
+    own = factories.ReflectionFactory(student=school.sara, video=school.video, created_at=NOON - 2 * hour)
+    page = client.get(days_of(school.sara)).content.decode()
+    address = reverse("entry", args=[entry_of(own).pk])
+    assert f'Answer the <a href="{address}">reflection that has waited longest</a>' in page
+
+
 def test_a_sentence_that_ends_with_a_time_ends_with_one_full_stop(client, school, clock):
     note(school.sara, NOON - 2 * hour)
     factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 3 * hour)

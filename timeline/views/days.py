@@ -70,6 +70,7 @@ class DaysPage(StudentPage):
         since = queries.since_spoken(student=self.student, instructor=self.request.user)
         moment = since.moment or NEVER
         total = sum(since.counts.values())
+        waiting = access.mark_answerable(self.request.user, queries.with_places(since.waiting))
         return {
             "since": since,
             "since_total": total,
@@ -80,7 +81,8 @@ class DaysPage(StudentPage):
             ],
             "proofs": since.counts.get("success_proof", 0),
             "proofs_address": self.address_of(kind="success_proof", since=moment),
-            "waiting": queries.with_places(since.waiting),
+            "waiting": waiting,
+            "to_answer": next((entry for entry in waiting if entry.answerable), None),  # others have other courses
             "move": queries.goal_move(student=self.student, since=moment),
         }
 
