@@ -112,11 +112,14 @@ class GoalPeriod(Identified):
         return f"{self.goal}, {start} to {end}" if end else f"{self.goal}, since {start}"
 
     @property
+    def span(self):
+        """The first and the last day that it touches; today while it is open."""
+        return tuple(map(timezone.localdate, (self.period.lower, self.period.upper or timezone.now())))
+
+    @property
     def days(self):
         """How many days it touches, until today while it is open."""
-        first, last = (
-            timezone.localdate(moment) for moment in (self.period.lower, self.period.upper or timezone.now())
-        )
+        first, last = self.span
         return (last - first).days + 1
 
 

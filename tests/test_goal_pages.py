@@ -188,6 +188,16 @@ def test_the_path_shows_every_goal_in_its_state_with_its_days_and_counts(client,
     assert "Note 3." not in page, "counts only at first"
 
 
+def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once():
+    goal, hour = factories.GoalFactory(), day / 24
+    noon = datetime.datetime(2026, 3, 2, 17, tzinfo=datetime.UTC)
+    for start, end in ((noon, noon + hour), (noon + 2 * hour, noon + 3 * hour), (noon + 4 * hour, noon + 3 * day)):
+        factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(start, end))
+    factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(noon + 9 * day, noon + 10 * day))
+    page = queries.goal_path(student=goal.student, first_weekday=0)
+    assert [lived.days for lived in page.entries] == [4 + 2]
+
+
 def test_the_curve_covers_all_weeks_and_says_what_it_shows():
     from timeline import curve
 

@@ -93,6 +93,7 @@ def test_what_is_not_asked_for_has_no_part_in_any_of_it(goal):
     assert story.counts == {"daily_note": 5, "goal_completion": 1}
     assert [turn.name for turn in told(goal, ["text_reflection"]).turns] == ["first", "answer"]
     assert [turn.name for turn in told(goal, ["text_reflection"], answers=False).turns] == ["first"]
+    assert [turn.name for turn in told(goal, ["goal_completion"]).turns] == ["goal"]
     assert told(goal, ["loom_reflection"]) is None
 
 

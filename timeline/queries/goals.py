@@ -3,7 +3,7 @@
 import datetime
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Prefetch
@@ -39,8 +39,11 @@ class LivedGoal:
 
     @property
     def days(self):
-        """How many days it was the current goal; a day on which it was so twice counts twice."""
-        return sum(period.days for period in self.periods)
+        """How many days it was the current goal; a day on which it was left and come back to counts once."""
+        days = 0
+        for later, period in pairwise([None, *self.periods]):
+            days += period.days - bool(later and later.span[0] == period.span[1])
+        return days
 
     @property
     def counts(self):

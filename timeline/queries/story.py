@@ -132,7 +132,9 @@ def _turns_of_days(asked, days, spans):
     if passed:
         wanted.append((passed, ["quiz_completion"]))
     found = [_entry_at(asked, moment, kinds) for moment, kinds in wanted]
-    turns = [Turn("first", found[0].created_at, found[0])] if active else []
+    # What is told as the end is not told as the beginning, too.
+    begun = found[:1] if active and found[0].activity_type != "goal_completion" else []
+    turns = [Turn("first", entry.created_at, entry) for entry in begun]
     if len(run) >= RUN:
         turns.append(Turn("run", found[1].created_at, found[1], found[2], len(run)))
     if passed:

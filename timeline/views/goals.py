@@ -38,10 +38,7 @@ def on_path(lived, first_weekday):
 
 
 def _curve(lived, first_weekday):
-    spans = [
-        tuple(map(timezone.localdate, (each.period.lower, each.period.upper or timezone.now())))
-        for each in lived.periods
-    ]
+    spans = [period.span for period in lived.periods]
     counts = {week: sum(numbers.values()) for week, numbers in lived.weeks.items()}
     return curve.drawn(counts, spans=spans, week_of=lambda day: queries.week_of(day, first_weekday))
 
