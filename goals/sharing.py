@@ -92,9 +92,9 @@ def stories_seen(user):
 # Sharing
 
 
-def own_story(goal):
+def own_story(goal, among=SharedStory.objects):
     """The goal's SharedStory; a new one, shown to nobody, if there is none yet."""
-    found = SharedStory.objects.filter(student=goal.student_id, goal=goal).select_related("course").first()
+    found = among.filter(student=goal.student_id, goal=goal).select_related("course").first()
     return found or SharedStory(student_id=goal.student_id, goal=goal, parts=list(USUAL), with_media=False)
 
 
@@ -108,7 +108,8 @@ def share(goal, *, contents, course=None, link=False):
         goal = Goal.objects.select_for_update().get(pk=goal.pk)
         if not goal.completed_at:
             raise ValidationError("A story is shared once its goal is reached.")
-        story = own_story(goal)
+        # Held, so that what is stopped meanwhile is stopped afterwards, and not shared again by these words.
+        story = own_story(goal, SharedStory.objects.select_for_update(of=("self",)))
         if course != story.course:
             if course and not shareable_courses(goal.student_id).filter(pk=course.pk).exists():
                 raise ValidationError("Choose one of your own courses.")
@@ -121,8 +122,8 @@ def share(goal, *, contents, course=None, link=False):
 
 
 def renew_link(goal):
-    """Another link instead of the one that there is, which ends."""
-    SharedStory.objects.filter(student=goal.student_id, goal=goal, link__isnull=False).update(link=uuid.uuid4())
+    """Another link instead of the one that there is, which ends; whether there was one."""
+    return SharedStory.objects.filter(student=goal.student_id, goal=goal, link__isnull=False).update(link=uuid.uuid4())
 
 
 def stop(goal):

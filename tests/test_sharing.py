@@ -205,7 +205,7 @@ def test_a_secret_link_is_for_whoever_has_it_and_tells_nobody_of_itself(client, 
             client.force_login(person)
         page = client.get(address)
         assert page.status_code == 200
-        assert page["Referrer-Policy"] == "no-referrer"
+        assert page["Referrer-Policy"] == "same-origin"
         assert "noindex" in page["X-Robots-Tag"]
         assert {"private", "no-store"} <= set(page["Cache-Control"].split(", "))
         assert '<meta name="robots" content="noindex, nofollow">' in page.text
@@ -319,6 +319,37 @@ def test_what_is_chosen_is_kept_and_a_form_that_makes_no_sense_writes_nothing(cl
     assert client.get("/community/", {"course": "nonsense"}).status_code == 404
 
 
+def test_what_is_shared_with_nobody_is_said_to_be(client, goal):
+    client.force_login(goal.student)
+    address = reverse("share_story", args=[goal.student_id, goal.pk])
+    assert "shared with nobody" in client.post(address, {"parts": ["notes"], "share": "1"}, follow=True).text
+    assert SharedStory.objects.get().parts == ["notes"]
+    assert "There was no secret link" in client.post(address, {"renew": "1"}, follow=True).text
+    assert "from now on" in client.post(address, {"link": "on", "share": "1"}, follow=True).text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_stopped_while_it_is_shared_anew_has_stopped(goal, monkeypatch):
+    shared(goal, community=False)
+
+    def stop():
+        sharing.stop(goal)
+        connections.close_all()
+
+    stopping, courses = threading.Thread(target=stop), sharing.shareable_courses
+
+    def meanwhile(student):
+        stopping.start()
+        stopping.join(0.3)
+        return courses(student)
+
+    monkeypatch.setattr(sharing, "shareable_courses", meanwhile)
+    shared(goal)
+    stopping.join()
+    kept = SharedStory.objects.get()
+    assert (kept.link, kept.course) == (None, None)
+
+
 def test_sharing_again_keeps_the_link_and_the_place_in_the_community(goal):
     first = shared(goal)
     again = shared(goal, [Part.NOTES])
@@ -343,7 +374,7 @@ def test_congratulations_count_once_can_be_taken_back_and_are_named_to_the_stude
     assert Congratulation.objects.count() == 1
     assert "You congratulated" in client.get(address).text
     assert "1 person congratulated" in client.get("/community/").text
-    other = fellow(goal)
+    other = factories.EnrollmentFactory(course=goal.course, student__full_name="").student
     client.force_login(other)
     page = loaded(client.get(address))
     answer = client.post(act, headers={"HX-Request": "true"})
@@ -354,6 +385,8 @@ def test_congratulations_count_once_can_be_taken_back_and_are_named_to_the_stude
     page = client.get(reverse("share_story", args=[goal.student_id, goal.pk])).text
     assert "2 people congratulated" in page
     assert "Tom Abara" in page
+    assert "Somebody" in page
+    assert other.email not in page
     client.force_login(other)
     for _ in range(2):
         client.post(act, {"take_back": "1"})

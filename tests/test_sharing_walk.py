@@ -84,6 +84,11 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
 
     other = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800}).new_page()
     log_in(other, "tom")
+    other.goto(link)
+    other.get_by_role("button", name="Tom Lindqvist").click()
+    other.get_by_role("button", name="Log out").click()
+    other.get_by_role("button", name="Log in").wait_for()
+    log_in(other, "tom")
     other.get_by_role("link", name="Community").click()
     assert_accessible(other)
     other.get_by_role("link", name="Ten paying customers").click()

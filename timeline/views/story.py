@@ -85,8 +85,7 @@ class Sharing(Own, OfReachedGoal):
             shared=shared,
             hidden=shared.course and not sharing.shown_stories().filter(pk=shared.pk).exists(),
             link=token and self.request.build_absolute_uri(reverse("shared_story", args=[token])),
-            form=form
-            or SharingForm(student=self.student, initial=chosen(self.request) or SharingForm.initial_of(shared)),
+            form=form,
             fans=fans,
             fans_count=count,
             name=story.shown_name(self.student),
@@ -98,8 +97,9 @@ class Sharing(Own, OfReachedGoal):
             sharing.stop(self.goal)
             return self._done("The story is not shared any more: whoever opens it now finds nothing.")
         if "renew" in request.POST:
-            sharing.renew_link(self.goal)
-            return self._done("There is a new secret link; the one before has ended.")
+            renewed = sharing.renew_link(self.goal)
+            there_is = "There is a new secret link; the one before has ended."
+            return self._done(there_is if renewed else "There was no secret link any more, and there is none now.")
         form = SharingForm(request.POST, student=self.student)
         if form.is_valid() and "preview" in request.POST:
             return HttpResponseRedirect(f"{self._address('preview_story')}?{form.as_query()}")
@@ -107,6 +107,8 @@ class Sharing(Own, OfReachedGoal):
             try:
                 chosen = form.cleaned_data
                 sharing.share(self.goal, contents=form.contents(), course=chosen["course"], link=chosen["link"])
+                if not (chosen["course"] or chosen["link"]):
+                    return self._done("Kept, but shared with nobody: choose a course or a secret link.")
                 return self._done("What is shared is what you chose, from now on.")
             except ValidationError as error:
                 form.add_error(None, error)
@@ -191,8 +193,11 @@ class LinkedStory(Told):
 
 
 def kept_secret(response):
-    """So that neither another site nor a search engine learns of the address."""
-    response["Referrer-Policy"] = "no-referrer"
+    """So that neither another site nor a search engine learns of the address.
+
+    Not "no-referrer": by that, browsers send forms without saying from where, and a reader could not log out.
+    """
+    response["Referrer-Policy"] = "same-origin"
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
