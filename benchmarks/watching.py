@@ -77,7 +77,7 @@ def measure(connection, port, log, options):
     if "Traceback" in log():
         failed.append(f"The server's log:\n{log()}")
     print("\n".join(failed))
-    return bool(failed) or drifts()
+    return drifts() or bool(failed)
 
 
 def populate(options):
