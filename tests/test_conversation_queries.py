@@ -279,6 +279,9 @@ QUESTIONS = {
     "found by course and goal": (found(course="course", goal="goal"), "idx_student_goal", 150),
     "found since a moment": (found(since=timezone.now() - 90 * day, kinds=("daily_note",)), "idx_student_date", 150),
     "found by goal since a moment": (found(goal="goal", since=timezone.now() - 90 * day), "idx_student_goal", 150),
+    "found waiting": (found(waiting=True), "idx_student_pending", 150),
+    "found waiting, deep": (found(waiting=True, before=MIDDLE), "idx_student_pending", 150),
+    "found waiting with words": (found(waiting=True, text="number 1"), "idx_student_pending", 150),
     "the page that holds an entry": (
         lambda b: queries.page_with(queries.student_days(student=b["student"]).entries[0].entries.entries[-1]),
         "idx_student_date",

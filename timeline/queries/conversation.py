@@ -26,16 +26,17 @@ NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
 
 @dataclass(frozen=True)
 class DaysFilter:
-    """What of a student's days is asked for: activity_types, one course or goal (ids), words, after which moment."""
+    """What of a student's days is asked for: activity_types, a course or goal (ids), words, since when, what waits."""
 
     kinds: tuple[str, ...] | None = None
     course: str | None = None
     goal: str | None = None
     text: str = ""
     since: datetime.datetime | None = None
+    waiting: bool = False
 
     def __bool__(self):
-        return bool(self.kinds is not None or self.course or self.goal or self.text or self.since)
+        return bool(self.kinds is not None or self.course or self.goal or self.text or self.since or self.waiting)
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,10 @@ def found_days(*, student, asked, before=None, size=25):
 
     Goes back in at most STEPS small steps, until the page is full.  A step
     looks through LOOK entries for kinds, which the index says; LOOK_ROWS for
-    words, of the entries that have any, and for two things that no index says
-    together.  Indexes: idx_student_words for words, else idx_student_goal or
-    idx_student_course, else idx_student_date.
+    words, of the entries that have any, for what waits, and for two things that
+    no index says together.  Indexes: idx_student_pending for what waits, else
+    idx_student_words for words, else idx_student_goal or idx_student_course,
+    else idx_student_date.
     """
     condition, rest, columns, params = _reading(student, asked)
     params["look"] = LOOK_ROWS if rest else LOOK
@@ -166,7 +168,11 @@ def _reading(student, asked):
     condition, rest = ["student_id = %(student)s"], []
     columns = ("activity_date", "created_at", "id")
     named = [f"{name}_id = %({name})s" for name in ("goal", "course") if getattr(asked, name)]
-    if asked.text:
+    if asked.waiting:
+        condition.append("response_status = 'pending'")
+        rest = [*([WORDS_ASKED] if asked.text else []), *named] or ["true"]
+        columns = columns[1:]
+    elif asked.text:
         condition.append("content IS NOT NULL")
         rest = [WORDS_ASKED, *named]
     elif named:

@@ -21,6 +21,7 @@ from timeline.fold import folded, item_of
 from timeline.gaps import with_gaps
 from timeline.models import DAY_ZONE
 from timeline.reading import mark_read
+from timeline.views.asked import choice_asked
 from timeline.views.conversation import Composer, Composing, Speaking
 from timeline.views.page import text_asked
 from timeline.views.student import StudentPage
@@ -103,7 +104,10 @@ class DaysPage(StudentPage):
 
 
 class AskingPage(DaysPage):
-    """A page that takes its filter from the address: kind (of KINDS or GROUPS, repeated), course, goal, q, since."""
+    """A page that takes its filter from the address.
+
+    kind (of KINDS or GROUPS, repeated), course, goal, q, since, waiting=1.
+    """
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -119,6 +123,7 @@ class AskingPage(DaysPage):
             goal=self._one_of(self.goals, "goal"),
             text=text_asked(request, "q"),
             since=queries.BY_MOMENT.parse(since)[0] if (since := request.GET.get("since")) else None,
+            waiting=choice_asked(request, "waiting", ("1",)) == "1",
         )
 
     def _one_of(self, rows, name):
