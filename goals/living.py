@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
+from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalProposal, SharedStory, SuccessProof
 from profiles.models import Profile
 from profiles.writing import words, write_once
 
@@ -80,6 +80,8 @@ def said_of_switch(goal, current):
     """What making `goal` the current one does, in sentences to the student; None: one that is being set."""
     reached = getattr(goal, "completed_at", None)
     sentences = [f"“{goal}” counts as not reached any more."] if reached else []
+    if reached and _is_shared(goal):
+        sentences.append("Its story is shown to nobody until it is reached again.")
     name = f"“{goal}”" if goal else "the new goal"
     if current:
         return [*sentences, f"{_ends(current)}; what you do from now on counts towards {name}."]
@@ -87,9 +89,11 @@ def said_of_switch(goal, current):
 
 
 def said_of_reaching(goal, current):
+    again = ["Its story is shared again, as you had chosen."] if _is_shared(goal) else []
     if current and current.goal_id == goal.pk:
-        return [f"{_ends(current)}, reached. What you do from now on counts towards no goal until you choose one."]
-    return [f"“{goal}” counts as reached today."]
+        after = "What you do from now on counts towards no goal until you choose one."
+        return [f"{_ends(current)}, reached. {after}", *again]
+    return [f"“{goal}” counts as reached today.", *again]
 
 
 def said_of_leaving(goal, current):
@@ -99,6 +103,12 @@ def said_of_leaving(goal, current):
             "What you do from now on counts towards no goal until you choose one."
         ]
     return [f"“{goal}” is not your current goal."]
+
+
+def _is_shared(goal):
+    """Whether its student has chosen to whom its story is shown, once it is reached."""
+    story = SharedStory.objects.filter(student=goal.student_id, goal=goal)
+    return story.exclude(course=None, link=None).exists()
 
 
 def _ends(current):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.types.range import TimestamptzRange
 
-from goals import living
+from goals import living, sharing
 from goals.living import AlreadyDecided, Begin, GoalsChanged
 from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
 from tests import factories
@@ -95,6 +95,12 @@ def test_what_a_switch_does_is_said_with_the_days_of_what_ends(student):
     ]
     goal.completed_at = start
     assert living.said_of_switch(goal, current)[0] == "“New” counts as not reached any more."
+    shared = factories.SharedStoryFactory(goal=goal)
+    assert "shown to nobody" in living.said_of_switch(goal, current)[1]
+    assert living.said_of_reaching(goal, current)[-1] == "Its story is shared again, as you had chosen."
+    sharing.stop(shared.goal)
+    assert len(living.said_of_switch(goal, current)) == 2
+    assert len(living.said_of_reaching(goal, current)) == 1
     assert living.said_of_leaving(current.goal, current)[0].startswith("“Old” ends today after 41 days.")
 
 
