@@ -217,3 +217,12 @@ def test_a_story_takes_the_same_number_of_queries_however_long_it_is(client, goa
             assert client.get(address).status_code == 200
         numbers.add(len(captured))
     assert len(numbers) == 1, numbers
+
+
+def test_a_story_of_one_day_says_so(client):
+    goal = factories.GoalFactory(completed_at=NOON)
+    client.force_login(goal.student)
+    text = client.get(reverse("goal_story", args=[goal.student_id, goal.pk])).text
+    assert "All on" in text
+    assert "2 March 2026</time>.</p>" in text
+    assert "It began" not in text
