@@ -291,12 +291,12 @@ QUESTIONS = {
     "a batch of the export": (
         lambda b: next(queries.days_export(student=b["student"], asked=queries.DaysFilter())),
         "idx_student_date",
-        2500,
+        150,
     ),
     "a batch of a goal's export": (
         lambda b: next(queries.days_export(student=b["student"], asked=queries.DaysFilter(goal=b["goal"].pk))),
         "idx_student_goal",
-        2500,
+        150,
     ),
     "new": (
         lambda b: queries.first_new(student=b["student"], viewer=b["instructor"], since=timezone.now() - 90 * day),

@@ -19,7 +19,7 @@ WEEKS = 53  # of a calendar
 LOOK = 1_000  # entries whose kinds one step of a search looks through, in an index
 LOOK_ROWS = 100  # entries that one step of a search reads, to look through what the index does not say
 STEPS = 10  # of one search
-BATCH = 2_000  # entries that one statement of an export looks at
+BATCH = 100  # entries that one statement of an export looks at
 SINCE_LIMIT = 5_000  # what was done since a moment is exact up to here, then "5,000+"
 NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
 
