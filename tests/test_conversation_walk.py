@@ -171,6 +171,7 @@ def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_an
     page.get_by_alt_text("The picture that will be sent").wait_for()
     page.get_by_role("button", name="Save").click()
     page.locator("#today .entry", has_text="This is what it looks like.").wait_for()
+    page.wait_for_function("() => document.querySelector('#today .picture img')?.naturalWidth > 0")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert_accessible(page)
     assert [(note.content, note.media_type) for note in DailyNote.objects.order_by("created_at")] == [

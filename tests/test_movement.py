@@ -14,6 +14,7 @@ from psycopg.types.range import TimestamptzRange
 
 from tests import factories
 from timeline import queries
+from timeline.models import DAY_ZONE
 from timeline.queries import movement
 from timeline.rhythm import Rhythm
 
@@ -28,8 +29,8 @@ def course():
 
 
 def student_of(course, name, active, *, enrolled=200):
-    """A student who wrote a note at noon (UTC) of each day of `active`, counted back from today."""
-    noon = timezone.now().replace(hour=12, minute=0)
+    """A student who wrote a note at noon of each day of `active`, counted back from today."""
+    noon = datetime.datetime.now(DAY_ZONE).replace(hour=12, minute=0)
     student = factories.ProfileFactory(full_name=name)
     factories.EnrollmentFactory(student=student, course=course, enrolled_at=noon - enrolled * DAY)
     for day in active:

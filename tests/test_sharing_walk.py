@@ -80,7 +80,7 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
     plain.get_by_text("Note 59.").wait_for()
     plain.get_by_role("link", name="From its beginning").click()
     plain.get_by_role("link", name="It began: daily note").click()
-    assert plain.get_by_text("Note 00.").is_visible()
+    plain.get_by_text("Note 00.").wait_for()
 
     other = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800}).new_page()
     log_in(other, "tom")

@@ -11,13 +11,14 @@ from django.utils import timezone
 from profiles.models import Profile
 from tests import factories
 from timeline import queries
-from timeline.models import Activity
+from timeline.models import DAY_ZONE, Activity
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PASSWORD = "a long enough password"
-# Noon of yesterday in New York, or an hour beside it: one day's entries, at whatever hour the tests run.
-YESTERDAY = timezone.now().replace(hour=17, minute=0, second=0, microsecond=0) - datetime.timedelta(days=1)
+# Noon of yesterday in New York: one day's entries, at whatever hour the tests run.
+NOON = datetime.datetime.now(DAY_ZONE).replace(hour=12, minute=0, second=0, microsecond=0)
+YESTERDAY = (NOON - datetime.timedelta(days=1)).astimezone(datetime.UTC)
 
 
 @pytest.fixture
