@@ -4,13 +4,14 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench-backfill bench-journey bench-watching bench-writing pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-backfill bench-journey bench-watching bench-writing pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
 	@echo "make demo-reset  delete the demo's database and files"
 	@echo "make test        install what the tests need, and run them"
 	@echo "make lint        check the code's style; make format mends what can be mended"
+	@echo "make bench       all benchmarks below, written into docs/benchmarks.md (many minutes)"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
 	@echo "make bench-journey  what the journey of a video costs with a class of 20,000 (minutes)"
 	@echo "make bench-watching  what a report of watching takes while 500 students watch at once (minutes)"
@@ -33,6 +34,12 @@ test: test-packages lint
 	@$(PYTHON) -m tests.chromium
 	@$(PYTHON) manage.py makemigrations --check --dry-run
 	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
+
+# Each is run, whatever the one before found.
+bench: demo-packages
+	@failed=; for name in backfill journey watching writing; do \
+	    echo "$$name:"; $(PYTHON) -m benchmarks.$$name --report || failed="$$failed $$name"; echo; \
+	done; [ -z "$$failed" ] || { echo "Not as fast as the project asks for:$$failed"; exit 1; }
 
 bench-backfill bench-journey bench-watching bench-writing: bench-%: demo-packages
 	@$(PYTHON) -m benchmarks.$*

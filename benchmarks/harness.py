@@ -16,14 +16,16 @@ SETTINGS = (
 
 
 def parser(module, document):
-    """An ArgumentParser that says what the benchmark's docstring says."""
+    """An ArgumentParser that says what the benchmark's docstring says, with --report (benchmarks.report.write())."""
     summary, *details = document.split("\n\n", 1)
-    return argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=summary,
         epilog="".join(details),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.add_argument("--report", action="store_true", help="write the results into docs/benchmarks.md, too")
+    return made
 
 
 @contextmanager

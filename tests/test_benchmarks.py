@@ -1,0 +1,64 @@
+"""The benchmarks' own parts: what they write into docs/benchmarks.md."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from benchmarks import report
+
+PLAIN = "# Benchmarks\n\nBy hand.\n\n<!-- benchmark: one -->\n<!-- end of one -->\n\n## More by hand\n"
+
+
+@pytest.fixture
+def document(tmp_path):
+    document = tmp_path / "benchmarks.md"
+    document.write_text(PLAIN)
+    return document
+
+
+def test_a_section_is_replaced_and_the_rest_stays(document):
+    report.replace(document, "one", "first")
+    report.replace(document, "two", "of another")
+    before = document.read_text()
+    report.replace(document, "one", r"second \1")
+    report.replace(document, "one", "first")
+    assert document.read_text() == before
+    assert before.startswith("# Benchmarks\n\nBy hand.\n\n<!-- benchmark: one -->\n\nfirst\n\n<!-- end of one -->")
+    assert before.endswith("## More by hand\n\n<!-- benchmark: two -->\n\nof another\n\n<!-- end of two -->\n")
+
+
+def test_a_table_has_its_numbers_to_the_right_and_with_the_digits_that_count():
+    assert report.table(["", "ms"], [["a|b", 1234.5], ["c", 0.125]]).splitlines() == [
+        "|  | ms |",
+        "| --- | ---: |",
+        "| a\\|b | 1,234 |",
+        "| c | 0.12 |",
+    ]
+
+
+def test_drawings_are_svg_that_says_in_words_what_it_shows(document):
+    series = {"one & other": [(100, 12), (1000, 15)], "last": [(100, 900), (1000, 30_000)]}
+    pictures = [
+        report.lines("lines", "Title", series, x="entries", y="buffers", document=document),
+        report.bars("bars", "Title", {("a", "x"): 1.1, ("b", "x"): 3}, x="times", limit=2, document=document),
+    ]
+    for name, picture in zip(("lines", "bars"), pictures, strict=True):
+        assert picture == f"![Title](images/benchmarks/{name}.svg)"
+        root = ET.parse(document.parent / "images" / "benchmarks" / f"{name}.svg").getroot()
+        title, description = (root.find(f"{{*}}{tag}").text for tag in ("title", "desc"))
+        assert title == "Title"
+        assert (
+            description
+            == {
+                "lines": "buffers by entries: one & other 12 at 100, 15 at 1k; last 900 at 100, 30k at 1k",
+                "bars": "times: a x 1.10, b x 3",
+            }[name]
+        )
+
+
+def test_an_axis_reaches_from_end_to_end():
+    values = [3, 40, 999]
+    logarithmic = report.Axis(values, 0, 300, log=True)
+    assert {tick: logarithmic(tick) for tick in logarithmic.ticks} == {1: 0, 10: 100, 100: 200, 1000: 300}
+    linear = report.Axis(values, 0, 500, log=False)
+    assert {tick: linear(tick) for tick in linear.ticks} == {0: 0, 200: 100, 400: 200, 600: 300, 800: 400, 1000: 500}
