@@ -139,6 +139,10 @@ class QuizForm(WithinVideo, forms.ModelForm):
             *("lesson", "video", "video_timestamp_seconds", "title"),
             *("passing_score", "required", "skippable", "attempts_allowed"),
         ]
+        help_texts = {
+            "skippable": "Whether one may watch on without taking it, if it stands in a video. Otherwise the page holds"
+            " the player there; what it takes to complete the lesson is said by “required”.",
+        }
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)

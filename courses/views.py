@@ -27,7 +27,7 @@ def watched(request, video):
     """Takes a report of watching (courses/watching.py); answers, as all it says in JSON, what is watched by now.
 
     `error` is for whoever reads it: with 401 the report may be sent again after
-    a log-in; with 400, 403, 404 or 413 it never will be taken.
+    a log-in of the same person; with 400, 403, 404 or 413 it never will be taken.
     """
     try:
         found = _watched(request, video)
@@ -38,17 +38,17 @@ def watched(request, video):
 
 def _watched(request, video):
     if not request.user.is_authenticated:
-        raise watching.Refused("You are logged out. What was watched is sent once you have logged in.", 401)
+        raise watching.Refused(f"You are logged out. {watching.KEPT}", 401)
     body = request.read(watching.MOST_BYTES + 1)
     if len(body) > watching.MOST_BYTES:
         raise watching.Refused("That is too long for a report.", 413)
     token, report = watching.read(body)
+    session = watching.session_of(token, student=request.user.pk, video=video)
     found = videos_recorded(request.user).filter(pk=video).first()
     if found is None and not videos_watchable(request.user).filter(pk=video).exists():
-        raise watching.Refused("There is no such video, or it is not yours to watch.", 404)
+        raise watching.Refused("This video is not yours to watch any more: nothing more of it is recorded.", 404)
     if found is None:
         raise watching.Refused("Watching is recorded for students of the course only.", 403)
-    session = watching.session_of(token, student=request.user, video=found)
     progress = watching.record(request.user, found, session, report, now=timezone.now())
     ranges = progress.watched if progress else []
     return {"watched": ranges, "percent": watching.percent(ranges, found.duration_seconds)}

@@ -23,12 +23,14 @@ from courses.finishing import finish
 from courses.models import VideoProgress
 
 FASTEST = 2  # seconds of the video in a second; a player's highest speed
-SLACK = 20  # seconds of the video that a session's reports may be ahead of its clock
-SESSIONS = 4  # of a student and a video, whose clocks are kept; of any other, only when it began is known
+SLACK = 20  # seconds of the video that all reports of a student and a video may be ahead of their sessions' clocks
+SESSIONS = 8  # of a student and a video, whose clocks are kept
 DAYS = 14  # how old a session may be
 MOST_RANGES = 500  # of a report
 MOST_BYTES = 16_384
 LONGEST = 86_400  # seconds of a video
+
+KEPT = "What you watch is kept in this browser, and sent once you have logged in again."
 
 _SALT = "courses.watching"
 
@@ -70,13 +72,15 @@ def open_session(student, video):
 
 
 def session_of(token, *, student, video):
-    """The Session of a token; Refused if it is not one of this student and video, or too old."""
+    """The Session of a token; Refused if it is not one of this student and video (their ids), or too old."""
     try:
         whose, which, name, began = signing.loads(token, salt=_SALT, max_age=datetime.timedelta(days=DAYS))
     except signing.BadSignature as error:
         raise Refused("This page is too old to report what is watched. Load it anew.", 403) from error
-    if (whose, which) != (student.pk.hex, video.pk.hex):
-        raise Refused("This report is about somebody else's page.", 403)
+    if which != video.hex:
+        raise Refused("This report is about another video.", 403)
+    if whose != student.hex:
+        raise Refused(f"Somebody else has logged in here. {KEPT}", 401)
     return Session(name, datetime.datetime.fromtimestamp(began, datetime.UTC))
 
 
@@ -107,6 +111,10 @@ def record(student, video, session, report, *, now):
     What nobody can have watched since the session's last report, or since it
     began, is left out.  Checkpoints that are covered by now are reached, and with
     the video its lesson may be complete.
+
+    `viewing` keeps: `clocks`, {session: when it reported last}, of the sessions
+    that did so last; `floor`, before which all other sessions have reported, if
+    they ever did; `slack`, in seconds of the video, that is left to all of them.
     """
     seen_at = min(session.began + datetime.timedelta(milliseconds=report.at), now)
     claimed = merged((start, min(end, video.duration_seconds)) for start, end in report.watched)
@@ -115,11 +123,11 @@ def record(student, video, session, report, *, now):
         progress = _locked(student, video, seen_at if claimed or position else None)
         if progress is None:
             return None
-        clocks = progress.viewing
-        clock, carried = clocks.get(session.id, (session.began.timestamp(), SLACK))
-        allowed = carried + FASTEST * max(seen_at.timestamp() - clock, 0)
+        clocks, floor = progress.viewing.get("clocks", {}), progress.viewing.get("floor", 0)
+        clock = clocks.get(session.id, max(session.began.timestamp(), floor))
+        allowed = progress.viewing.get("slack", SLACK) + FASTEST * max(seen_at.timestamp() - clock, 0)
         added = shortened(without(claimed, progress.watched), int(allowed))
-        is_latest = all(seen_at.timestamp() >= other for other, _ in clocks.values())
+        is_latest = seen_at.timestamp() >= max([floor, *clocks.values()])
         moves = is_latest and position not in (None, progress.position_seconds)
         if not added and not moves:
             return progress
@@ -128,8 +136,11 @@ def record(student, video, session, report, *, now):
             progress.watched_at = max(seen_at, progress.watched_at)
         if moves:
             progress.position_seconds = position
-        clocks[session.id] = max(seen_at.timestamp(), clock), round(min(allowed - length(added), SLACK), 2)
-        progress.viewing = dict(sorted(clocks.items(), key=lambda item: item[1][0])[-SESSIONS:])
+        clocks[session.id] = max(seen_at.timestamp(), clock)
+        if len(clocks) > SESSIONS:
+            floor = clocks.pop(min(clocks, key=clocks.get))
+        slack = round(min(allowed - length(added), SLACK), 2)
+        progress.viewing = {"clocks": clocks, "floor": floor, "slack": slack}
         progress.save(update_fields=["watched", "watched_at", "position_seconds", "viewing"])
         if added:
             _reach_checkpoints(progress)

@@ -11,6 +11,7 @@ const MOST = 500; // parts in a report
 
 const player = document.getElementById("player");
 const { reports: address, session: token } = document.querySelector("[data-reports]").dataset;
+const unsent = document.getElementById("unsent");
 const PREFIX = `watched:${document.body.dataset.person}:`;
 const mine = `${PREFIX}${token.split(":").at(-1)}`;
 const opened = performance.now();
@@ -141,6 +142,13 @@ function leave() {
   }
 }
 
+// Says why what is watched is not known to the server, in the words of its answer if it has any.
+async function tell(answer) {
+  const { error = unsent.dataset.otherwise } = (await answer?.json().catch(() => null)) ?? {};
+  unsent.querySelector("span").textContent = error;
+  unsent.hidden = false;
+}
+
 // Sends a report that is kept in a place: "taken", "refused" for good, or "kept" to be sent again.
 async function send(place, to, body) {
   let answer;
@@ -150,17 +158,21 @@ async function send(place, to, body) {
     answer = { status: 0 };
   }
   const kept = [0, 401, 408, 429].includes(answer.status) || answer.status >= 500;
-  document.getElementById("unsent").hidden = !kept;
   if (kept) {
+    await tell(answer.status === 401 ? answer : null);
     return "kept";
   }
   storage((store) => JSON.parse(store.getItem(place))?.body === body && store.removeItem(place));
   if (place === mine) {
     refused = answer.status !== 200;
+    if (refused) {
+      await tell(answer);
+    }
   }
   if (answer.status !== 200) {
     return "refused";
   }
+  unsent.hidden = true;
   const detail = await answer.json();
   if (to === address) {
     confirmed = detail.watched;
