@@ -29,19 +29,31 @@ def parser(module, document):
 
 
 @contextmanager
-def database(settings="config.settings"):
-    """The connection to an empty database `benchmark_…` on the server of `settings`; deleted at the end."""
+def database(settings="config.settings", keep=None):
+    """The connection to an empty database `benchmark_…` on the server of `settings`; deleted at the end.
+
+    With `keep`, to the database of that name, made if it is not there, and migrated; it stays.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
     django.setup()
     from django.db import connection
 
     name = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"benchmark_{name}"
-    connection.creation.create_test_db(autoclobber=True, verbosity=0)
+    connection.settings_dict["TEST"]["NAME"] = keep or f"benchmark_{name}"
+    connection.creation.create_test_db(autoclobber=True, verbosity=0, keepdb=bool(keep))
     try:
         yield connection
     finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
+        connection.creation.destroy_test_db(name, verbosity=0, keepdb=bool(keep))
+
+
+def delete(name):
+    """Delete a database that was kept."""
+    from django.db import connection
+
+    connection.close()
+    with connection.creation._nodb_cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)}")
 
 
 def execute(connection, statement, params=None):

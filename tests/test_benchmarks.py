@@ -1,10 +1,11 @@
-"""The benchmarks' own parts: what they write into docs/benchmarks.md."""
+"""The benchmarks' own parts: what they write into docs/benchmarks.md, and whom they are about."""
 
 import xml.etree.ElementTree as ET
 
 import pytest
+from django.db import connection, transaction
 
-from benchmarks import report
+from benchmarks import harness, population, report
 
 PLAIN = "# Benchmarks\n\nBy hand.\n\n<!-- benchmark: one -->\n<!-- end of one -->\n\n## More by hand\n"
 
@@ -62,3 +63,33 @@ def test_an_axis_reaches_from_end_to_end():
     assert {tick: logarithmic(tick) for tick in logarithmic.ticks} == {1: 0, 10: 100, 100: 200, 1000: 300}
     linear = report.Axis(values, 0, 500, log=False)
     assert {tick: linear(tick) for tick in linear.ticks} == {0: 0, 200: 100, 400: 200, 600: 300, 800: 400, 1000: 500}
+
+
+def school(seed=population.SEED):
+    """A small made-up school up to its second week, as facts to compare; rolled back."""
+    with transaction.atomic():
+        population.found(connection, 4_000, "triggers", "2026-06-01", seed)
+        for week in (50, 51):
+            population.run(connection, "week.sql", week=week)
+            harness.execute(connection, "DROP TABLE active, watching, event")
+        facts = harness.execute(
+            connection,
+            "SELECT (SELECT md5(string_agg(id || student_id::text || content, '' ORDER BY id)) FROM reflections),"
+            " (SELECT md5(string_agg(id || watched::text, '' ORDER BY id)) FROM video_progress),"
+            " (SELECT max(activity_date) FROM student_activity_timeline)",
+        )
+        weights = harness.execute(connection, "SELECT quota FROM benchmark.student ORDER BY n")
+        transaction.set_rollback(True)
+    return facts[0], [quota for (quota,) in weights]
+
+
+@pytest.mark.django_db
+def test_a_made_up_school_is_the_same_every_time_and_a_few_do_most_of_it():
+    facts, quotas = school()
+    assert facts == school()[0]
+    reflections, watching, last = facts
+    assert reflections != school(seed=8)[0][0]
+    assert watching
+    assert last.isoformat() == "2026-05-31"
+    assert sum(quotas) == pytest.approx(4_000)
+    assert quotas[0] > 1.9 * quotas[-1]  # of sixteen; of 40,000 a thousand times
