@@ -177,6 +177,7 @@ if MEDIA_ACCEL and not (MEDIA_ACCEL.startswith("/") and MEDIA_ACCEL.endswith("/"
 VIDEO_MAX_MB = env.int("VIDEO_MAX_MB", default=2048)
 RECORDING_MAX_MB = env.int("RECORDING_MAX_MB", default=32)
 PICTURE_MAX_MB = env.int("PICTURE_MAX_MB", default=20)
+DOCUMENT_MAX_MB = env.int("DOCUMENT_MAX_MB", default=20)
 FILE_UPLOAD_HANDLERS = [
     "uploads.handlers.BoundedUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

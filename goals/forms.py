@@ -147,7 +147,7 @@ class ProofForm(ActionForm):
     text = WordsField(
         label="What shows it", required=False, help_text="What happened; a link if there is something to look at."
     )
-    attachment = AttachmentField()
+    attachment = AttachmentField(documents=True)
 
 
 def reason_of_correction(text):
@@ -365,7 +365,7 @@ class SharingForm(forms.Form):
         error_messages={"invalid_choice": "“%(value)s” is nothing that can be shared."},
     )
     media = forms.BooleanField(
-        label="With my voice memos, pictures and videos",
+        label="With my voice memos, pictures, videos and documents",
         required=False,
         help_text="Those of what is ticked above. Those of instructors are never shown.",
     )

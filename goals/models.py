@@ -10,12 +10,15 @@ from django.utils import timezone
 
 from profiles.models import (
     Identified,
+    MediaType,
     Profile,
     Writing,
     calendar_constraint,
     hidden_index,
     hidden_of_writer_index,
+    media_constraint,
     media_index,
+    media_type_field,
 )
 
 
@@ -169,10 +172,15 @@ class SuccessProof(Writing):
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="success_proofs", db_index=False)
     goal = goal_key(DB_CASCADE, related_name="proofs")
+    media_type = media_type_field(MediaType.values)
 
     class Meta(Writing.Meta):
         abstract = False
         db_table = "success_proofs"
+        constraints = [
+            *(rule for rule in Writing.Meta.constraints if not rule.name.endswith("_media")),
+            media_constraint(MediaType.values),
+        ]
         indexes = [
             # For timeline_resync: a student's rows within a span of time.
             models.Index(fields=["student", "created_at"], name="success_proofs_of_student"),

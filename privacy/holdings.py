@@ -91,7 +91,7 @@ TITLES = {
     "goals.GoalCorrection": "Corrections of when a goal was your current one",
     "goals.SharedStory": "Stories of goals that you share, what of them and with whom",
     "goals.Congratulation": "Congratulations on shared stories, yours and on yours",
-    "uploads.Upload": "Your voice memos and pictures, and those that instructors sent you",
+    "uploads.Upload": "Your voice memos, pictures and documents, and what instructors sent you",
     "timeline.Activity": "The entries of your timeline, which are made from the rest",
     "xapi.Agent": "The identifiers under which viewing data of yours were imported",
     "xapi.Statement": "Your imported viewing data (xAPI statements)",

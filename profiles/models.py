@@ -158,6 +158,25 @@ class MediaType(models.TextChoices):
     AUDIO = "audio", "Voice memo"
     IMAGE = "image", "Image"
     VIDEO = "video", "Loom video"
+    DOCUMENT = "document", "Document"
+
+
+SPOKEN = [MediaType.AUDIO, MediaType.IMAGE, MediaType.VIDEO]  # what stands beside words as they are read
+
+
+def media_type_field(kinds=SPOKEN):
+    return models.TextField(
+        choices=[choice for choice in MediaType.choices if choice[0] in kinds], null=True, blank=True
+    )
+
+
+def media_constraint(kinds=SPOKEN):
+    return models.CheckConstraint(
+        condition=Q(media_type__isnull=True, media_url__isnull=True, media_duration_seconds__isnull=True)
+        | (Q(media_type__isnull=False, media_type__in=list(kinds), media_url__isnull=False) & ~Q(media_url="")),
+        name="%(app_label)s_%(class)s_media",
+        violation_error_message="A recording or picture has an address and a type.",
+    )
 
 
 def hidden_index(name):
@@ -184,7 +203,7 @@ class Writing(Identified):
 
     content = models.TextField(db_default="", blank=True)
     media_url = models.TextField(null=True, blank=True)
-    media_type = models.TextField(choices=MediaType, null=True, blank=True)
+    media_type = media_type_field()
     media_duration_seconds = models.IntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     edited_at = models.DateTimeField(null=True, blank=True)
@@ -205,15 +224,7 @@ class Writing(Identified):
                 name="%(app_label)s_%(class)s_content_length",
                 violation_error_message="That is longer than 20,000 characters.",
             ),
-            models.CheckConstraint(
-                condition=Q(media_type__isnull=True, media_url__isnull=True, media_duration_seconds__isnull=True)
-                | (
-                    Q(media_type__isnull=False, media_type__in=MediaType.values, media_url__isnull=False)
-                    & ~Q(media_url="")
-                ),
-                name="%(app_label)s_%(class)s_media",
-                violation_error_message="A recording or picture has an address and a type.",
-            ),
+            media_constraint(),
             # Never javascript: or data:, which a browser would run or show as ours.
             models.CheckConstraint(
                 condition=Q(media_url__isnull=True) | Q(media_url__iregex="^(https?://|/(?!/))"),

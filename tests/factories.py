@@ -303,7 +303,7 @@ def everything_of(student):
 
 
 class UploadFactory(DjangoModelFactory):
-    """A student's own picture of no account, named by no words yet; `voice=True` makes it a voice memo."""
+    """A student's own picture, named by no words yet; a memo by `voice=True`, a PDF by `document=True`."""
 
     class Meta:
         model = Upload
@@ -314,6 +314,15 @@ class UploadFactory(DjangoModelFactory):
             media_type=MediaType.AUDIO,
             content_type="audio/webm",
             duration_seconds=42,
+            width=None,
+            height=None,
+        )
+
+        document = factory.Trait(
+            file=factory.LazyFunction(lambda: ContentFile(b"a document", "upload.pdf")),
+            media_type=MediaType.DOCUMENT,
+            content_type="application/pdf",
+            bytes=245_760,
             width=None,
             height=None,
         )

@@ -4,6 +4,7 @@ import functools
 import io
 import math
 import struct
+import zipfile
 import zlib
 
 import av
@@ -62,6 +63,36 @@ def picture(kind="PNG", size=(40, 30), colour=(200, 40, 40), mode="RGB", **optio
     image.paste(colour, (0, 0, size[0] // 2, size[1]))
     file = io.BytesIO()
     image.convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+def pdf(text="Paid in full"):
+    """The bytes of a PDF of one page."""
+    stream = f"BT /F1 24 Tf 40 120 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    content, places = b"%PDF-1.7\n", []
+    for number, each in enumerate(objects, 1):
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return content + b"xref\n0 6\n0000000000 65535 f \n%strailer\n<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (
+        table,
+        len(content),
+    )
+
+
+def office(part="word/document.xml", **more):
+    """The bytes of an Office document as far as one tells by its parts; `more`: others, by name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {"[Content_Types].xml": "<Types/>", part: "<p>Paid</p>", **more}.items():
+            archive.writestr(name, content)
     return file.getvalue()
 
 

@@ -362,6 +362,79 @@ rewriting.main(*sys.argv[1:])
     assert facts["limits"] == [[rewriting.MEMORY] * 2, [rewriting.TIME] * 2]
 
 
+# Documents, where they may be
+
+DOCUMENTS = {
+    "PDF": (samples.pdf, "application/pdf", ".pdf"),
+    "Word": (samples.office, f"{Upload.OFFICE}wordprocessingml.document", ".docx"),
+    "Excel": (lambda: samples.office("xl/workbook.xml"), f"{Upload.OFFICE}spreadsheetml.sheet", ".xlsx"),
+    "PowerPoint": (
+        lambda: samples.office("ppt/presentation.xml"),
+        f"{Upload.OFFICE}presentationml.presentation",
+        ".pptx",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "content_type", "suffix"), DOCUMENTS.values(), ids=DOCUMENTS)
+def test_a_document_is_known_by_its_content_and_kept_as_it_came(make, content_type, suffix):
+    content = make()
+    taken = checked(ContentFile(content, "holiday.html"), documents=True)
+    assert taken.read() == content
+    assert taken.facts == {"media_type": "document", "content_type": content_type, "bytes": len(content)}
+    assert taken.name == f"upload{suffix}"
+    assert refusal(content, f"proof{suffix}").startswith("This kind of file cannot be taken.")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"%PDF-1.7\n" + bytes(5000), "The document cannot be read: its file is broken or not complete."),
+        (samples.pdf()[:-30], "The document cannot be read: its file is broken or not complete."),
+        (samples.office()[:-30], "The document cannot be read: its file is broken or not complete."),
+        (archive(), "This archive is no document. Choose a PDF, Word, Excel or PowerPoint file."),
+        (samples.office(**{"word/vbaProject.bin": "Sub AutoOpen()"}), "There are macros in this document."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "This kind of file cannot be taken."),
+        (b"<script>alert(1)</script>", "a document (PDF, Word, Excel or PowerPoint; save others as PDF)."),
+        (b"", "The file is empty."),
+        (samples.pdf() + bytes(2**20), "The document has 1.1 MB; at most 1 MB can be taken."),
+    ],
+    ids=["PDF alone by name", "cut PDF", "cut Word", "zip", "macros", "old Word", "script", "empty", "large"],
+)
+def test_what_is_no_document_or_does_more_than_tell_is_refused_in_words(content, said, settings):
+    settings.DOCUMENT_MAX_MB = 1
+    with pytest.raises(ValidationError) as refused:
+        checked(ContentFile(content, "proof.pdf"), documents=True)
+    (sentence,) = refused.value.messages
+    assert said in sentence
+
+
+def test_a_document_is_a_download_for_those_who_may_have_it_and_never_a_page(student, client, media_root):
+    goal = factories.GoalFactory(student=student)
+    upload = store(checked(ContentFile(samples.pdf()), documents=True), student, student)
+    assert (upload.media_type, upload.form, upload.duration_seconds, upload.width) == ("document", "PDF", None, None)
+    assert str(upload.pk) not in upload.file.name
+    factories.SuccessProofFactory(goal=goal, **media_of(upload))
+    assert client.get(upload.address).status_code == 404
+    client.force_login(factories.ProfileFactory())
+    assert client.get(upload.address).status_code == 404
+    client.force_login(student)
+    sent = client.get(upload.address)
+    assert b"".join(sent.streaming_content) == samples.pdf()
+    assert sent["Content-Type"] == "application/octet-stream"
+    assert sent["Content-Disposition"].startswith('attachment; filename="Document ')
+    assert sent["X-Content-Type-Options"] == "nosniff"
+    assert "default-src 'none'" in sent["Content-Security-Policy"]
+
+
+def test_a_document_stands_beside_proof_alone(student):
+    named = {"media_url": "/uploads/1/", "media_type": "document"}
+    factories.SuccessProofFactory(goal__student=student, **named)
+    for make in (factories.DailyNoteFactory, factories.ReflectionFactory, factories.GoalMessageFactory):
+        with pytest.raises(IntegrityError, match="_media"), transaction.atomic():
+            make(student=student, **named)
+
+
 # Whatever is sent
 
 
@@ -372,6 +445,7 @@ def damaged_files(draw):
         st.sampled_from(
             [samples.picture(kind) for kind in rewriting.PICTURES.values()]
             + [samples.recording(container, seconds=0.2) for container in samples.RECORDERS]
+            + [samples.pdf(), samples.office()]
         )
     )
     start = draw(st.integers(0, len(good)))
@@ -382,13 +456,13 @@ def damaged_files(draw):
 @given(content=damaged_files() | st.binary(max_size=200) | st.sampled_from(["", "x"]).map(str.encode))
 def test_whatever_is_sent_is_taken_as_what_it_is_or_refused_in_words(content):
     try:
-        taken = checked(SimpleUploadedFile("memo.webm", content, "audio/webm"))
+        taken = checked(SimpleUploadedFile("memo.webm", content, "audio/webm"), documents=True)
     except ValidationError:
         return  # and no other exception
-    assert container_of(taken) in (*rewriting.RECORDINGS, "webp")
+    assert container_of(taken) in (*rewriting.RECORDINGS, *rewriting.DOCUMENTS, "webp")
     assert taken.facts["content_type"] in Upload.CONTENT_TYPES
     assert taken.facts["bytes"] == taken.size
-    again = checked(taken)
+    again = checked(taken, documents=True)
     assert again.facts["content_type"] == taken.facts["content_type"]
 
 
@@ -421,9 +495,9 @@ def test_ids_are_drawn_at_random(student):
 
 
 def test_names_in_the_store_end_in_what_the_file_is(student):
-    assert {files.CONTENT_TYPES[suffix] for suffix in Upload.CONTENT_TYPES.values()} == {*Upload.CONTENT_TYPES}
-    for suffix, content_type in ((suffix, kind) for kind, suffix in Upload.CONTENT_TYPES.items()):
-        assert files.CONTENT_TYPES[suffix] == content_type
+    for content_type, suffix in Upload.CONTENT_TYPES.items():
+        # Of documents, files.send makes a download.
+        assert files.CONTENT_TYPES.get(suffix) == (None if suffix in Upload.FORMS else content_type)
 
 
 @pytest.mark.parametrize("content", [b"", b"<svg/>", samples.picture()[:70], samples.recording("m4a", video=True)])
@@ -751,7 +825,7 @@ def upload_request(user, content, *, name="attachment"):
 
 
 def test_no_more_is_kept_of_a_request_than_its_sender_may_send(settings, db):
-    settings.RECORDING_MAX_MB = settings.PICTURE_MAX_MB = 1
+    settings.RECORDING_MAX_MB = settings.PICTURE_MAX_MB = settings.DOCUMENT_MAX_MB = 1
     settings.VIDEO_MAX_MB = 2
     content = samples.recording() + bytes(2**20)
     for user in (AnonymousUser(), factories.ProfileFactory()):

@@ -17,6 +17,7 @@ from psycopg.types.range import TimestamptzRange
 
 from goals import living
 from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
+from profiles.writing import hide
 from tests import factories, htmx, samples
 from tests.drift import assert_no_drift
 from tests.test_pages import text_of
@@ -356,6 +357,17 @@ def test_a_milestone_and_proof_change_their_own_goal_alone(client, school):
         'href="https://example.org/site"'
         in client.get(reverse("student_goal", args=[school.sara.pk, school.left.pk])).content.decode()
     )
+    paper = SimpleUploadedFile("invoice.pdf", samples.pdf(), "application/pdf")
+    assert client.post(proof, opened(client, proof) | {"attachment": paper}).status_code == 302
+    written = SuccessProof.objects.get(media_type="document")
+    said = f"Open the document (PDF, {len(samples.pdf())}\xa0bytes)"
+    for address in (
+        reverse("student_goal", args=[school.sara.pk, school.left.pk]),
+        reverse("entry", args=[Activity.objects.get(source_id=written.pk).pk]),
+    ):
+        assert said in client.get(address, follow=True).text
+    hide(written)
+    assert said in client.get(reverse("hidden_words")).text
     client.post(mark, {"reached": ""})
     assert GoalMilestone.objects.get(pk=school.milestone.pk).reached_at is None
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from psycopg.types.range import TimestamptzRange
 
 from goals.models import Goal, GoalCorrection, SuccessProof
-from tests import factories
+from tests import factories, samples
 from tests.test_walk import PASSWORD, log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,9 +85,14 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     page.keyboard.press("Control+Enter")
     goal.get_by_text("Write something").wait_for()
     goal.get_by_label("What shows it").fill("An invoice, paid.")
-    page.keyboard.press("Control+Enter")
+    invoice = {"name": "invoice.pdf", "mimeType": "application/pdf", "buffer": samples.pdf()}
+    goal.get_by_label("Picture, recording or document").set_input_files(invoice)
+    goal.get_by_text("The document is attached, and not sent yet.").wait_for()
+    assert_accessible(page)
+    goal.get_by_label("What shows it").press("Control+Enter")
     goal.get_by_role("link", name="An invoice, paid.").wait_for()
-    assert SuccessProof.objects.get().goal.title == "Earn $1K"
+    proof = SuccessProof.objects.get()
+    assert (proof.goal.title, proof.media_type) == ("Earn $1K", "document")
 
     # Another tab has switched: this one is told, and does nothing.
     goal.get_by_role("link", name="I have reached it").press("Enter")

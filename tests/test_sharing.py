@@ -150,6 +150,13 @@ def test_media_are_shown_and_sent_only_where_they_are_chosen(client, goal):
         for hidden in ("memo", "voice"):  # a reflection's, not chosen; an instructor's, never
             assert client.get(f"{address}media/{files[hidden].pk}/").status_code == 404
         assert client.get(f"{address}media/{factories.UploadFactory(student=goal.student).pk}/").status_code == 404
+    paper = factories.UploadFactory(student=goal.student, document=True)
+    factories.SuccessProofFactory(goal=goal, created_at=NOON + DAY, media_url=paper.address, media_type="document")
+    for address in addresses:
+        assert f'href="./media/{paper.pk}/"' in client.get(address).text
+        assert "Open the document (PDF, 240.0\xa0KB)" in client.get(address).text
+        sent = client.get(f"{address}media/{paper.pk}/")
+        assert (sent["Content-Type"], sent["Content-Disposition"][:10]) == ("application/octet-stream", "attachment")
     assert client.get(f"/uploads/{files['picture'].pk}/").status_code == 404
     client.logout()
     assert client.get(f"{addresses[0]}media/{files['picture'].pk}/").status_code == 404

@@ -437,7 +437,7 @@ def test_a_file_that_cannot_be_taken_costs_no_words_and_none_is_kept_without_the
 
 
 def test_a_file_that_is_too_large_is_refused_with_its_words_kept(client, school, media, settings):
-    settings.PICTURE_MAX_MB = settings.RECORDING_MAX_MB = 1
+    settings.PICTURE_MAX_MB = settings.RECORDING_MAX_MB = settings.DOCUMENT_MAX_MB = 1
     client.force_login(school.sara)
     for headers in (HTMX, {}):
         for size in (2**20, 3 * 2**20):  # read, and not even read

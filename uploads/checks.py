@@ -31,10 +31,13 @@ SIGNATURES = {
     "heic": rb"....ftyp(hei|hev|mif1|msf1|avif|avis)",
     "mp4": rb"....ftyp",
     "wav": rb"RIFF....WAVE",
+    "pdf": rb"%PDF-[12]\.\d",
+    "zip": rb"PK\x03\x04",  # as Office's documents are
     "mp3": rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]",  # a tag, or the head of a frame of layer III
 }
-TAKEN = "Choose a picture (PNG, JPEG, WebP or GIF) or a recording (WebM, Ogg, M4A, MP3 or WAV)."
-NAMES = {MediaType.AUDIO: "recording", MediaType.IMAGE: "picture"}
+PICTURE, RECORDING = "a picture (PNG, JPEG, WebP or GIF)", "a recording (WebM, Ogg, M4A, MP3 or WAV)"
+DOCUMENT = "a document (PDF, Word, Excel or PowerPoint; save others as PDF)"
+NAMES = {MediaType.AUDIO: "recording", MediaType.IMAGE: "picture", MediaType.DOCUMENT: "document"}
 PATIENCE = 60  # seconds
 
 
@@ -46,9 +49,20 @@ class Checked(File):
         self.facts = facts
 
 
+def taken(documents):
+    """The sentence that says what can be taken."""
+    return f"Choose {PICTURE}, {RECORDING} or {DOCUMENT}." if documents else f"Choose {PICTURE} or {RECORDING}."
+
+
 def largest(media_type):
     """How many bytes a file of this media type may have."""
-    return 2**20 * (settings.RECORDING_MAX_MB if media_type == MediaType.AUDIO else settings.PICTURE_MAX_MB)
+    return 2**20 * getattr(settings, f"{NAMES[media_type].upper()}_MAX_MB")
+
+
+def media_type_of(container):
+    if container in rewriting.DOCUMENTS:
+        return MediaType.DOCUMENT
+    return MediaType.AUDIO if container in rewriting.RECORDINGS else MediaType.IMAGE
 
 
 def megabytes(size):
@@ -63,14 +77,16 @@ def container_of(file):
     return next((name for name, pattern in SIGNATURES.items() if re.match(pattern, head, re.DOTALL)), None)
 
 
-def checked(file):
+def checked(file, *, documents=False):
     """Take in what somebody sent, if it is a picture or a recording that can be kept.
 
     Nothing is stored.  What is returned is written anew: without the place
     where a picture was taken, and without what else may hide in such a file.
+    A document stays as it is.
 
     Args:
         file: a Django File, of any name and of any content.
+        documents: whether it may be a document.
 
     Returns:
         Checked.
@@ -83,9 +99,9 @@ def checked(file):
     container = container_of(file)
     if container == "heic":
         raise ValidationError("Not every browser shows HEIC and AVIF pictures. Save it as JPEG and try again.", "type")
-    if container is None:
-        raise ValidationError(f"This kind of file cannot be taken. {TAKEN}", "type")
-    media_type = MediaType.AUDIO if container in rewriting.RECORDINGS else MediaType.IMAGE
+    media_type = container and media_type_of(container)
+    if container is None or (media_type == MediaType.DOCUMENT and not documents):
+        raise ValidationError(f"This kind of file cannot be taken. {taken(documents)}", "type")
     name, limit = NAMES[media_type], largest(media_type)
     if file.size > limit:
         raise ValidationError(

@@ -21,7 +21,7 @@ class BoundedUploadHandler(FileUploadHandler):
     def limit(self):
         user = getattr(self.request, "user", None)
         largest = settings.VIDEO_MAX_MB if getattr(user, "is_staff", False) else 0
-        return max(largest, settings.RECORDING_MAX_MB, settings.PICTURE_MAX_MB) * 2**20
+        return max(largest, settings.RECORDING_MAX_MB, settings.PICTURE_MAX_MB, settings.DOCUMENT_MAX_MB) * 2**20
 
     def new_file(self, *args, **options):
         super().new_file(*args, **options)

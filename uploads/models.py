@@ -1,4 +1,6 @@
-"""What people attach to their words: voice memos and pictures."""
+"""What people attach to their words: voice memos, pictures and documents."""
+
+import uuid
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import models
@@ -11,7 +13,7 @@ from profiles.models import MediaType, calendar_constraint
 
 
 class Upload(models.Model):
-    """A voice memo or picture that `owner` sent, in the timeline of `student`.
+    """A voice memo, picture or document that `owner` sent, in the timeline of `student`.
 
     The writing to which it belongs names it by its `address`.
     A file is never changed: other words or another picture are another upload.
@@ -33,6 +35,7 @@ class Upload(models.Model):
     height = models.IntegerField(null=True, help_text="Of a picture, in pixels.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    OFFICE = "application/vnd.openxmlformats-officedocument."
     CONTENT_TYPES = {  # what a file may be, and the suffix that says so to config.files.send
         "audio/mp4": ".m4a",
         "audio/mpeg": ".mp3",
@@ -40,7 +43,12 @@ class Upload(models.Model):
         "audio/wav": ".wav",
         "audio/webm": ".weba",
         "image/webp": ".webp",
+        "application/pdf": ".pdf",
+        f"{OFFICE}wordprocessingml.document": ".docx",
+        f"{OFFICE}spreadsheetml.sheet": ".xlsx",
+        f"{OFFICE}presentationml.presentation": ".pptx",
     }
+    FORMS = {".pdf": "PDF", ".docx": "Word", ".xlsx": "Excel", ".pptx": "PowerPoint"}  # of documents
 
     ADDRESS = "/uploads/{}/"
 
@@ -65,6 +73,13 @@ class Upload(models.Model):
                     width__gte=1,
                     height__isnull=False,
                     height__gte=1,
+                )
+                | Q(
+                    media_type=MediaType.DOCUMENT,
+                    content_type__startswith="application/",
+                    duration_seconds__isnull=True,
+                    width__isnull=True,
+                    height__isnull=True,
                 ),
                 name="uploads_upload_media",
             ),
@@ -78,3 +93,22 @@ class Upload(models.Model):
     def address(self):
         """What a Writing keeps as media_url."""
         return self.ADDRESS.format(self.pk)
+
+    @classmethod
+    def at(cls, addresses):
+        """{address: the Upload that it is of}."""
+        known = cls.objects.in_bulk(filter(None, map(cls._id_of, addresses)))
+        return {upload.address: upload for upload in known.values()}
+
+    @classmethod
+    def _id_of(cls, address):
+        before, after = cls.ADDRESS.split("{}")
+        try:
+            return uuid.UUID(address.removeprefix(before).removesuffix(after))
+        except ValueError:
+            return None
+
+    @property
+    def form(self):
+        """What a document is, in a word."""
+        return self.FORMS[self.CONTENT_TYPES[self.content_type]]

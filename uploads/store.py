@@ -18,7 +18,7 @@ def store(file, owner, student):
     The file goes again if the transaction is rolled back.
 
     Args:
-        file: what a form field holds: as it was sent, or what `checks.checked` returned.
+        file: what a form field holds: as it was sent, or (a document always) what `checks.checked` returned.
         owner, student: Profiles.
 
     Returns:

@@ -1,17 +1,20 @@
-// components/attach.html: a picture by paste or drop, a voice memo by the microphone; seen or heard before it is sent.
+// components/attach.html: a file chosen or dropped, a picture pasted, a voice memo by the microphone; seen or heard
+// before it is sent.
 // Whatever it comes from, the file is put into the form's own file input, so that the form is sent as ever.
 // Without this file the input works by itself.
 
 import { Recorder, canRecord, reason } from "./recorder.js";
 
-const TAKEN = "Choose a picture (PNG, JPEG, WebP or GIF) or a recording (WebM, Ogg, M4A, MP3 or WAV).";
 const megabyte = 2 ** 20;
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 const megabytes = (bytes) => `${Math.ceil((bytes * 10) / megabyte) / 10} MB`;
 const weight = (bytes) => (bytes < megabyte / 10 ? `${Math.ceil(bytes / 1024)} KB` : megabytes(bytes));
 const isPicture = (file) => file.type.startsWith("image/");
-const noun = (file) => (isPicture(file) ? "picture" : "recording");
+// By its name, too: not every system tells a browser what an Office document is.
+const isDocument = (file) => /^application\/(pdf|vnd\.)/.test(file.type) || /\.(pdf|docx|xlsx|pptx)$/i.test(file.name);
+const isSound = (file) => !isPicture(file) && !isDocument(file);
+const noun = (file) => (isPicture(file) ? "picture" : isDocument(file) ? "document" : "recording");
 
 const attachments = new Map(); // by their element
 let left = null; // what was attached to a form that htmx has just replaced: {form, chosen}
@@ -100,9 +103,10 @@ class Attachment {
 
   refusal(file) {
     const fits = !file.type || /^(audio|video)\//.test(file.type) || this.input.accept.split(",").includes(file.type);
-    const limit = Number(isPicture(file) ? this.input.dataset.image : this.input.dataset.audio);
+    const { image, document: paper, audio, taken } = this.input.dataset;
+    const limit = Number({ picture: image, document: paper, recording: audio }[noun(file)]);
     if (!fits) {
-      return `This kind of file cannot be taken. ${TAKEN}`;
+      return `This kind of file cannot be taken. ${taken}`;
     }
     if (file.size === 0) {
       return "The file is empty. Choose another one.";
@@ -151,7 +155,7 @@ class Attachment {
     const [picture, sound] = [this.part("picture"), this.part("sound")];
     URL.revokeObjectURL(this.address);
     this.address = file ? URL.createObjectURL(file) : null;
-    for (const [element, fits] of [[picture, file && isPicture(file)], [sound, file && !isPicture(file)]]) {
+    for (const [element, fits] of [[picture, file && isPicture(file)], [sound, file && isSound(file)]]) {
       element.hidden = !fits;
       if (fits) {
         element.src = this.address;
