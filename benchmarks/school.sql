@@ -66,7 +66,7 @@ SELECT n, quota, joined, benchmark.id(since + 7 * joined, n, 10) AS id,
     greatest(least(0.4 * quota / 9.4, 20 * least(%(courses)s, 1 + floor(quota / 1000))), 1)::integer AS videos
 FROM (
     SELECT n, (45 * benchmark.draw(n, 11) * least(n / 30.0, 1))::integer AS joined,
-        %(entries)s / (n + 13) / sum(1.0 / (n + 13)) OVER () AS quota
+        %(entries)s::double precision / (n + 13) / sum(1::double precision / (n + 13)) OVER () AS quota
     FROM generate_series(1, %(students)s) AS n
 ) AS ranked, benchmark.school;
 ALTER TABLE benchmark.student ADD PRIMARY KEY (n);
