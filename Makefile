@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-backfill bench-journey bench-watching bench-writing pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-backfill bench-journey bench-real bench-watching bench-writing pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench       all benchmarks below, written into docs/benchmarks.md (many minutes)"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
 	@echo "make bench-journey  what the journey of a video costs with a class of 20,000 (minutes)"
+	@echo "make bench-real DATA=folder  published data of real learners: how fast they come in, and whether they drift"
 	@echo "make bench-watching  what a report of watching takes while 500 students watch at once (minutes)"
 	@echo "make bench-writing  what the timeline costs who writes, beside other ways to keep one (minutes)"
 	@echo "make screenshots  the pictures of README.md anew (docs/images/)"
@@ -43,6 +44,10 @@ bench: demo-packages
 
 bench-backfill bench-journey bench-watching bench-writing: bench-%: demo-packages
 	@$(PYTHON) -m benchmarks.$*
+
+bench-real: demo-packages
+	@[ -n "$(DATA)" ] || { echo "Name the folder of the data: make bench-real DATA=folder (docs/benchmarks.md says which)."; exit 2; }
+	@$(PYTHON) -m benchmarks.real "$(DATA)"
 
 lint: test-packages
 	@$(PYTHON) -m ruff check .
