@@ -368,6 +368,10 @@ class SharedStory(Identified):
     def __str__(self):
         return f"{self.goal}, of {self.student}"
 
+    @property
+    def is_shared(self):
+        return bool(self.course_id or self.link)
+
 
 class Congratulation(Identified):
     """That `person` congratulated on a shared story."""

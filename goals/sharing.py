@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -78,10 +78,14 @@ def communities(user):
     return Course.objects.filter(Exists(member) | Exists(teaching))
 
 
+# Of goals that are reached, of students whose account is not closed.
+SHOWN = Q(goal__completed_at__isnull=False, student__is_active=True)
+
+
 def shown_stories():
-    """The SharedStories that the people of their course see: of goals that are reached, of students who are members."""
+    """The SharedStories that the people of their course see: of students who are among them."""
     member = Enrollment.objects.filter(MEMBER, course=OuterRef("course"), student=OuterRef("student"))
-    return SharedStory.objects.filter(Exists(member), course__isnull=False, goal__completed_at__isnull=False)
+    return SharedStory.objects.filter(SHOWN, Exists(member), course__isnull=False)
 
 
 def stories_seen(user):
@@ -137,12 +141,12 @@ def token(story):
 
 
 def story_of_token(text):
-    """The SharedStory that a secret link shows; None if the link is none, has ended, or the goal is not reached."""
+    """The SharedStory that a secret link shows; None if the link is none, or has ended, or nothing is shown by it."""
     try:
         link = uuid.UUID(hex=SIGNER.unsign(text))
     except (signing.BadSignature, ValueError):
         return None
-    shown = SharedStory.objects.filter(link=link, goal__completed_at__isnull=False)
+    shown = SharedStory.objects.filter(SHOWN, link=link)
     return shown.select_related("goal", "student").first()
 
 
@@ -150,10 +154,17 @@ def story_of_token(text):
 
 
 def congratulate(story, person):
-    """One for each person, however often they ask; ValidationError if it is their own story."""
+    """One for each person, however often they ask.
+
+    ValidationError if it is their own story; SharedStory.DoesNotExist if it, or the person, is being erased.
+    """
     if person.pk == story.student_id:
         raise ValidationError("This is your own story.")
-    Congratulation.objects.bulk_create([Congratulation(story=story, person=person)], ignore_conflicts=True)
+    try:
+        with transaction.atomic():
+            Congratulation.objects.bulk_create([Congratulation(story=story, person=person)], ignore_conflicts=True)
+    except IntegrityError:
+        raise SharedStory.DoesNotExist from None
 
 
 def take_back(story, person):

@@ -15,6 +15,8 @@ from psycopg.types.range import TimestamptzRange
 from goals import sharing
 from goals.models import Congratulation, Goal, Part, SharedStory
 from goals.sharing import Contents
+from privacy.erasure import erase
+from profiles.models import Profile
 from tests import factories
 from tests.htmx import by_class, by_id, loaded, swapped
 
@@ -332,7 +334,11 @@ def test_what_is_shared_with_nobody_is_said_to_be(client, goal):
     assert "shared with nobody" in client.post(address, {"parts": ["notes"], "share": "1"}, follow=True).text
     assert SharedStory.objects.get().parts == ["notes"]
     assert "There was no secret link" in client.post(address, {"renew": "1"}, follow=True).text
-    assert "from now on" in client.post(address, {"link": "on", "share": "1"}, follow=True).text
+    assert "<h1>Share this story" in client.get(address).text
+    page = client.post(address, {"link": "on", "share": "1"}, follow=True).text
+    assert "from now on" in page
+    assert "<h1>What you share" in page
+    assert "What you share</a>" in client.get(reverse("goal_story", args=[goal.student_id, goal.pk])).text
 
 
 @pytest.mark.django_db(transaction=True)
@@ -401,6 +407,30 @@ def test_congratulations_count_once_can_be_taken_back_and_are_named_to_the_stude
     with pytest.raises(ValidationError):
         sharing.congratulate(story, goal.student)
     assert client.get(act).status_code == 405
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_congratulates_while_the_student_is_erased_finds_nothing(client, goal, monkeypatch):
+    story, congratulate = shared(goal), sharing.congratulate
+    client.force_login(fellow(goal))
+
+    def late(*asked):
+        erase(goal.student)
+        return congratulate(*asked)
+
+    monkeypatch.setattr(sharing, "congratulate", late)
+    assert client.post(reverse("congratulate", args=[story.pk])).status_code == 404
+    assert not Congratulation.objects.exists()
+
+
+def test_what_somebody_shared_whose_account_is_closed_is_shown_to_nobody(client, goal):
+    story = shared(goal)
+    client.force_login(fellow(goal))
+    addresses = [reverse("community_story", args=[story.pk]), linked(story)]
+    for active, status in ((False, 404), (True, 200)):
+        Profile.objects.filter(pk=goal.student_id).update(is_active=active)
+        assert [client.get(address).status_code for address in addresses] == [status] * 2
+        assert (addresses[0] in client.get("/community/").text) == active
 
 
 @pytest.mark.django_db(transaction=True)

@@ -47,8 +47,9 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
     page.get_by_text("Week by week").click()
     assert_accessible(page)
     assert fits(page)
-    page.get_by_role("link", name="Load more").press("Enter")
+    page.get_by_role("link", name="Show all, to read or print").press("Enter")
     page.get_by_text("Note 59.").wait_for()
+    assert fits(page)
     page.emulate_media(media="print")
     for hidden in ("Share this story", "My days", "Week by week"):
         assert not page.get_by_text(hidden).first.is_visible()

@@ -1,6 +1,7 @@
 """The story of a reached goal: what it tells, and that it tells nothing that entries do not say."""
 
 import datetime
+import html
 import re
 from urllib.parse import unquote
 
@@ -217,6 +218,69 @@ def test_a_story_takes_the_same_number_of_queries_however_long_it_is(client, goa
             assert client.get(address).status_code == 200
         numbers.add(len(captured))
     assert len(numbers) == 1, numbers
+
+
+def test_what_begins_with_a_milestone_or_a_passed_quiz_tells_it_once():
+    student = factories.ProfileFactory()
+    goal = factories.GoalFactory(student=student, completed_at=NOON + 3 * DAY)
+    factories.GoalMilestoneFactory(goal=goal, reached_at=NOON)
+    factories.SuccessProofFactory(goal=goal, created_at=NOON + DAY)
+    assert [turn.name for turn in told(goal).turns] == ["milestone", "proof", "goal"]
+    factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(NOON, NOON + 4 * DAY))
+    factories.QuizAttemptFactory(student=student, submitted=True, started_at=NOON + 2 * DAY)
+    assert [turn.name for turn in told(goal, ["quiz_completion"]).turns] == ["quiz"]
+
+
+def test_what_is_rare_is_looked_for_some_entries_at_a_time(client, goal, monkeypatch):
+    monkeypatch.setattr(queries.story, "LOOKED", 4)
+    kinds, after, pages = ["success_proof", "goal_completion"], None, []
+    while not pages or after:
+        page = queries.story_entries(goal=goal, kinds=kinds, after=after)
+        pages.append([entry.activity_type for entry in page.entries])
+        after = page.next
+    entries = Activity.objects.filter(goal=goal).count()
+    assert len(pages) == -(-entries // 4)
+    assert [kind for page in pages for kind in page] == kinds
+    assert [] in pages
+    whole = queries.whole_story(goal=goal, kinds=kinds)
+    assert ([entry.activity_type for entry in whole.entries], whole.next) == (kinds, None)
+    monkeypatch.setattr(queries.story, "ENTRIES", 8)
+    assert queries.whole_story(goal=goal, kinds=kinds).next  # and it says that it stopped
+
+    story = sharing.share(goal, contents=sharing.Contents(frozenset({"proofs"})), link=True)
+    address = reverse("shared_story", args=[sharing.token(story)])
+    page, shown, pages = client.get(address), [], 0
+    while True:
+        shown += by_class(loaded(page), "entry")
+        more = re.search(r'hx-get="([^"]+)"', page.text)
+        if not more:
+            break
+        pages += 1
+        assert "Looked on to <time" in page.text
+        page = client.get(address + html.unescape(more[1]), headers={"HX-Request": "true"})
+    assert pages > 2
+    assert len(shown) == 3  # a milestone, the proof, and that the goal was reached
+
+
+def test_all_of_a_story_can_be_shown_at_once_as_far_as_is_said(client, goal, monkeypatch):
+    client.force_login(goal.student)
+    address = reverse("goal_story", args=[goal.student_id, goal.pk])
+    assert "Show all" not in client.get(address).text
+    for number in range(70):
+        factories.DailyNoteFactory(student=goal.student, content=f"Late {number}", created_at=NOON + 21 * DAY)
+    assert "Show all, to read or print" in client.get(address).text
+    page = client.get(address, {"whole": "1"}).text
+    entries = Activity.objects.filter(goal=goal).count()
+    assert f"{entries} entries." in page
+    assert "load-more" not in page
+    assert "Late 69" in page
+    monkeypatch.setattr(queries, "PRINTED", 60)
+    monkeypatch.setattr(queries.story, "PRINTED", 60)
+    assert "Show 60 of them" in client.get(address).text
+    page = client.get(address, {"whole": "1"}).text
+    assert f"The first 60 of {entries} entries." in page
+    assert "load-more" in page
+    assert "to read or print" not in page
 
 
 def test_a_story_of_one_day_says_so(client):

@@ -23,14 +23,24 @@ class Week:
     sentence: str
 
 
-def told(goal, *, contents=None, after=None, first_weekday=0):
-    """A page of the entries of `goal`, as its template shows them: `items` and `more`.
+def told(goal, *, contents=None, after=None, whole=False):
+    """A page of the entries of `goal`, as its template shows them: `items`, `more`, and how far was `looked` in vain.
 
     `contents` (of goals.sharing): what of it; None is all of it, as its student and their instructors see it.
+    `whole`: all at once, as far as `printed` goes.
     """
     shown = contents and contents.kinds
-    page = queries.story_entries(goal=goal, kinds=shown, after=after)
-    return {"items": folded(_prepared(page.entries, goal, contents)), "more": page.next, "number": len(page.entries)}
+    if whole and not after:
+        page = queries.whole_story(goal=goal, kinds=shown)
+    else:
+        page = queries.story_entries(goal=goal, kinds=shown, after=after)
+    return {
+        "items": folded(_prepared(page.entries, goal, contents)),
+        "more": page.next,
+        "number": len(page.entries),
+        "looked": queries.moment_of(page.next) if page.next and len(page.entries) < queries.PAGE else None,
+        "printed": None if whole else queries.PRINTED,
+    }
 
 
 def beginning(goal, *, contents=None, first_weekday=0):

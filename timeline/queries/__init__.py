@@ -72,12 +72,16 @@ from timeline.queries.movement import ClassSize, Movement, class_movement, class
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
 from timeline.queries.story import (
+    PAGE,
+    PRINTED,
     Story,
     Turn,
     goal_story,
     just_before,
+    moment_of,
     story_entries,
     story_tells,
+    whole_story,
 )
 from timeline.queries.track import LANDMARKS, MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
 from timeline.queries.waiting import (

@@ -7,11 +7,15 @@ from itertools import groupby
 
 from django.db import connection
 
+from timeline.keyset import Page
 from timeline.models import Activity
 from timeline.queries.common import BY_TIME, first_page
 from timeline.words import WORDS
 
 ENTRIES = 100_000  # of a goal, the oldest, that a story counts
+LOOKED = 5_000  # of its entries, that one page looks through for those of some kinds
+PAGE = 50  # entries
+PRINTED = 500  # entries on a page that shows all
 RUN = 3  # days one after the other that are told as a run
 TURNS = 50  # milestones and pieces of proof that are told
 ANSWERS = 50  # answers looked at for the first to a reflection of this goal
@@ -82,16 +86,19 @@ def _sum(many):
 def goal_story(*, goal, kinds, answers=True):
     """What happened on the way to a goal, by entries of `kinds` (activity_types) alone, as a Story; None without any.
 
-    One index-only scan of at most ENTRIES + 1 entries; then the entries that are told, by moment or primary key, and
-    the first of ANSWERS answers, unless without `answers`.  Indexes: idx_student_goal, the primary key,
+    One index-only scan of the goal's first ENTRIES + 1 entries; then the entries that are told, by moment or primary
+    key, and the first of ANSWERS answers, unless without `answers`.  Indexes: idx_student_goal, the primary key,
     reflections_answered.
     """
     asked = {"student": goal.student_id, "goal": goal.pk, "kinds": list(kinds)}
     asked |= {"limit": ENTRIES + 1, "reached": list(REACHED), "turns": TURNS}
-    days, spans, steps, end = defaultdict(dict), {}, [], []
+    days, spans, steps, end, looked = defaultdict(dict), {}, [], [], 0
     with connection.cursor() as cursor:
         cursor.execute(DAYS, asked)
         for day, activity_type, number, first, last, ids in cursor.fetchall():
+            looked += number
+            if activity_type not in asked["kinds"]:
+                continue
             days[day][activity_type] = number
             spans[day, activity_type] = first, last
             (end if activity_type == "goal_completion" else steps).extend(ids or [])
@@ -109,7 +116,7 @@ def goal_story(*, goal, kinds, answers=True):
     order = ("first", "run", "quiz", "milestone", "proof", "answer", "goal")
     return Story(
         dict(days),
-        sum(total.values()) > ENTRIES,
+        looked > ENTRIES,
         sorted(turns, key=lambda turn: (turn.at, order.index(turn.name))),
         sum(total.get(kind, 0) for kind in REACHED) - told,
     )
@@ -132,8 +139,8 @@ def _turns_of_days(asked, days, spans):
     if passed:
         wanted.append((passed, ["quiz_completion"]))
     found = [_entry_at(asked, moment, kinds) for moment, kinds in wanted]
-    # What is told as the end is not told as the beginning, too.
-    begun = found[:1] if active and found[0].activity_type != "goal_completion" else []
+    # What is told as what it is, is not told as the beginning, too.
+    begun = found[:1] if active and found[0].activity_type not in (*REACHED, "quiz_completion") else []
     turns = [Turn("first", entry.created_at, entry) for entry in begun]
     if len(run) >= RUN:
         turns.append(Turn("run", found[1].created_at, found[1], found[2], len(run)))
@@ -162,26 +169,48 @@ def _reached(ids):
     return [Turn(REACHED[entry.activity_type], entry.created_at, entry) for entry in entries]
 
 
-def story_entries(*, goal, kinds=None, after=None, size=50):
+def story_entries(*, goal, kinds=None, after=None, size=PAGE):
     """The entries of a goal in order of time, as a Page; of `kinds` (activity_types), or of all.
 
-    With `kinds`, they are looked for in the index alone, and those of the page are read: where a goal of 100,000
-    entries has next to none of these kinds, that is a scan of its part of the index, some 1,500 buffers.
+    With `kinds`, they are looked for in the index alone, among the next LOOKED entries, and those of the page are
+    read: where these kinds are rare, a page has fewer than `size` of them, or none, and yet a `next`.
     Index: idx_student_goal.
     """
     if kinds is None:
         return BY_TIME.page(Activity.objects.filter(student=goal.student_id, goal=goal), after, size)
-    asked = {"student": goal.student_id, "goal": goal.pk, "kinds": list(kinds), "limit": size + 1}
+    asked = {"student": goal.student_id, "goal": goal.pk, "kinds": list(kinds), "limit": size + 1, "looked": LOOKED}
     beyond = "true"
     if after:
         beyond, asked = BY_TIME.condition(), asked | BY_TIME.params(after)
-    return first_page(list(Activity.objects.raw(ENTRIES_OF_KINDS.format(beyond=beyond), asked)), size, BY_TIME)
+    page = first_page(list(Activity.objects.raw(ENTRIES_OF_KINDS.format(beyond=beyond), asked)), size, BY_TIME)
+    if page.next is None:
+        last = list(Activity.objects.raw(LAST_LOOKED.format(beyond=beyond), asked))
+        page = Page(page.entries, BY_TIME.cursor(last[0]) if len(last) > 1 else None)
+    return page
+
+
+def whole_story(*, goal, kinds=None):
+    """The first PRINTED entries of a goal, as a Page, read as `story_entries()` reads them, a page at a time.
+
+    With `kinds`, they are looked for among its first ENTRIES.
+    """
+    entries, after, looked = [], None, 0
+    while True:
+        page = story_entries(goal=goal, kinds=kinds, after=after, size=min(PAGE, PRINTED - len(entries)))
+        entries, after, looked = [*entries, *page.entries], page.next, looked + LOOKED
+        if after is None or len(entries) == PRINTED or looked >= ENTRIES:
+            return Page(entries, after)
 
 
 def just_before(entry):
     """The cursor after which a page of `story_entries()` begins with that entry."""
     moment, pk = BY_TIME.parse(BY_TIME.cursor(entry))
     return f"{moment.isoformat()}{BY_TIME.SEPARATOR}{type(pk)(int=pk.int - 1)}"
+
+
+def moment_of(cursor):
+    """The moment of the entry after which a page begins."""
+    return BY_TIME.parse(cursor)[0]
 
 
 def story_tells(*, goal, kinds, address):
@@ -206,7 +235,7 @@ DAYS = """
         (array_agg(id) FILTER (WHERE activity_type = ANY (%(reached)s)))[:%(turns)s]
     FROM (
         SELECT created_at, id, activity_type FROM student_activity_timeline
-        WHERE student_id = %(student)s AND goal_id = %(goal)s AND activity_type = ANY (%(kinds)s)
+        WHERE student_id = %(student)s AND goal_id = %(goal)s
         ORDER BY created_at, id
         LIMIT %(limit)s
     ) AS led
@@ -239,13 +268,28 @@ FIRST_ANSWER = """
 ENTRIES_OF_KINDS = """
     SELECT entry.*
     FROM (
-        SELECT id AS found FROM student_activity_timeline
-        WHERE student_id = %(student)s AND goal_id = %(goal)s AND {beyond} AND activity_type = ANY (%(kinds)s)
+        SELECT id AS found
+        FROM (
+            SELECT created_at, id, activity_type FROM student_activity_timeline
+            WHERE student_id = %(student)s AND goal_id = %(goal)s AND {beyond}
+            ORDER BY created_at, id
+            LIMIT %(looked)s
+        ) AS looked
+        WHERE activity_type = ANY (%(kinds)s)
         ORDER BY created_at, id
         LIMIT %(limit)s
     ) AS page
     JOIN student_activity_timeline AS entry ON entry.id = page.found
     ORDER BY created_at, id
+"""
+
+# The last entry that was looked at, and whether there is one behind it.
+LAST_LOOKED = """
+    SELECT created_at, id FROM student_activity_timeline
+    WHERE student_id = %(student)s AND goal_id = %(goal)s AND {beyond}
+    ORDER BY created_at, id
+    OFFSET %(looked)s - 1
+    LIMIT 2
 """
 
 TELLS = """

@@ -15,7 +15,7 @@ from django.views.generic import View
 from config.files import send
 from goals import sharing
 from goals.forms import SharingForm
-from goals.models import Goal
+from goals.models import Goal, SharedStory
 from timeline import calendar, queries, story
 from timeline.views.page import ForHtmx, Page, uuid_asked
 from timeline.views.student import StudentPage
@@ -32,7 +32,8 @@ class Telling:
     def get_context_data(self, **kwargs):
         asked = {"contents": self.contents}
         after = self.request.GET.get("after")
-        kwargs |= {"goal": self.goal, "after": after, **story.told(self.goal, **asked, after=after)}
+        whole = "whole" in self.request.GET
+        kwargs |= {"goal": self.goal, "after": after, **story.told(self.goal, **asked, after=after, whole=whole)}
         if not self.fragment:
             kwargs |= story.beginning(self.goal, **asked, first_weekday=calendar.first_weekday(self.request))
             kwargs["name"] = story.shown_name(self.goal.student)
@@ -58,6 +59,11 @@ class GoalStory(Telling, OfReachedGoal):
 
     template_name = "timeline/story/story.html"
     contents = None
+
+    def get_context_data(self, **kwargs):
+        if self.own and not self.fragment:
+            kwargs["shared"] = sharing.own_story(self.goal)
+        return super().get_context_data(**kwargs)
 
 
 class Own:
@@ -288,7 +294,10 @@ class Congratulate(ForHtmx, View):
         if request.POST.get("take_back"):
             sharing.take_back(found, request.user)
         else:
-            sharing.congratulate(found, request.user)
+            try:
+                sharing.congratulate(found, request.user)
+            except SharedStory.DoesNotExist as gone:
+                raise Http404("This story is not there any more.") from gone
         if request.htmx:
             context = {"shared": found, "applause": applause_of(found, request.user)}
             return render(request, "timeline/story/applause.html", context)
