@@ -393,6 +393,7 @@ def test_words_take_a_picture_or_a_voice_memo_along(client, school, media, kind,
     page = client.get("/days/").content.decode()
     assert f'src="{row.media_url}"' in page
     assert ("Picture by Ines" if kind == "picture" else "Voice memo of Ines") in page
+    assert ('width="40" height="30"' if kind == "picture" else "Length: </span>0:01<") in page  # before it is loaded
     assert client.get(row.media_url).status_code == 200
 
 

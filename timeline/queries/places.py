@@ -14,7 +14,7 @@ def with_places(entries, *, in_video=None):
     """Give the entries the rows that they refer to; one query for each table, by primary key.
 
     Sets student, video, course, lesson, goal, quiz, responded_by, `author` (of
-    a message), `checkpoint` and `document`; None where the row is gone by now.  `in_video`
+    a message), `checkpoint` and `upload`; None where the row is gone by now.  `in_video`
     is the video that all of them are in, if they are: then course, lesson and
     goal, which a journey does not name, are left out.
     """
@@ -34,15 +34,18 @@ def with_places(entries, *, in_video=None):
         entry._state.fields_cache["responded_by"] = people.get(entry.responded_by_id)
         entry.author = people.get(authors[entry.pk])
         entry.checkpoint = marked.get(checkpoints[entry.pk])
-    return with_documents(entries)
+    return with_uploads(entries)
 
 
-def with_documents(rows):
-    """Give each entry, or row of what people write, that has a document its Upload as `document`; by primary key."""
-    having = [row for row in rows if row.media_type == MediaType.DOCUMENT]
+def with_uploads(rows):
+    """Give each entry, or row of what people write, with a picture or document its Upload as `upload`; by primary key.
+
+    None where it lies elsewhere, or is gone by now.  What is to be known of a recording is in the row.
+    """
+    having = [row for row in rows if row.media_type in (MediaType.IMAGE, MediaType.DOCUMENT)]
     found = Upload.at(row.media_url for row in having) if having else {}
     for row in having:
-        row.document = found.get(row.media_url)
+        row.upload = found.get(row.media_url)
     return rows
 
 

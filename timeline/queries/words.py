@@ -6,7 +6,7 @@ from timeline.access import own_writings
 from timeline.keyset import Page
 from timeline.models import Activity
 from timeline.queries.common import BY_HIDING
-from timeline.queries.places import with_documents
+from timeline.queries.places import with_uploads
 from timeline.words import WORDS
 
 # What a row of each table is shown with.
@@ -47,4 +47,4 @@ def hidden_words(*, by, after=None, size=25):
         (row for page in pages for row in page.entries), key=lambda row: (row.hidden_at, row.pk), reverse=True
     )
     more = len(rows) > size or any(page.next for page in pages)
-    return Page(with_documents(rows[:size]), BY_HIDING.cursor(rows[size - 1]) if more else None)
+    return Page(with_uploads(rows[:size]), BY_HIDING.cursor(rows[size - 1]) if more else None)

@@ -21,6 +21,7 @@ from timeline.rows import row_name
 from timeline.words import WORDS
 
 register = template.Library()
+HIGHEST = 352  # pixels of a picture in an entry: 22rem, as in timeline.css
 MINUTE = datetime.timedelta(minutes=1)
 register.filter(clock)
 
@@ -145,6 +146,13 @@ def by_kind(counts):
         for kind in KINDS
         if counts.get(kind.value) and kind.value != "video_progress"
     ]
+
+
+@register.filter
+def shown_size(picture):
+    """The size of an Upload's <img>, as its attributes: as it is, at most HIGHEST pixels high."""
+    height = min(picture.height, HIGHEST)
+    return format_html('width="{}" height="{}"', max(round(picture.width * height / picture.height), 1), height)
 
 
 @register.filter
