@@ -431,8 +431,8 @@ FILTERS = [
     ("timeline.Activity", "student={student}", "idx_student_date"),
     ("timeline.Activity", "student={student}&day=2025-03-15", "idx_student_date"),
     ("timeline.Activity", "student={student}&kind=daily_note&status=responded", "idx_student_date"),
-    ("timeline.Activity", "video={video}", "idx_video_recent"),
-    ("timeline.Activity", "video={video}&day=2025-03-15", "idx_video_recent"),
+    ("timeline.Activity", "video={video}", "idx_video_kind"),
+    ("timeline.Activity", "video={video}&kind=daily_note", "idx_video_kind"),
     ("timeline.Activity", "status=pending", "idx_response_status"),
     ("timeline.Activity", "status=pending&course={course}", "idx_response_status"),
     ("timeline.Activity", "kind=daily_note&day=2025-03-15&course={course}", "student_activity_timeline_pkey"),
@@ -1168,9 +1168,10 @@ def test_the_timeline_is_filtered_by_kind_day_and_answer(as_staff):
     assert [entry.source_id for entry in listed] == [note.pk]
     assert kinds(student=student.pk, kind="daily_note") == {"daily_note"}
     assert kinds(student=student.pk, video=rows[Video].pk, kind="video_progress") == {"video_progress"}
+    assert kinds(video=rows[Video].pk, kind="video_progress") == {"video_progress"}
     everything = kinds(video=rows[Video].pk)
     # What no index of a video serves is not offered there, and means nothing.
-    assert kinds(video=rows[Video].pk, kind="video_progress", status="pending") == everything
+    assert kinds(video=rows[Video].pk, day="2025-03-15", status="pending") == everything
     waiting = as_staff.get(url, {"status": "pending"}).context["cl"].result_list
     assert {entry.response_status for entry in waiting} == {"pending"}
     assert kinds(student=student.pk, status="responded") == {"text_reflection"}

@@ -154,7 +154,11 @@ QUESTIONS = {
         lambda s: journey(s, student=s["student"], text="early", waiting=True, **DAYS_OF_MAY),
         "idx_student_video",
     ),
-    "newest": (lambda s: queries.newest_cursor(queries.JourneyFilter(s["video"])), "idx_video_recent"),
+    "newest": (lambda s: queries.newest_cursor(queries.JourneyFilter(s["video"])), "idx_video_listed"),
+    "newest of one": (
+        lambda s: queries.newest_cursor(queries.JourneyFilter(s["video"], student=s["student"])),
+        "idx_student_date",
+    ),
     "new": (lambda s: queries.new_since(queries.JourneyFilter(s["video"]), since=LATE), "idx_video_listed"),
     "new of one": (
         lambda s: queries.new_since(queries.JourneyFilter(s["video"], student=s["student"]), since=LATE),

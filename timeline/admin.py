@@ -21,7 +21,7 @@ SOURCES = {model._meta.db_table: model for model in apps.get_models() if not mod
 # first in the index; filters that this index cannot help are offered only then.
 WALKS = {
     "student": ("-activity_date", "-created_at", "-id"),  # idx_student_date
-    "video": ("-created_at", "-id"),  # idx_video_recent
+    "video": ("activity_type", "video_timestamp_seconds", "id"),  # idx_video_kind
     "waiting": ("-course_id", "-created_at", "-id"),  # idx_response_status
     "all": ("-id",),  # the primary key, which begins with the time of the source row
 }
@@ -40,15 +40,20 @@ def is_short(request):
     return walk(request) == "student"
 
 
+def has_kinds(request):
+    """Whether the list can be narrowed to a kind: it is short, or its index has them first."""
+    return is_short(request) or walk(request) == "video"
+
+
 class KindFilter(admin.SimpleListFilter):
     title = "kind"
     parameter_name = "kind"
 
     def lookups(self, request, model_admin):
-        return [(kind.value, kind.label) for kind in KINDS] if is_short(request) else []
+        return [(kind.value, kind.label) for kind in KINDS] if has_kinds(request) else []
 
     def queryset(self, request, queryset):
-        return queryset.filter(activity_type=self.value()) if self.value() and is_short(request) else queryset
+        return queryset.filter(activity_type=self.value()) if self.value() and has_kinds(request) else queryset
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -89,7 +94,7 @@ class DayFilter(admin.ListFilter):
     def __init__(self, request, params, model, model_admin):
         super().__init__(request, params, model, model_admin)
         self.value = params.pop(self.parameter, [""])[-1]
-        self.serves = walk(request) in ("student", "video")
+        self.serves = is_short(request)
 
     def has_output(self):
         return self.serves
@@ -106,12 +111,9 @@ class DayFilter(admin.ListFilter):
             return queryset
         try:
             day = datetime.date.fromisoformat(self.value)
-            start = datetime.datetime.combine(day, datetime.time.min, DAY_ZONE)
-            end = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time.min, DAY_ZONE)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise IncorrectLookupParameters(error) from error
-        # The day for a student's index, its two ends for a video's.
-        return queryset.filter(activity_date=day, created_at__gte=start, created_at__lt=end)
+        return queryset.filter(activity_date=day)
 
 
 @admin.register(Activity)

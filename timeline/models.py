@@ -94,23 +94,19 @@ class Activity(models.Model):
             ),
         ]
         indexes = [
-            # For days, weeks and the student's feed: queries.student_days(), …
+            # For days, weeks and the student's feed: queries.student_days(), …; for those of some kinds or of one
+            # course: queries.found_days().
             models.Index(
-                "student", "activity_date", "created_at", "id", include=["activity_type"], name="idx_student_date"
+                "student",
+                "activity_date",
+                "created_at",
+                "id",
+                include=["activity_type", "course"],
+                name="idx_student_date",
             ),
             # For queries.calendar(): an entry of a busy day takes six bytes, in idx_student_date some hundred.  The
             # condition holds for all: whoever does not state it keeps the plan that is bounded by its LIMIT.
             models.Index("student", "activity_date", condition=Q(source_table__gt=""), name="idx_student_day"),
-            # For what a student's days hold of one course: queries.found_days(), queries.days_export().
-            models.Index(
-                "student",
-                "course",
-                "created_at",
-                "id",
-                include=["activity_type"],
-                condition=Q(course__isnull=False),
-                name="idx_student_course",
-            ),
             # For words in a student's days: what has none is not looked through.
             models.Index(
                 "student",
@@ -130,17 +126,9 @@ class Activity(models.Model):
                 condition=Q(goal__isnull=False),
                 name="idx_student_goal",
             ),
-            # For all of a video's entries by second, whatever their kind: the plan's query, and the export.
-            models.Index(
-                "video",
-                "video_timestamp_seconds",
-                "id",
-                include=["activity_type"],
-                condition=Q(video__isnull=False),
-                name="idx_video_all_students",
-            ),
             # For the journey of all students, of some kinds or of all but COUNTED, and how far everyone got:
-            # queries.video_journey(), queries.reached().
+            # queries.video_journey(), queries.reached(); for all of a video's entries, by kind and second: the
+            # export, which merges the kinds, the plan's query and the admin's list.
             models.Index(
                 "video",
                 "activity_type",
@@ -149,8 +137,6 @@ class Activity(models.Model):
                 condition=Q(video__isnull=False),
                 name="idx_video_kind",
             ),
-            # For a video's entries, newest first, whatever their kind: the admin's list, queries.newest_cursor().
-            models.Index("video", "created_at", "id", condition=Q(video__isnull=False), name="idx_video_recent"),
             # For the journey of all students, newest first or within dates, and what is new in it.
             models.Index(
                 "video",

@@ -16,7 +16,7 @@ from timeline.queries.days import Day
 from timeline.queries.places import with_places
 
 WEEKS = 53  # of a calendar
-LOOK = 1_000  # entries whose kinds one step of a search looks through, in an index
+LOOK = 1_000  # entries whose kinds and courses one step of a search looks through, in an index
 LOOK_ROWS = 100  # entries that one step of a search reads, to look through what the index does not say
 STEPS = 10  # of one search
 BATCH = 100  # entries that one statement of an export looks at
@@ -96,18 +96,19 @@ def found_days(*, student, asked, before=None, size=25):
     """What `asked` (a DaysFilter) finds in the student's days, newest first: up to `size` entries, as FoundDays.
 
     Goes back in at most STEPS small steps, until the page is full.  A step
-    looks through LOOK entries for kinds, which the index says; LOOK_ROWS for
-    words, of the entries that have any, for what waits, and for two things that
-    no index says together.  Indexes: idx_student_pending for what waits, else
-    idx_student_words for words, else idx_student_goal or idx_student_course,
-    else idx_student_date.
+    looks through LOOK entries for kinds or a course, which the index says;
+    LOOK_ROWS for words, of the entries that have any, for what waits, and for
+    two things that no index says together.  Indexes: idx_student_pending for
+    what waits, else idx_student_words for words, else idx_student_goal for a
+    goal, else idx_student_date.
     """
-    condition, rest, columns, params = _reading(student, asked)
+    condition, said, rest, columns, params = _reading(student, asked)
     params["look"] = LOOK_ROWS if rest else LOOK
     parts = {
         "order": ", ".join(f"{column} DESC" for column in columns),
-        "kinds": KINDS_ASKED if asked.kinds else "true",
+        "said": said,
         "rest": rest,
+        "course": ", course_id" * (COURSE_ASKED in said),
     }
     entries, following, back_to = [], before, None
     for _ in range(STEPS):
@@ -117,7 +118,7 @@ def found_days(*, student, asked, before=None, size=25):
             params |= {"activity_date": moment.astimezone(DAY_ZONE).date(), "created_at": moment, "id": entry}
             parts["condition"] += f" AND {_beyond(columns, '<')}"
         params["size"] = size + 1 - len(entries)
-        entries += Activity.objects.raw((FOUND if rest else FOUND_KINDS).format(**parts), params)
+        entries += Activity.objects.raw((FOUND if rest else FOUND_SAID).format(**parts), params)
         if len(entries) > size:
             following, back_to = BY_TIME.cursor(entries[size - 1]), None
             break
@@ -145,9 +146,9 @@ def days_export(*, student, asked):
     entries: memory stays flat, and no snapshot is held open while somebody
     downloads slowly.  Indexes: those of `found_days()`.
     """
-    condition, rest, columns, params = _reading(student, asked)
+    condition, said, rest, columns, params = _reading(student, asked)
     params["limit"] = BATCH
-    parts = {"order": ", ".join(columns), "kinds": KINDS_ASKED if asked.kinds else "true", "rest": rest or "true"}
+    parts = {"order": ", ".join(columns), "said": said, "rest": rest or "true"}
     after = ""
     while True:
         statement = EXPORT.format(condition=condition + after, **parts)
@@ -162,12 +163,12 @@ def days_export(*, student, asked):
 def _reading(student, asked):
     """How to look for what a DaysFilter asks for.
 
-    (the condition that an index answers, the rest, "" if there is none; the
-    columns of the index's order; the values)
+    (the condition that an index answers; what it says beside; the rest, "" if
+    there is none; the columns of the index's order; the values)
     """
-    condition, rest = ["student_id = %(student)s"], []
+    condition, said, rest = ["student_id = %(student)s"], [KINDS_ASKED] * bool(asked.kinds), []
     columns = ("activity_date", "created_at", "id")
-    named = [f"{name}_id = %({name})s" for name in ("goal", "course") if getattr(asked, name)]
+    named = [GOAL_ASKED] * bool(asked.goal) + [COURSE_ASKED] * bool(asked.course)
     if asked.waiting:
         condition.append("response_status = 'pending'")
         rest = [*([WORDS_ASKED] if asked.text else []), *named] or ["true"]
@@ -175,9 +176,11 @@ def _reading(student, asked):
     elif asked.text:
         condition.append("content IS NOT NULL")
         rest = [WORDS_ASKED, *named]
-    elif named:
-        condition.append(named[0])
+    elif asked.goal:
+        condition.append(GOAL_ASKED)
         rest, columns = named[1:], columns[1:]
+    else:
+        said += named
     if asked.since:
         condition.append("created_at > %(since)s")
         if "activity_date" in columns:
@@ -191,7 +194,7 @@ def _reading(student, asked):
         "since": asked.since,
         "since_day": asked.since and asked.since.astimezone(DAY_ZONE).date(),
     }
-    return " AND ".join(condition), " AND ".join(rest), columns, params
+    return " AND ".join(condition), " AND ".join(said) or "true", " AND ".join(rest), columns, params
 
 
 def _beyond(columns, operator):
@@ -205,6 +208,8 @@ def like(text):
 
 
 KINDS_ASKED = "activity_type = ANY (%(kinds)s)"
+GOAL_ASKED = "goal_id = %(goal)s"
+COURSE_ASKED = "course_id = %(course)s"
 
 WORDS_ASKED = "(content ILIKE %(text)s OR instructor_response ILIKE %(text)s)"
 
@@ -213,20 +218,20 @@ FOUND = """
     FROM (
         SELECT * FROM student_activity_timeline WHERE {condition} ORDER BY {order} LIMIT %(look)s
     ) AS looked
-    WHERE {kinds} AND {rest}
+    WHERE {said} AND {rest}
     ORDER BY {order}
     LIMIT %(size)s
 """
 
-FOUND_KINDS = """
+FOUND_SAID = """
     SELECT entry.*
     FROM (
         SELECT id AS found
         FROM (
-            SELECT activity_date, created_at, id, activity_type FROM student_activity_timeline
+            SELECT activity_date, created_at, id, activity_type{course} FROM student_activity_timeline
             WHERE {condition} ORDER BY {order} LIMIT %(look)s
         ) AS looked
-        WHERE {kinds}
+        WHERE {said}
         ORDER BY {order}
         LIMIT %(size)s
     ) AS page
@@ -238,7 +243,7 @@ FOUND_KINDS = """
 EXPORT = """
     SELECT *
     FROM (
-        SELECT looked.*, ({kinds} AND {rest}) AS matches, row_number() OVER (ORDER BY {order}) AS number
+        SELECT looked.*, ({said} AND {rest}) AS matches, row_number() OVER (ORDER BY {order}) AS number
         FROM (
             SELECT * FROM student_activity_timeline WHERE {condition} ORDER BY {order} LIMIT %(limit)s
         ) AS looked

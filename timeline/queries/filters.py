@@ -111,8 +111,7 @@ def reading(asked):
 def reading_by_second(asked):
     """The Reading by second of a JourneyFilter, with the kinds that a list only counts.
 
-    Indexes: idx_student_video, idx_video_pending, idx_video_kind for some
-    kinds, idx_video_all_students for all.
+    Indexes: idx_student_video, idx_video_pending, else idx_video_kind.
     """
     rest = [asked.dates, asked.words]
     if asked.student:
@@ -121,8 +120,6 @@ def reading_by_second(asked):
     elif asked.waiting:
         branches = [f"video_id = %(video)s AND {PENDING}"]
         rest += [OF_KINDS] * (asked.kinds is not None and not {*WRITTEN} <= {*asked.kinds})
-    elif asked.kinds is None and not asked.text:
-        branches = ["video_id = %(video)s"]
     else:
         branches = [_of_kind(kind.value) for kind in KINDS if _may_be(asked, kind.value)]
     return Reading(branches, BY_SECOND, _all(rest))

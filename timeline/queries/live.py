@@ -5,22 +5,44 @@ import uuid
 from django.db import connection
 from django.db.models.functions import Now
 
+from timeline.kinds import COUNTED
 from timeline.models import DAY_ZONE, Activity
 from timeline.queries.common import BY_TIME
-from timeline.queries.filters import reading_of_new
+from timeline.queries.filters import JourneyFilter, listed, reading_of_new
 
 NEW_LIMIT = 99  # new entries are counted to here, then "99+"
 NEW_SCAN = 1_000  # entries since then that are looked at
 
 
 def newest_cursor(asked):
-    """The cursor of the newest entry that the video has by now, of whatever kind; None without any.
+    """The cursor of the newest entry that there is by now: of the one student, else of the kinds that are listed of
+    all; None without any.
 
-    Index: idx_video_recent.
+    Indexes: idx_student_date, else idx_video_listed.
     """
-    entries = Activity.objects.filter(video=asked.video, created_at__lte=Now()).order_by("-created_at", "-id")
-    newest = entries.only("created_at").first()
+    if asked.student:
+        entries = Activity.objects.filter(student=asked.student, created_at__lte=Now())
+        newest = entries.order_by("-activity_date", "-created_at", "-id").only("created_at").first()
+    else:
+        kinds = listed(JourneyFilter(asked.video))
+        newest = next(iter(Activity.objects.raw(NEWEST_OF_KINDS, {"video": asked.video.pk, "kinds": kinds})), None)
     return newest and BY_TIME.cursor(newest)
+
+
+# That no kind is a counted one is said once more, for it is by this that the index is found.
+NEWEST_OF_KINDS = f"""
+    SELECT entry.id, entry.created_at
+    FROM unnest(%(kinds)s::text[]) AS kind
+    CROSS JOIN LATERAL (
+        SELECT id, created_at FROM student_activity_timeline
+        WHERE video_id = %(video)s AND activity_type = kind AND created_at <= statement_timestamp()
+        AND activity_type NOT IN ({", ".join(f"'{kind}'" for kind in sorted(COUNTED))})
+        ORDER BY created_at DESC, id DESC
+        LIMIT 1
+    ) AS entry
+    ORDER BY entry.created_at DESC, entry.id DESC
+    LIMIT 1
+"""
 
 
 def new_since(asked, *, since):
