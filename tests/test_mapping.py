@@ -12,6 +12,7 @@ from courses.models import VideoProgress
 from reflections.models import Reflection
 from tests import factories
 from tests.drift import assert_no_drift
+from timeline import kinds
 
 pytestmark = pytest.mark.django_db
 
@@ -701,3 +702,11 @@ def test_deleting_a_source_takes_its_entries_and_no_others(index, form):
     assert_no_drift()
     if table != "goals":
         assert execute("SELECT count(*) FROM student_activity_timeline") == [(kept,)]
+
+
+def test_no_source_but_those_of_videos_and_quizzes_gives_an_entry_a_video():
+    factories.everything_of(factories.ProfileFactory())
+    found = execute("SELECT DISTINCT activity_type, video_id IS NOT NULL FROM student_activity_timeline")
+    assert len(found) >= 12
+    in_video = {*kinds.of_groups(kinds.IN_VIDEO)}
+    assert {kind for kind, placed in found if placed} == {kind for kind, _ in found} & in_video

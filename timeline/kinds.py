@@ -83,6 +83,10 @@ COUNTED = ("video_progress", "checkpoint_reached")
 BY_VALUE = {kind.value: kind for kind in KINDS}
 
 
+# The groups whose entries stand in a video, if they name one; no other source gives an entry a video.
+IN_VIDEO = ("watching", "reflections", "quizzes")
+
+
 def of_groups(groups):
     """The `activity_type`s of the named groups, in the order of the plan."""
     return [kind.value for kind in KINDS if kind.group in groups]

@@ -8,7 +8,7 @@ from django.db import connection
 from courses.models import Video
 from profiles.models import Profile
 from timeline.keyset import Keyset
-from timeline.kinds import COUNTED, KINDS, of_groups
+from timeline.kinds import COUNTED, IN_VIDEO, KINDS, of_groups
 from timeline.models import DAY_ZONE
 from timeline.queries.common import BY_SECOND, NEWEST
 
@@ -149,7 +149,8 @@ OF_KINDS = "activity_type = ANY (%(kinds)s::text[])"
 
 
 def _may_be(asked, kind):
-    return (asked.kinds is None or kind in asked.kinds) and (kind in WRITTEN or not (asked.text or asked.waiting))
+    kinds = of_groups(IN_VIDEO) if asked.kinds is None else asked.kinds
+    return kind in kinds and (kind in WRITTEN or not (asked.text or asked.waiting))
 
 
 def _of_kind(kind):

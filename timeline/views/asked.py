@@ -8,11 +8,11 @@ from django.core.exceptions import BadRequest
 from django.http import QueryDict
 from django.urls import reverse
 
-from timeline import kinds
+from timeline.kinds import IN_VIDEO as GROUPS
+from timeline.kinds import of_groups
 from timeline.queries import JourneyFilter
 from timeline.views.page import text_asked
 
-GROUPS = ("watching", "reflections", "quizzes")  # whose entries have a video
 YEARS = range(1900, 9999)  # that a time in the database may lie in
 
 
@@ -25,7 +25,7 @@ def journey_asked(request, video, student):
     return JourneyFilter(
         video=video,
         student=student,
-        kinds=tuple(kinds.of_groups(groups)) if groups else None,
+        kinds=tuple(of_groups(groups)) if groups else None,
         waiting=choice_asked(request, "waiting", ("1",)) == "1",
         start=day_asked(request, "from"),
         end=day_asked(request, "until"),
