@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-backfill bench-journey bench-real bench-watching bench-writing pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-large bench-backfill bench-reading bench-journey bench-real bench-watching bench-writing pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
@@ -12,10 +12,12 @@ help:
 	@echo "make test        install what the tests need, and run them"
 	@echo "make lint        check the code's style; make format mends what can be mended"
 	@echo "make bench       all benchmarks below, written into docs/benchmarks.md (many minutes)"
+	@echo "make bench-large  reading, with ten million entries, or LARGE=…: up to an hour; goes on where it was stopped"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
 	@echo "make bench-journey  what the journey of a video costs with a class of 20,000 (minutes)"
 	@echo "make bench-real DATA=folder  published data of real learners: how fast they come in, and whether they drift"
 	@echo "make bench-watching  what a report of watching takes while 500 students watch at once (minutes)"
+	@echo "make bench-reading  what every query of every page reads, by size and depth, beside other ways (minutes)"
 	@echo "make bench-writing  what the timeline costs who writes, beside other ways to keep one (minutes)"
 	@echo "make screenshots  the pictures of README.md anew (docs/images/)"
 	@echo "make demo-videos  the demo's videos anew (demo/videos/; needs Chromium and ffmpeg)"
@@ -37,13 +39,24 @@ test: test-packages lint
 	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
 
 # Each is run, whatever the one before found.
-bench: demo-packages
-	@failed=; for name in backfill journey watching writing; do \
-	    echo "$$name:"; $(PYTHON) -m benchmarks.$$name --report || failed="$$failed $$name"; echo; \
+bench: bench-packages
+	@failed=; for name in reading backfill writing journey watching; do \
+	    echo "$$name:"; $(BESIDE) $(PYTHON) -m benchmarks.$$name --report || failed="$$failed $$name"; echo; \
 	done; [ -z "$$failed" ] || { echo "Not as fast as the project asks for:$$failed"; exit 1; }
 
-bench-backfill bench-journey bench-watching bench-writing: bench-%: demo-packages
-	@$(PYTHON) -m benchmarks.$*
+# The databases are kept until they are deleted: .venv/bin/python -m benchmarks.reading --entries … --delete
+LARGE ?= 10000000
+bench-large: bench-packages
+	@$(BESIDE) $(PYTHON) -m benchmarks.reading --entries 100000 1000000 $(LARGE) --keep --report
+
+bench-backfill bench-reading bench-journey bench-watching bench-writing: bench-%: bench-packages
+	@$(BESIDE) $(PYTHON) -m benchmarks.$*
+
+# What the project is compared with lies beside its own packages.
+BESIDE = PYTHONPATH=.venv/beside
+bench-packages: demo-packages
+	@[ -d .venv/beside ] || $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps \
+	    --target .venv/beside "django-activity-stream==2.0.0"
 
 bench-real: demo-packages
 	@[ -n "$(DATA)" ] || { echo "Name the folder of the data: make bench-real DATA=folder (docs/benchmarks.md says which)."; exit 2; }

@@ -46,8 +46,12 @@ def write(name, connection, *blocks, document=DOCUMENT):
 
     A block is Markdown: of table(), lines(), bars(), or plain words.  A section that is not there yet comes last.
     """
-    measured = f"Measured on {datetime.date.today():%-d %B %Y} on {machine()}. {settings(connection)}"
-    replace(document, name, "\n\n".join([*blocks, measured]))
+    replace(document, name, "\n\n".join([*blocks, environment(connection)]))
+
+
+def environment(connection):
+    """When, on what and with which settings it is measured, as the last words of a section."""
+    return f"Measured on {datetime.date.today():%-d %B %Y} on {machine()}. {settings(connection)}"
 
 
 def replace(document, name, content):
