@@ -440,9 +440,12 @@ def told(found, suffix):
     pictures = [
         report.lines(
             f"reading-{question}{suffix}",
-            f"{title[0].upper()}{title[1:]} with most entries, after 90 % of it",
+            f"{title[0].upper()}{title[1:]} with most entries: the dearer of the first and the one after 90 %",
             {
-                way: [(each.entries, max(each.others[question, "hot", "deep"][way][0], 1)) for each in found]
+                way: [
+                    (each.entries, max(each.others[question, "hot", where][way][0] for where in ("first", "deep")))
+                    for each in found
+                ]
                 for way in ways
             },
             x="entries in the table",
