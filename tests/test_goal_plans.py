@@ -1,7 +1,10 @@
-"""What the pages of a student with 50 goals and 100,000 entries read: little, and from the indexes that are named."""
+"""What the pages read of a student with 50 goals and 100,000 entries, and of a class of 5,000 whose stories are shared:
+little, and from the indexes that are named.
+"""
 
 import datetime
 import json
+import uuid
 from urllib.parse import urlencode
 
 import pytest
@@ -11,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from psycopg.types.range import TimestamptzRange
 
-from goals import living
-from goals.models import Goal
+from goals import living, sharing
+from goals.models import Goal, SharedStory
 from tests import factories
 from tests.test_queries import buffers, nodes, plans_of, vacuum
 from timeline import queries
@@ -20,9 +23,9 @@ from timeline.kinds import KINDS
 
 pytestmark = pytest.mark.django_db
 
-ENTRIES, GOALS = 100_000, 50
+ENTRIES, GOALS, CLASS = 100_000, 50, 5_000
 BUFFERS = 300  # pages of 8 kB that one query of a page may read
-COUNTED = 1_600  # of the overview's counts: ten goals with COUNT_LIMIT entries each, index-only
+COUNTED = 1_600  # of the overview's counts: ten goals with COUNT_LIMIT entries each, index-only; of a story's: 100,000
 NOW = datetime.datetime.now(datetime.UTC)
 day = datetime.timedelta(days=1)
 
@@ -65,6 +68,46 @@ FILLING = """
         WHERE student_id = %(student)s
     ) AS periods ON place = CASE WHEN n %% 5 = 0 THEN 49 ELSE n / 5 %% 50 END
 """
+
+
+@pytest.fixture(scope="module")
+def course(student, django_db_blocker):
+    """5,000 students, each active on nine days with a goal that is reached and shared; all like the student's newest.
+
+    The student's newest goal has no notes.
+    """
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        course = factories.CourseFactory()
+        cursor.execute(
+            "INSERT INTO profiles (full_name) SELECT 'Student ' || n FROM generate_series(1, %s) AS n", [CLASS]
+        )
+        asked = {"course": course.pk, "student": student.pk, "newest": Goal.objects.get(title="Goal 49").pk}
+        for sql in SHARING:
+            cursor.execute(sql, asked)
+        vacuum(cursor)
+    return course
+
+
+SHARING = [
+    "UPDATE student_activity_timeline SET activity_type = 'text_reflection'"
+    " WHERE goal_id = %(newest)s AND activity_type = 'daily_note'",
+    "INSERT INTO enrollments (student_id, course_id) SELECT id, %(course)s FROM profiles",
+    "INSERT INTO goals (student_id, title, completed_at) SELECT id, 'Earn $1K', now() FROM profiles"
+    " WHERE id <> %(student)s",
+    "INSERT INTO shared_stories (student_id, goal_id, parts, course_id, community_at)"
+    " SELECT student_id, id, '{notes}', %(course)s, now() - random() * INTERVAL '300 days' FROM goals"
+    " WHERE completed_at IS NOT NULL OR id = %(newest)s",
+    "INSERT INTO congratulations (story_id, person_id) SELECT shared_stories.id, profiles.id"
+    " FROM shared_stories CROSS JOIN profiles WHERE goal_id = %(newest)s AND profiles.id <> %(student)s",
+    """
+    INSERT INTO student_activity_timeline (id, student_id, activity_type, created_at, metadata, source_table, source_id)
+    SELECT
+        gen_random_uuid(), id, CASE WHEN n %% 3 = 0 THEN 'goal_milestone' ELSE 'daily_note' END,
+        now() - INTERVAL '1 day' * (n * (1 + place %% 5) + place %% 11), '{}', 'daily_notes', gen_random_uuid()
+    FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM profiles WHERE id <> %(student)s) AS people
+    CROSS JOIN generate_series(0, 8) AS n
+    """,
+]
 
 
 def plans_of_page(client, address):
@@ -149,3 +192,60 @@ def test_how_many_entries_a_correction_moves_is_counted_from_the_index(student):
     assert (scan["Node Type"], scan["Index Name"]) == ("Index Only Scan", "idx_student_date")
     assert all(buffers(plan) <= BUFFERS for plan in plans)
     assert queries.entries_moved(move) > 500
+
+
+def test_stories_read_little_but_for_their_counts_which_are_bounded(student, course):
+    newest = Goal.objects.get(student=student, title="Goal 49")
+    Goal.objects.filter(pk=newest.pk).update(completed_at=NOW)
+    shared = SharedStory.objects.get(goal=newest)
+    SharedStory.objects.filter(pk=shared.pk).update(link=uuid.uuid4())
+    shared.refresh_from_db()
+    client = Client()
+    client.force_login(student)
+    of_goal = [student.pk, newest.pk]
+    deep = queries.story_entries(goal=newest)
+    for _ in range(10):
+        deep = queries.story_entries(goal=newest, after=deep.next)
+    rare = queries.story_entries(goal=newest, kinds=["daily_note"])
+    assert (rare.entries, rare.next is None) == ([], False)
+    stories = queries.shared_stories(courses=[course])
+    for _ in range(10):
+        stories = queries.shared_stories(courses=[course], after=stories.next)
+    story, told = reverse("goal_story", args=of_goal), reverse("shared_story", args=[sharing.token(shared)])
+    pages = {
+        "story": story,
+        "story, deep": f"{story}?{urlencode({'after': deep.next})}",
+        "story, whole": f"{story}?whole=1",
+        "sharing": reverse("share_story", args=of_goal),
+        "preview": f"{reverse('preview_story', args=of_goal)}?parts=watching",
+        "secret link": told,
+        "secret link, of what is rare, deep": f"{told}?{urlencode({'after': rare.next})}",
+        "in the community": reverse("community_story", args=[shared.pk]),
+        "community": reverse("community"),
+        "community, deep": f"{reverse('community')}?{urlencode({'after': stories.next})}",
+    }
+    counts = set()
+    for name, address in pages.items():
+        for sql, plan in plans_of_page(client, address):
+            is_count = "array_agg" in sql
+            counts |= {name} if is_count else set()
+            assert buffers(plan) <= (COUNTED if is_count else BUFFERS), (name, buffers(plan), sql[:300])
+            found = [node.get("Index Name") or "" for node in nodes(plan)]
+            indexes = {index for index in found if index.startswith(("idx_", "student_activity_timeline"))}
+            assert indexes <= {"idx_student_goal", "student_activity_timeline_pkey"}, (name, json.dumps(plan, indent=1))
+            scanned = {node.get("Relation Name") for node in nodes(plan) if node["Node Type"] == "Seq Scan"}
+            assert "student_activity_timeline" not in scanned, (name, json.dumps(plan, indent=1))
+    assert {"story", "preview", "secret link", "in the community"} <= counts
+
+
+@pytest.mark.parametrize("show", ["all", "active", "quiet", "reached", "aimless"])
+def test_a_class_of_5000_is_looked_up_by_steps_into_indexes(course, show):
+    """A step for each student, and some twelve more for each of those looked at."""
+    plan, *others = plans_of(lambda: queries.class_movement(course=course, show=show))
+    assert {"enrollments_current", "idx_student_date"} <= {node.get("Index Name") for node in nodes(plan)}
+    for each in (plan, *others):
+        assert "student_activity_timeline" not in {
+            node.get("Relation Name") for node in nodes(each) if node["Node Type"] in ("Seq Scan", "Bitmap Heap Scan")
+        }, json.dumps(each, indent=1)
+    assert buffers(plan) <= 4 * CLASS + 2_000, json.dumps(plan, indent=1)
+    assert sum(map(buffers, others)) <= 1_000

@@ -361,20 +361,6 @@ def test_students_of_a_course_come_in_order_of_name_from_an_index(school):
     assert "Seq Scan" not in {node["Node Type"] for node in nodes(plan)}
 
 
-@pytest.mark.parametrize("show", ["all", "active", "quiet", "reached", "aimless"])
-def test_a_class_is_looked_up_by_steps_into_indexes(school, monkeypatch, show):
-    """3,001 students: a step for each, and some twelve more for each of those looked at."""
-    monkeypatch.setattr(queries.movement, "today", lambda: datetime.date(2026, 2, 4))
-    plan, *others = plans_of(lambda: queries.class_movement(course=school["course"], show=show))
-    assert {"enrollments_current", "idx_student_date"} <= {node.get("Index Name") for node in nodes(plan)}
-    for each in (plan, *others):
-        assert "student_activity_timeline" not in {
-            node.get("Relation Name") for node in nodes(each) if node["Node Type"] in ("Seq Scan", "Bitmap Heap Scan")
-        }, json.dumps(each, indent=1)
-    assert buffers(plan) <= 4 * 3_001 + 2_000, json.dumps(plan, indent=1)
-    assert sum(map(buffers, others)) <= 1_000
-
-
 def test_whether_a_student_may_be_seen_does_not_depend_on_how_many_are_taught(school):
     instructor = factories.CourseInstructorFactory(course=school["course"]).instructor
     (plan,) = plans_of(lambda: access.visible_students(instructor).get(pk=school["student"].pk))

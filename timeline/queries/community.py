@@ -15,12 +15,13 @@ from goals.sharing import communities, shown_stories
 from timeline.queries.common import BY_COMMUNITY, COUNT_LIMIT, first_page
 
 COMMUNITY_COURSES = 100  # of one person, the first by title, that their community looks into
-FANS = 100  # who congratulated, that are named, the last ones
+APPLAUDED = 1_000  # who congratulated on a story, that are counted
+FANS = 50  # who congratulated, that are named, the last ones
 
 
 @dataclass(frozen=True)
 class Applause:
-    """How many congratulated on a story, up to COUNT_LIMIT + 1, and whether the reader is among them."""
+    """How many congratulated on a story, up to APPLAUDED + 1, and whether the reader is among them."""
 
     count: int = 0
     mine: bool = False
@@ -52,7 +53,7 @@ def shared_stories(*, courses, after=None, size=20):
 
 def applause(stories, *, by):
     """{a story's id: its Applause}.  Index: goals_congratulation_once."""
-    asked = {"stories": [story.pk for story in stories], "by": by.pk, "limit": COUNT_LIMIT + 1}
+    asked = {"stories": [story.pk for story in stories], "by": by.pk, "limit": APPLAUDED + 1}
     with connection.cursor() as cursor:
         cursor.execute(APPLAUSE, asked)
         return {pk: Applause(count, mine) for pk, count, mine in cursor.fetchall()}
@@ -71,7 +72,14 @@ def fans(*, story):
 APPLAUSE = """
     SELECT
         story.id,
-        (SELECT count(*) FROM (SELECT FROM congratulations WHERE story_id = story.id LIMIT %(limit)s) AS counted),
+        (
+            SELECT count(*)
+            FROM (
+                SELECT FROM congratulations WHERE story_id = story.id
+                ORDER BY person_id -- by the index, also where one story has most of the table
+                LIMIT %(limit)s
+            ) AS counted
+        ),
         EXISTS (SELECT FROM congratulations WHERE story_id = story.id AND person_id = %(by)s)
     FROM unnest(%(stories)s::uuid[]) AS story (id)
 """
