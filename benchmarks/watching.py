@@ -82,12 +82,8 @@ def measure(connection, port, log, options):
 
 def populate(options):
     """([(a student, their cookie)], the video that they watch)."""
-    from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-
     from courses.models import Checkpoint, Course, Enrollment, Lesson, Video
     from profiles.models import Profile
-    from profiles.sessions import SessionStore
 
     course = Course.objects.create(title="Load")
     lesson = Lesson.objects.create(course=course, title="Load", position=1)
@@ -100,15 +96,22 @@ def populate(options):
         for number in range(20 + IDLE + options.students)
     )
     Enrollment.objects.bulk_create(Enrollment(student=person, course=course) for person in people)
-    students = []
-    for person in people:
-        session = SessionStore()
-        session[SESSION_KEY] = str(person.pk)
-        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-        session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-        session.create()
-        students.append((person, f"{settings.SESSION_COOKIE_NAME}={session.session_key}"))
-    return students, video
+    return [(person, cookie(person)) for person in people], video
+
+
+def cookie(person):
+    """The header Cookie of a browser in which `person` is logged in."""
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+
+    from profiles.sessions import SessionStore
+
+    session = SessionStore()
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.create()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
 @contextmanager
@@ -134,10 +137,12 @@ def production(connection):
             "BEHIND_PROXY": "on",
             "LOCAL": "off",
             "DEBUG": "off",
-            "STATIC_ROOT": folder,
-            "MEDIA_ROOT": folder,
+            "STATIC_ROOT": f"{folder}/static",
+            "MEDIA_ROOT": f"{folder}/media",
             "PORT": str(port),
         }
+        collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
+        subprocess.run(collect, cwd=settings.BASE_DIR, env=variables, check=True)
         command = [sys.executable, "-m", "gunicorn"]
         server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=variables, stdout=log, stderr=log)
 

@@ -1,11 +1,15 @@
 """The benchmarks' own parts: what they write into docs/benchmarks.md, and whom they are about."""
 
+import datetime
 import xml.etree.ElementTree as ET
+from collections import Counter
 
 import pytest
 from django.db import connection, transaction
+from django.template import engines
 
-from benchmarks import harness, population, report
+from benchmarks import harness, pages, population, report
+from timeline import queries
 
 PLAIN = "# Benchmarks\n\nBy hand.\n\n<!-- benchmark: one -->\n<!-- end of one -->\n\n## More by hand\n"
 
@@ -93,3 +97,13 @@ def test_a_made_up_school_is_the_same_every_time_and_a_few_do_most_of_it():
     assert last.isoformat() == "2026-05-31"
     assert sum(quotas) == pytest.approx(4_000)
     assert quotas[0] > 1.9 * quotas[-1]  # of sixteen; of 40,000 a thousand times
+
+
+def test_time_is_counted_where_python_stands_a_helper_for_its_caller():
+    found = Counter()
+    template = engines["django"].from_string("{% for number in numbers %}{{ number|date:'j F' }}{% endfor %}")
+    with pages.looking(found):
+        template.render({"numbers": [datetime.date(2026, 6, 1)] * 3_000})
+    assert found.most_common(1)[0][0] == "templates"
+    assert pages.place_of(queries.__file__) == "our code"
+    assert pages.place_of(datetime.__file__) == ""
