@@ -106,6 +106,7 @@ def test_what_could_not_be_loaded_opens_no_form_when_it_is_loaded_later(video, p
 def test_who_is_second_chooses_and_loses_nothing(video, page, assert_accessible):
     log_in(page, "ines")
     page.goto(reverse("video_journey", args=[video.pk]))
+    waiting = int(page.locator("#waiting-count").text_content())
     page.get_by_role("link", name="Answer Sara").click()
     page.get_by_label("Your answer to Sara").fill("Mine.")
     sara = Reflection.objects.get(student__full_name="Sara")
@@ -114,6 +115,7 @@ def test_who_is_second_chooses_and_loses_nothing(video, page, assert_accessible)
     notice = page.get_by_role("alert")
     notice.wait_for()
     assert "Henrik Solberg answered while you were writing" in notice.text_content()
+    page.locator("#waiting-count").filter(has_text=re.compile(f"^{waiting - 1}$")).wait_for()  # and the track
     assert notice.evaluate("element => element === document.activeElement")
     assert page.get_by_text("His.").is_visible()
     assert page.get_by_label("Your answer to Sara").input_value() == "Mine."

@@ -239,6 +239,7 @@ def test_who_is_second_sees_the_first_answer_and_keeps_their_own_words(client, s
         assert "From Henrik." in words
         assert "Replace it with mine Sending… Leave theirs" in words
         assert "From Ines.</textarea>" in page.content.decode()
+        assert ("overtaken" in page.headers.get("HX-Trigger-After-Settle", "")) == bool(headers)
         assert f'name="seen" value="{html.escape(version(standing))}"' in page.content.decode()
     assert said(school.asked) == "From Henrik."
     replaced = client.post(answer_url(school.asked), mine | {"seen": version(standing)}, headers=HTMX)

@@ -98,7 +98,8 @@ class Answer(ForHtmx, View):
         if status != 409:
             return render(self.request, "timeline/answer_form.html", context, status=status)
         # The whole row, as the answer that stands by now is news.
-        return self._in_place_of_row(render(self.request, "timeline/entry.html", context, status=status), context)
+        response = self._in_place_of_row(render(self.request, "timeline/entry.html", context, status=status), context)
+        return trigger_client_event(response, "overtaken", after="settle")
 
     def _sent(self):
         context = self._context(sent=f"answer-{self.reflection.pk}")
