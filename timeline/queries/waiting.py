@@ -166,19 +166,20 @@ AWAITING_RESPONSE_COUNTS = """
         FROM (
             SELECT FROM student_activity_timeline
             WHERE course_id = course.id AND response_status = 'pending' AND student_id <> %(by)s
+            ORDER BY created_at, id
             LIMIT %(limit)s
         ) AS counted
     ) AS waiting
 """
 
 
-def awaiting_response_in_videos(*, videos, by):
-    """How many reflections wait in each of `videos` (ids) for the person `by`: {id: number up to WAITING_LIMIT + 1}.
+def awaiting_response_in_videos(*, videos):
+    """How many reflections wait in each of `videos` (ids), as their journeys say: {id: number up to WAITING_LIMIT + 1}.
 
     An index-only scan of at most so many entries for each.  Index: idx_video_pending.
     """
     with connection.cursor() as cursor:
-        cursor.execute(AWAITING_RESPONSE_IN_VIDEOS, {"videos": videos, "by": by.pk, "limit": WAITING_LIMIT + 1})
+        cursor.execute(AWAITING_RESPONSE_IN_VIDEOS, {"videos": videos, "limit": WAITING_LIMIT + 1})
         return dict(cursor.fetchall())
 
 
@@ -189,7 +190,8 @@ AWAITING_RESPONSE_IN_VIDEOS = """
         SELECT count(*) AS number
         FROM (
             SELECT FROM student_activity_timeline
-            WHERE video_id = video.id AND response_status = 'pending' AND student_id <> %(by)s
+            WHERE video_id = video.id AND response_status = 'pending'
+            ORDER BY video_timestamp_seconds, id
             LIMIT %(limit)s
         ) AS counted
     ) AS waiting

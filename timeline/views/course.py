@@ -61,7 +61,7 @@ class CourseTaught(Page):
         students = queries.students_of_course(course=self.course, name=name, after=self.request.GET.get("after"))
         lessons = self.course.lessons.prefetch_related("videos")[:200]
         videos = [video for lesson in lessons for video in lesson.videos.all()]
-        waiting = queries.awaiting_response_in_videos(videos=[video.pk for video in videos], by=self.request.user)
+        waiting = queries.awaiting_response_in_videos(videos=[video.pk for video in videos])
         for video in videos:
             video.waiting = waiting[video.pk]
         return super().get_context_data(
