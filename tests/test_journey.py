@@ -17,11 +17,11 @@ from timeline.models import DAY_ZONE
 from timeline.queries import export, live
 from timeline.queries import journey as journey_module
 from timeline.queries.filters import WRITTEN
-from timeline.views.asked import GROUPS, journey_asked
+from timeline.views.asked import journey_asked
 
 pytestmark = pytest.mark.django_db
 
-IN_A_VIDEO = kinds.of_groups(GROUPS)
+IN_A_VIDEO = kinds.of_groups(kinds.IN_VIDEO)
 TEXTS = ["", "a", "A", "%", "_", "\\", "é", "a_", "%a\\"]
 # Around the midnights of New York, summer time beginning between them; twice the same time.
 TIMES = [
@@ -58,7 +58,7 @@ entries = st.lists(
 filters = st.fixed_dictionaries(
     {
         "student": st.sampled_from([None, None, 0, 1]),
-        "groups": st.one_of(st.just([]), st.lists(st.sampled_from(GROUPS), unique=True)),
+        "groups": st.one_of(st.just([]), st.lists(st.sampled_from(kinds.IN_VIDEO), unique=True)),
         "waiting": st.booleans(),
         "start": st.sampled_from([None, None, *(datetime.date(2026, 3, day) for day in (7, 8, 9, 10))]),
         "end": st.sampled_from([None, None, *(datetime.date(2026, 3, day) for day in (7, 8, 9, 10))]),

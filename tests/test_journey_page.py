@@ -223,8 +223,10 @@ def test_a_student_is_chosen_with_the_filters_and_the_moment(seen):
 
 
 def test_the_filters_say_how_much_each_shows(seen):
-    assert "Watching Reflections 70 Quizzes 1 Waiting 2" in words(seen.client.get(seen.at))
-    assert "Watching Reflections 0 Quizzes 1 Waiting 0" in words(seen.client.get(f"{seen.at}?student={seen.ben.pk}"))
+    assert "Watching Reflections 70 Quizzes 2 Waiting 2" in words(seen.client.get(seen.at))
+    assert "Watching Reflections 0 Quizzes 2 Waiting 0" in words(seen.client.get(f"{seen.at}?student={seen.ben.pk}"))
+    for student in ("", f"&student={seen.ben.pk}"):
+        assert "of 2" in words(seen.client.get(f"{seen.at}?kind=quizzes{student}"))
 
 
 @pytest.mark.parametrize("query", ["", "?student={ann}", "?student={ann}&kind=watching"])

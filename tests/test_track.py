@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import factories
-from timeline import queries
-from timeline.queries import track, watchers
+from timeline import kinds, queries
+from timeline.queries import journey, track, watchers
 from timeline.queries.watchers import PARTS, STOPS, standing_out
 
 pytestmark = pytest.mark.django_db
@@ -219,20 +219,34 @@ def test_a_marker_counts_so_far_and_says_that_there_are_more(video, monkeypatch)
         assert marked(queries.markers(video=video, student=one)) == {(0, "reflections"): (3, 3, 3)}
 
 
-def test_totals_go_on_where_markers_stop(video, monkeypatch):
+def test_totals_count_what_lists_have(video, monkeypatch):
     student = factories.ProfileFactory()
     for number in range(5):
         answered = {"instructor_response": "Yes.", "responded_at": NOW} if number else {}
         factories.ReflectionFactory(video=video, video_timestamp_seconds=3, student=student, **answered)
     factories.ReflectionFactory(video=video, video_timestamp_seconds=100)
-    for limit in (99, 2):
-        monkeypatch.setattr(track, "MARKER_LIMIT", limit)
-        for one, totals in ((None, (6, 0, 2)), (student, (5, 0, 1))):
-            found = queries.markers(video=video, student=one)
-            told = queries.totals(video=video, student=one, found=found)
-            assert tuple(told[name] for name in ("reflections", "quizzes", "waiting")) == totals
-    monkeypatch.setattr(track, "COUNT_LIMIT", 3)
-    assert queries.totals(video=video, found=found) == {"reflections": 4, "quizzes": 0, "waiting": 2}
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=15)
+    factories.QuizAttemptFactory(quiz=quiz, submitted=True, student=student)  # an attempt, and its passing
+    factories.QuizAttemptFactory(quiz=quiz)
+    factories.VideoProgressFactory(video=video, student=student, watched=[(0, 240)])  # nine tenths, and the end
+    for limit in (queries.COUNT_LIMIT, 3):
+        for module in (track, journey):
+            monkeypatch.setattr(module, "COUNT_LIMIT", limit)
+        for one, totals in ((None, (1, 6, 3, 2)), (student, (10, 5, 2, 1))):
+            told = queries.totals(video=video, student=one)
+            counted = [min(number, limit + 1) for number in totals]
+            assert told == dict(zip((*kinds.IN_VIDEO, "waiting"), counted, strict=True))
+            for asked in (
+                *({"kinds": tuple(kinds.of_groups([group]))} for group in kinds.IN_VIDEO),
+                {"kinds": tuple(kinds.of_groups(["reflections", "quizzes"]))},
+                {},
+                {"waiting": True},
+                {"newest": True},
+                {"kinds": ("quiz_attempt",)},
+            ):
+                filtered = queries.JourneyFilter(video, student=one, **asked)
+                page, counted_anew = (queries.video_journey(filtered, totals=known) for known in (told, None))
+                assert min(page.total, limit + 1) == min(counted_anew.total, limit + 1), asked
 
 
 def test_hidden_reflections_leave_their_marker(video):

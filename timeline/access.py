@@ -36,14 +36,15 @@ def mark_visible(user, entries):
     return entries
 
 
-def mark_answerable(user, entries):
+def mark_answerable(user, entries, *, in_video_taught=False):
     """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most one query.
 
     Nobody answers themself: what waits of `user` is for others to answer, which `waits_for_others` says.
+    `in_video_taught` says that all are in one of videos_taught(), where `user` answers everybody else.
     """
     reflections = {entry.source_id for entry in entries if entry.requires_response and entry.student_id != user.pk}
-    answerable = set()
-    if reflections:
+    answerable = reflections if in_video_taught else set()
+    if reflections and not in_video_taught:
         answerable |= set(answerable_reflections(user).filter(pk__in=reflections).values_list("pk", flat=True))
     for entry in entries:
         entry.answerable = entry.source_id in answerable

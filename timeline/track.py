@@ -242,7 +242,7 @@ def story_of_student(*, duration, watched, markers, totals):
         if length * SLOTS >= duration:
             phrases.append(Phrase("Skipped ", _span(start, until), second=start))
     if number := totals["reflections"]:
-        first = min(marker.second for marker in markers if marker.group == "reflections")
+        first = min((marker.second for marker in markers if marker.group == "reflections"), default=0)
         words = f"{_capped(number, COUNT_LIMIT)} {NOUNS['reflections'][number != 1]}"
         phrases.append(Phrase("Wrote ", words, second=first))
     return [*phrases, *(_who_waits(totals, markers) if totals["waiting"] else [])]

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from django.db import connection
 
 from timeline.keyset import Page
+from timeline.kinds import IN_VIDEO, of_groups
 from timeline.models import Activity
 from timeline.queries.common import COUNT_LIMIT, NEWEST, first_page
-from timeline.queries.filters import reading
+from timeline.queries.filters import WRITTEN, reading
 
 SCAN_LIMIT = 10_000  # entries that are looked through for what no index can find
 CHECKPOINTS = 100  # of a video, that a page counts
@@ -39,8 +40,8 @@ class JourneyPage(Page):
     limited: str
 
 
-def video_journey(asked, *, after=None, size=50):
-    """What a JourneyFilter asks for, as a JourneyPage.
+def video_journey(asked, *, after=None, size=50, totals=None):
+    """What a JourneyFilter asks for, as a JourneyPage; `totals()`, where they are known, are not counted again.
 
     Of everyone, what each student leaves at the same seconds is not listed:
     `reached()` counts it.  Where an index gives the entries in the order that
@@ -53,12 +54,12 @@ def video_journey(asked, *, after=None, size=50):
     if not source.branches:
         return JourneyPage([], None, 1, 0, "")
     steps = source.order == asked.order and source.rest == "true"
-    entries, before, total, limited = (_step if steps else _scan)(asked, after, size)
+    entries, before, total, limited = _step(asked, after, size, totals) if steps else _scan(asked, after, size)
     page = first_page(entries, size, asked.order)
     return JourneyPage(page.entries, page.next, before + 1, total, limited)
 
 
-def _step(asked, after, size):
+def _step(asked, after, size, totals):
     """A page where an index has the order: by keyset."""
     order, later, earlier = asked.order, asked, asked
     if after and asked.newest:
@@ -69,14 +70,30 @@ def _step(asked, after, size):
     params = asked.params | (order.params(after) if after else {})
     statement = reading(later).sql("*", condition=order.condition() if after else "true")
     entries = list(Activity.objects.raw(statement, params | {"limit": size + 1}))
-    counted = [reading(asked).sql("1", ordered=False)]
+    counted, total, before = {}, _total(asked, totals), 0
+    if total is None:
+        counted["total"] = reading(asked).sql("1", ordered=False)
     if after:
-        counted.append(reading(earlier).sql("1", ordered=False, condition=order.condition(after=False)))
-    with connection.cursor() as cursor:
-        counts = ", ".join(f"(SELECT count(*) FROM ({rows}) AS counted)" for rows in counted)
-        cursor.execute(f"SELECT {counts}", params | {"limit": COUNT_LIMIT + 1})
-        total, before = (*cursor.fetchone(), 0)[:2]
+        counted["before"] = reading(earlier).sql("1", ordered=False, condition=order.condition(after=False))
+    if counted:
+        counts = ", ".join(f"(SELECT count(*) FROM ({rows}) AS counted) AS {name}" for name, rows in counted.items())
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {counts}", params | {"limit": COUNT_LIMIT + 1})
+            found = dict(zip(counted, cursor.fetchone(), strict=True))
+        total, before = found.get("total", total), found.get("before", 0)
     return entries, before, total, ""
+
+
+def _total(asked, totals):
+    """How many entries a JourneyFilter has, as far as `totals()` say; None if they do not."""
+    if totals is None or asked.start or asked.end or asked.text:
+        return None
+    if asked.waiting:
+        return totals["waiting"] if asked.kinds is None or {*WRITTEN} <= {*asked.kinds} else None
+    groups = [group for group in IN_VIDEO if asked.kinds is None or {*of_groups([group])} <= {*asked.kinds}]
+    if asked.kinds is not None and {*of_groups(groups)} != {*asked.kinds}:
+        return None
+    return min(sum(totals[group] for group in groups), COUNT_LIMIT + 1)
 
 
 def _scan(asked, after, size):

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from timeline.kinds import of_groups
+from timeline.kinds import COUNTED, IN_VIDEO, of_groups
 from timeline.queries.common import BY_SECOND, COUNT_LIMIT
+from timeline.queries.filters import PENDING
 
 SLOTS = 24  # equal parts of the track, with at most one marker of a group in each
 MARKER_LIMIT = 99  # a marker's counts are exact up to here, then "99+"
@@ -71,31 +72,34 @@ def markers(*, video, student=None, kinds=None):
         return [Marker(*row) for row in cursor.fetchall()]
 
 
-def totals(*, video, found, student=None):
-    """How many entries the groups of the markers `found` have, and how many wait: {"reflections": 28, …, "waiting": 2}.
+def totals(*, video, student=None):
+    """How many entries a list has of each group, and how many of all wait: {"watching": 9, …, "waiting": 2}.
 
-    The sums of the markers' counts where none of them stopped at its limit;
-    else each is counted to COUNT_LIMIT + 1, by index-only scans for everyone, which their order holds them to.
+    Of everyone's, what they only count (kinds.COUNTED) is left out.  Each number is counted to COUNT_LIMIT + 1, by
+    index-only scans for everyone, which their order holds them to.
     Indexes: idx_video_kind and idx_video_pending, or idx_student_video.
     """
-    if all(marker.count <= MARKER_LIMIT for marker in found):
-        sums = {group: sum(marker.count for marker in found if marker.group == group) for group in MARKED}
-        return sums | {"waiting": sum(marker.waiting for marker in found)}
-    of = "video_id = %(video)s AND student_id = %(student)s" if student else "video_id = %(video)s"
-    branches = {
-        group: [f"{of} AND activity_type = '{kind}'" for kind in marked] for group, marked in MARKED.items()
-    } | {"waiting": [f"{of} AND response_status = 'pending'"]}
+    if student:
+        of = "student_id = %(student)s AND video_id = %(video)s"
+        conditions = {group: [f"{of} AND activity_type = ANY (%({group})s::text[])"] for group in IN_VIDEO}
+    else:
+        of = "video_id = %(video)s"
+        conditions = {
+            group: [f"{of} AND activity_type = '{kind}'" for kind in of_groups([group]) if kind not in COUNTED]
+            for group in IN_VIDEO
+        }
+    conditions["waiting"] = [f"{of} AND {PENDING}"]
     counts = []
-    for some in branches.values():
+    for branches in conditions.values():
         rows = " UNION ALL ".join(
             f"(SELECT 1 FROM student_activity_timeline WHERE {branch} ORDER BY {BY_SECOND.sql} LIMIT %(limit)s)"
-            for branch in some
+            for branch in branches
         )
         counts.append(f"(SELECT count(*) FROM (SELECT 1 FROM ({rows}) AS merged LIMIT %(limit)s) AS counted)")
+    params = {"video": video.pk, "student": student and student.pk, "limit": COUNT_LIMIT + 1}
     with connection.cursor() as cursor:
-        params = {"video": video.pk, "student": student and student.pk, "limit": COUNT_LIMIT + 1}
-        cursor.execute(f"SELECT {', '.join(counts)}", params)
-        return dict(zip(branches, cursor.fetchone(), strict=True))
+        cursor.execute(f"SELECT {', '.join(counts)}", params | {group: of_groups([group]) for group in IN_VIDEO})
+        return dict(zip(conditions, cursor.fetchone(), strict=True))
 
 
 MARKERS_OF_EVERYONE = """
@@ -124,6 +128,7 @@ MARKERS_OF_EVERYONE = """
             SELECT FROM student_activity_timeline
             WHERE video_id = %(video)s AND response_status = 'pending' AND cluster.name = 'reflections'
                 AND video_timestamp_seconds >= cluster.start AND video_timestamp_seconds < cluster."end"
+            ORDER BY video_timestamp_seconds, id
             LIMIT %(limit)s
         ) AS counted
     ) AS waiting

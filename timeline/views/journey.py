@@ -75,7 +75,7 @@ class VideoJourney(JourneyView):
         if self.fragment in (None, "panel", "track") and self.asked.waiting and not self.student:
             context["moments"] = queries.moments_of_video(video=self.video, by=self.request.user)
         if self.fragment != "track":
-            context |= self.roster() if self.of_students else self.list()
+            context |= self.roster() if self.of_students else self.list(context.get("totals"))
         return context
 
     def track(self):
@@ -83,7 +83,7 @@ class VideoJourney(JourneyView):
         duration = self.video.duration_seconds
         audience = queries.audience(video=self.video)
         found = queries.markers(video=self.video, student=self.student)
-        totals = queries.totals(video=self.video, student=self.student, found=found)
+        totals = queries.totals(video=self.video, student=self.student)
         watched = queries.watched_by(video=self.video, student=self.student) if self.student else None
         story = (
             track.story_of_student(duration=duration, watched=watched, markers=found, totals=totals)
@@ -100,19 +100,24 @@ class VideoJourney(JourneyView):
             ),
             "story": story,
             "percent": watched and track.coverage(watched, duration),
-            "groups": [(group, kinds.GROUPS[group], group in self.groups, totals.get(group)) for group in GROUPS],
+            "totals": totals,
+            "groups": [
+                # Of everyone's watching, a list has a part: how many there are says nothing.
+                (group, kinds.GROUPS[group], group in self.groups, None if group == "watching" else totals[group])
+                for group in GROUPS
+            ],
             "waiting": totals["waiting"],
             "playhead": track.at(self.second or 0, duration),
         }
 
-    def list(self):
-        """A page of the entries."""
+    def list(self, totals=None):
+        """A page of the entries; `totals` of them, where they were counted already."""
         asked = self.asked
         given = self.request.GET.get("after")
         after = given or before_second(self.second, asked)
-        page = queries.video_journey(asked, after=after)
+        page = queries.video_journey(asked, after=after, totals=totals)
         access.mark_visible(self.request.user, queries.with_places(page.entries, in_video=self.video))
-        access.mark_answerable(self.request.user, page.entries)
+        access.mark_answerable(self.request.user, page.entries, in_video_taught=True)
         for entry in page.entries:
             entry.is_new = self.since_values is not None and [entry.created_at, entry.pk] > self.since_values
         items = folded(page.entries)
