@@ -2,7 +2,7 @@
 
 `page` is a fresh page of a headless Chromium at the live server; a test that
 uses it fails if the page throws an error or breaks the Content-Security-Policy.
-`assert_accessible(page)` runs axe on what the page shows.
+`assert_accessible(page)` runs axe on what the page shows.  In all of them a form without its token fails.
 """
 
 import os
@@ -10,8 +10,23 @@ import time
 
 import pytest
 from django.db import connection
+from django.template.defaulttags import CsrfTokenNode
 
 from tests import chromium
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forms_have_their_tokens():
+    """A form that is drawn without its token (by an include with `only`) fails: Django's test client would take it."""
+    render = CsrfTokenNode.render
+
+    def render_with_token(node, context):
+        assert context.get("csrf_token"), "A {% csrf_token %} stands where the context has none."
+        return render(node, context)
+
+    CsrfTokenNode.render = render_with_token
+    yield
+    CsrfTokenNode.render = render
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 //   [data-restored]  is shown when words came back
 //   [data-discard]   throws them away
 //   [data-sent=key]  anywhere in what the server sends: they arrived
+//   [data-keeps=key]  an element by which htmx sends them as they are typed: once that is answered by 204, they arrived
 //   [data-drafted=key]  is shown where there are words, before the form is open
 // Only the person who typed them gets them back, for two weeks.  Two tabs with the same form keep their words in two
 // places: each holds a lock on its own, and whoever opens the form anew finds the words that no tab holds.
@@ -186,6 +187,11 @@ document.addEventListener("click", (event) => {
   const form = event.target.closest("[data-discard]")?.closest("form[data-draft]");
   if (form) {
     discard(form);
+  }
+});
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
+  if (xhr.status === 204 && elt.dataset.keeps) {
+    write(elt.dataset.keeps, null);
   }
 });
 document.addEventListener("htmx:load", (event) => arrived(event.detail.elt));

@@ -97,7 +97,7 @@ class QuizPage(Page):
         except HandedIn as before:
             return self._late(before)
         if do == "keep" and request.htmx:
-            return HttpResponse(status=204)
+            return HttpResponse(status=204 if is_valid else 202)  # 202: the browser keeps what is not fit to be kept
         if do == "keep" and is_valid:
             messages.success(request, "Your answers are kept. Go on whenever you like.")
             return HttpResponseRedirect(reverse("course", args=[self.quiz.lesson.course_id]))
