@@ -3,12 +3,13 @@
 import datetime
 import xml.etree.ElementTree as ET
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection, transaction
 from django.template import engines
 
-from benchmarks import harness, pages, population, report
+from benchmarks import alternatives, harness, pages, population, reading, report
 from timeline import queries
 
 PLAIN = "# Benchmarks\n\nBy hand.\n\n<!-- benchmark: one -->\n<!-- end of one -->\n\n## More by hand\n"
@@ -69,32 +70,39 @@ def test_an_axis_reaches_from_end_to_end():
     assert {tick: linear(tick) for tick in linear.ticks} == {0: 0, 200: 100, 400: 200, 600: 300, 800: 400, 1000: 500}
 
 
+@contextmanager
 def school(seed=population.SEED):
-    """A small made-up school up to its second week, as facts to compare; rolled back."""
+    """A small made-up school in the last two weeks of its year, by the triggers; rolled back."""
     with transaction.atomic():
         population.found(connection, 4_000, "triggers", "2026-06-01", seed)
         for week in (50, 51):
             population.run(connection, "week.sql", week=week)
             harness.execute(connection, "DROP TABLE active, watching, event")
-        facts = harness.execute(
-            connection,
-            "SELECT (SELECT md5(string_agg(id || student_id::text || content, '' ORDER BY id)) FROM reflections),"
-            " (SELECT md5(string_agg(id || watched::text, '' ORDER BY id)) FROM video_progress),"
-            " (SELECT max(activity_date) FROM student_activity_timeline)",
-        )
-        weights = harness.execute(connection, "SELECT quota FROM benchmark.student ORDER BY n")
+        yield
         transaction.set_rollback(True)
-    return facts[0], [quota for (quota,) in weights]
+
+
+def facts():
+    return harness.execute(
+        connection,
+        "SELECT (SELECT md5(string_agg(id || student_id::text || content, '' ORDER BY id)) FROM reflections),"
+        " (SELECT md5(string_agg(id || watched::text, '' ORDER BY id)) FROM video_progress),"
+        " (SELECT max(activity_date) FROM student_activity_timeline)",
+    )[0]
 
 
 @pytest.mark.django_db
 def test_a_made_up_school_is_the_same_every_time_and_a_few_do_most_of_it():
-    facts, quotas = school()
-    assert facts == school()[0]
-    reflections, watching, last = facts
-    assert reflections != school(seed=8)[0][0]
-    assert watching
-    assert last.isoformat() == "2026-05-31"
+    with school():
+        first = facts()
+        quotas = [quota for (quota,) in harness.execute(connection, "SELECT quota FROM benchmark.student ORDER BY n")]
+    with school():
+        assert facts() == first
+    with school(seed=8):
+        assert facts()[0] != first[0]
+    assert first[0]
+    assert first[1]
+    assert first[2].isoformat() == "2026-05-31"
     assert sum(quotas) == pytest.approx(4_000)
     assert quotas[0] > 1.9 * quotas[-1]  # of sixteen; of 40,000 a thousand times
 
@@ -107,3 +115,32 @@ def test_time_is_counted_where_python_stands_a_helper_for_its_caller():
     assert found.most_common(1)[0][0] == "templates"
     assert pages.place_of(queries.__file__) == "our code"
     assert pages.place_of(datetime.__file__) == ""
+
+
+@pytest.mark.django_db
+def test_the_other_ways_find_what_the_timeline_finds():
+    """By its second or its time: ids of a UNION ALL are others."""
+    ways = {
+        alternatives.TIMELINE: lambda *asked: alternatives.of_timeline(connection, *asked),
+        alternatives.VIEW: lambda *asked: alternatives.of_view(connection, *asked),
+        alternatives.PLAN: lambda *asked: alternatives.by_plan(connection, *asked),
+        alternatives.OFFSET: alternatives.by_offset,
+    }
+    with school():
+        for subject in reading.chosen(connection).values():
+            for (question, where), place in alternatives.places_of(subject, 0.6).items():
+                found = {
+                    way: [key for sql, values in ask(question, subject, place) for key in keys(question, sql, values)]
+                    for way, ask in ways.items()
+                }
+                assert found[alternatives.TIMELINE] or where == "deep"
+                assert all(each == found[alternatives.TIMELINE] for each in found.values()), (question, found)
+
+
+def keys(question, sql, values):
+    """The seconds or times of the entries that a statement gives; none, if it gives days alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        names = [column.name for column in cursor.description]
+        wanted = "key" if "key" in names else "video_timestamp_seconds" if question == "video" else "created_at"
+        return [row[names.index(wanted)] for row in cursor.fetchall()] if wanted in names else []
