@@ -43,6 +43,9 @@ END;
 -- and the table in another, what was committed between the two would look like a ghost or be
 -- missing.  An id that an entry of a student not named here holds is taken over.
 --
+-- Entries are written in order of time: a page of a student's days or of a goal then lies in few
+-- pages of the table, and the indexes are filled in their own order.
+--
 -- The plan is made once a session and sticks to index look-ups, as those of the triggers do
 -- (see timeline_watch): planning these eleven sources costs as much as resyncing hundreds of entries,
 -- and a plan made while the tables were small must not scan them when they are large.
@@ -79,6 +82,6 @@ BEGIN
             FROM drift;
         END
         $body$
-    $sql$, timeline_upsert('drift WHERE id IS NOT NULL'));
+    $sql$, timeline_upsert('drift WHERE id IS NOT NULL ORDER BY student_id, created_at, id'));
 END
 $install$;
