@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-large bench-backfill bench-reading bench-journey bench-pages bench-real bench-watching bench-writing pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-large bench-backfill bench-faults bench-reading bench-journey bench-pages bench-real bench-watching bench-writing pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench       all benchmarks below, written into docs/benchmarks.md (many minutes)"
 	@echo "make bench-large  reading, with ten million entries, or LARGE=…: up to an hour; goes on where it was stopped"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
+	@echo "make bench-faults  what is lost when servers are killed, disks full and clocks wrong: nothing (many minutes)"
 	@echo "make bench-journey  what the journey of a video costs with a class of 20,000 (minutes)"
 	@echo "make bench-pages  whole pages from the production server under load, and where their time goes (minutes; needs wrk)"
 	@echo "make bench-real DATA=folder  published data of real learners: how fast they come in, and whether they drift"
@@ -50,7 +51,7 @@ LARGE ?= 10000000
 bench-large: bench-packages
 	@$(BESIDE) $(PYTHON) -m benchmarks.reading --entries 100000 1000000 $(LARGE) --keep --report
 
-bench-backfill bench-reading bench-journey bench-pages bench-watching bench-writing: bench-%: bench-packages
+bench-backfill bench-faults bench-reading bench-journey bench-pages bench-watching bench-writing: bench-%: bench-packages
 	@$(BESIDE) $(PYTHON) -m benchmarks.$*
 
 # What the project is compared with lies beside its own packages.

@@ -115,7 +115,7 @@ class EmbeddedPostgres:
         `settings` (a mapping, e.g. {"fsync": "off"}) count if it is we who start it.
         """
         with self._thread_lock, self._explained():
-            self._prepare_home()
+            self.prepare_home()
             with locked(self.home / "starting.lock"):
                 self._join()
                 if not answers(self.home):
@@ -136,7 +136,7 @@ class EmbeddedPostgres:
     def delete(self):
         """Delete the server and everything in it."""
         with self._explained():
-            self._prepare_home()
+            self.prepare_home()
             self._delete()
 
     def _delete(self):
@@ -159,7 +159,7 @@ class EmbeddedPostgres:
                 f"The embedded PostgreSQL in {self.directory} cannot be used: {error}."
             ) from error
 
-    def _prepare_home(self):
+    def prepare_home(self):
         """Make the folders that the server's user owns; nobody else may reach the socket (it asks no password)."""
         if self.home != self.directory:
             make_root_home()
@@ -187,7 +187,7 @@ class EmbeddedPostgres:
         arguments = ["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C"]
         # The same order of text on every system.
         arguments += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
-        code, output = self._run("initdb", "-D", unfinished, *arguments)
+        code, output = self.run("initdb", "-D", unfinished, *arguments)
         if code:
             raise EmbeddedPostgresError(f"The embedded PostgreSQL could not be created: {reason(output)}.")
         unfinished.rename(self.data)
@@ -200,7 +200,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + PATIENCE
         while True:
             begin = self.log.stat().st_size if self.log.exists() else 0
-            code, output = self._run("pg_ctl", "-D", self.data, "-l", self.log, "-t", PATIENCE, "-o", options, "start")
+            code, output = self.run("pg_ctl", "-D", self.data, "-l", self.log, "-t", PATIENCE, "-o", options, "start")
             if code == 0:
                 return
             with contextlib.suppress(OSError):
@@ -246,7 +246,7 @@ class EmbeddedPostgres:
             check=True,
         )
 
-    def _run(self, program, *arguments):
+    def run(self, program, *arguments):
         """Run one of the server's programs as the server's user; return its exit code and what it said."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         user = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}

@@ -1,0 +1,192 @@
+"""A database elsewhere: restored from a dump, replicated to a second server; and with another mapping."""
+
+import contextlib
+import time
+from pathlib import Path
+
+from benchmarks.faults.killed import kill_some_of
+from benchmarks.faults.ledger import Ledger, hashes, words_in
+from benchmarks.faults.server import delete_folder, wait_until
+from benchmarks.faults.stage import differences, drift
+from config.database.embedded import PORT, SUPERUSER
+
+MAPPINGS = Path(__file__).parents[2] / "timeline" / "migrations" / "sql"
+
+TRIGGERS = """
+    SELECT tgrelid::regclass::text, tgname, tgenabled, pg_get_triggerdef(oid)
+    FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2
+"""
+SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences ORDER BY 1"
+TIMELINE = "student_activity_timeline"
+
+
+# Restoring
+
+
+def plain(server, source, target, dump, snapshot):
+    "plain"
+    server.run_on(source, "pg_dump", snapshot, "-f", dump)
+    server.run_on(target, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", dump)
+
+
+def parallel(server, source, target, dump, snapshot):
+    "directory, two jobs"
+    server.run_on(source, "pg_dump", snapshot, "-Fd", "-j2", "-f", dump)
+    server.run_on(target, "pg_restore", "-j2", "--exit-on-error", dump)
+
+
+def data_only(server, source, target, dump, snapshot):
+    "data only"
+    schema = dump.with_name(f"{dump.name}.sql")
+    server.run_on(source, "pg_dump", "--schema-only", "-f", schema)
+    server.run_on(target, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", schema)
+    server.run_on(source, "pg_dump", snapshot, "--data-only", "-Fc", "-f", dump)
+    server.run_on(target, "pg_restore", "--data-only", "--disable-triggers", "--exit-on-error", dump)
+
+
+def sources_only(server, source, target, dump, snapshot):
+    "data only, without the timeline"
+    schema = dump.with_name(f"{dump.name}.sql")
+    server.run_on(source, "pg_dump", "--schema-only", "-f", schema)
+    server.run_on(target, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", schema)
+    server.run_on(source, "pg_dump", snapshot, "--data-only", f"--exclude-table-data={TIMELINE}", "-Fc", "-f", dump)
+    server.run_on(target, "pg_restore", "--data-only", "--exit-on-error", dump)
+
+
+WAYS = (plain, parallel, data_only, sources_only)
+
+
+def restore(stage, chance):
+    """Dump under live writers, restore elsewhere: every table is as it was at that moment, and can be written to."""
+    number = stage.kept["rounds"] = stage.kept.get("rounds", -1) + 1
+    way, server, target = WAYS[number % len(WAYS)], stage.server, f"restored_{number}"
+    dump = server.postgres.home / f"dump-{number}"
+    server.create_database(target)
+    try:
+        with stage.people(chance) as crowd:
+            crowd.all_write_again()
+            time.sleep(chance.uniform(0, 1))
+            with stage.connect() as connection:
+                since = stage.ledger.position()
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                [(snapshot,)] = connection.execute("SELECT pg_export_snapshot()").fetchall()
+                there = hashes(connection)
+                way(server, stage.name, target, dump, f"--snapshot={snapshot}")
+                triggers = connection.execute(TRIGGERS).fetchall()
+            crowd.all_write_again()
+        with server.connect(target) as restored:
+            wrong = differences(there, hashes(restored))
+            wrong += stage.ledger.wrong(words_in(restored), since)[0]
+            if restored.execute(TRIGGERS).fetchall() != triggers:
+                wrong.append("the triggers are not those of the source")
+        wrong += drift(server, target)
+        wrong += writable(stage, target, chance)
+        stage.happened[way.__doc__] += 1
+    finally:
+        server.drop_database(target)
+        dump.unlink() if dump.is_file() else delete_folder(dump)
+    return [f"{way.__doc__}: {sentence}" for sentence in wrong] + stage.wrong()
+
+
+def writable(stage, database, chance, server=None):
+    """What goes wrong where people write in a copy of the stage's database for a moment."""
+    server = server or stage.server
+    ledger = Ledger(stage.folder / f"{database}.ledger")
+    with stage.people(chance, url=server.url(database), ledger=ledger) as crowd:
+        crowd.all_write_again()
+        time.sleep(0.3)
+    with server.connect(database) as connection:
+        mine = [text for text in words_in(connection) if text.startswith(f"#{stage.name}-{crowd.number}-")]
+    return drift(server, database) + ledger.wrong(mine)[0]
+
+
+# Replicating
+
+
+@contextlib.contextmanager
+def with_second_server(server, folder):
+    """The server itself, which gets a `second`: a server of its own."""
+    server.second = server.copy(folder / "second")
+    server.second.start()
+    try:
+        yield server
+    finally:
+        server.second.delete()
+
+
+def replicate(stage, chance):
+    """A second server subscribes while people write, is killed on the way, catches up, and takes over.
+
+    In turn to all tables, as one does; and to all but the timeline, which is then to be made by a backfill: triggers
+    of statements are not fired by what a subscription applies.
+    """
+    number = stage.kept["rounds"] = stage.kept.get("rounds", -1) + 1
+    without_timeline = number % 2 == 1
+    first, second, replica = stage.server, stage.server.second, f"replica_{number}"
+    schema = first.postgres.home / f"schema-{number}.sql"
+    first.run_on(stage.name, "pg_dump", "--schema-only", "-f", schema)
+    second.create_database(replica)
+    second.run_on(replica, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", schema)
+    schema.unlink()
+    with stage.connect(autocommit=True) as connection:
+        connection.execute(f"CREATE PUBLICATION {replica} FOR ALL TABLES")
+        if without_timeline:
+            tables = [f"public.{table}" for table in hashes(connection) if table != TIMELINE]
+            connection.execute(f"DROP PUBLICATION {replica}")
+            connection.execute(f"CREATE PUBLICATION {replica} FOR TABLE {', '.join(tables)}")
+    with stage.people(chance) as crowd:
+        crowd.all_write_again()
+        with second.connect(replica, autocommit=True) as connection:
+            address = f"host={first.postgres.socket_directory} port={PORT} user={SUPERUSER} dbname={stage.name}"
+            connection.execute(f"CREATE SUBSCRIPTION {replica} CONNECTION '{address}' PUBLICATION {replica}")
+        time.sleep(chance.uniform(0, 2))
+        stage.happened[f"{kill_some_of(second, chance)} of the subscriber killed"] += 1
+        second.start()
+        crowd.all_write_again()
+    since = stage.ledger.position()
+    with stage.connect(autocommit=True) as publisher, second.connect(replica, autocommit=True) as subscriber:
+        wait_until(
+            lambda: not subscriber.execute("SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r'").fetchall(),
+            "the tables are not copied",
+        )
+        [(end,)] = publisher.execute("SELECT pg_current_wal_lsn()").fetchall()
+        caught_up = (
+            "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn >= %s)"
+        )
+        wait_until(
+            lambda: publisher.execute(caught_up, [replica, end]).fetchone()[0], "the subscriber does not catch up"
+        )
+        there, here = hashes(publisher), hashes(subscriber)
+        if without_timeline:
+            stage.happened["drift, then a backfill" if drift(second, replica) else "no drift"] += 1
+            del there[TIMELINE], here[TIMELINE]
+        wrong = differences(there, here) + stage.ledger.wrong(words_in(subscriber), since)[0]
+        subscriber.execute(f"DROP SUBSCRIPTION {replica}")
+        publisher.execute(f"DROP PUBLICATION {replica}")
+    if without_timeline:
+        code, said = second.managed(replica, "backfill_timeline")
+        wrong += [said] if code else []
+    wrong += drift(second, replica) + writable(stage, replica, chance, second)
+    second.drop_database(replica)
+    return wrong + stage.wrong()
+
+
+# Another mapping
+
+
+def remap(stage, chance):
+    """Back to the mapping before the last one, and forth again, each with a backfill, while people write."""
+    newest = max(path.name for path in MAPPINGS.glob("*_reverse.sql")).removesuffix("_reverse.sql")
+    before = max(path.stem for path in MAPPINGS.parent.glob("0*.py") if path.stem < newest)
+    wrong = []
+    with stage.people(chance) as crowd:
+        for target in (["timeline", before], ["timeline"]):
+            crowd.all_write_again()
+            time.sleep(chance.uniform(0, 0.5))
+            for command in (["migrate", "--verbosity=0", *target], ["backfill_timeline"]):
+                code, said = stage.managed(*command)
+                wrong += [f"{' '.join(command)}: {said}"] if code else []
+            crowd.all_write_again()
+            wrong += drift(stage.server, stage.name)
+            stage.happened[f"to {target[-1]}"] += 1
+    return wrong + stage.wrong()
