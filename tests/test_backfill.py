@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from uuid import UUID
@@ -218,6 +219,43 @@ def test_inserts_go_on_beside_a_resync(students):
         factories.DailyNoteFactory(student=students[0])
         execute("RESET lock_timeout")
     assert backfill.drift([students[0].id]) == {}
+
+
+@pytest.fixture
+def writing(students):
+    """A connection that has written a note of the first student and not committed, since when notes mean another thing.
+
+    As when a mapping is migrated while somebody writes.
+    """
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as writer:
+        writer.execute("INSERT INTO daily_notes (student_id, content) VALUES (%s, 'by the old one')", [students[0].id])
+        [(mapping,)] = execute("SELECT pg_get_functiondef('timeline_entries(daily_notes)'::regprocedure)")
+        execute(mapping.replace("(source).content", "upper((source).content)"))
+        try:
+            yield writer
+        finally:
+            writer.rollback()
+            execute(mapping)
+
+
+def test_what_was_written_by_an_older_mapping_is_waited_for(students, writing, capsys):
+    committer = threading.Timer(0.5, writing.commit)
+    committer.start()
+    assert run(capsys)[0] == 0
+    committer.join()
+    assert execute("SELECT content FROM student_activity_timeline WHERE content ILIKE 'by the%%'") == [
+        ("BY THE OLD ONE",)
+    ]
+    assert run(capsys, "--check")[0] == 0
+
+
+def test_who_does_not_stop_writing_is_named(students, writing, monkeypatch):
+    monkeypatch.setattr(backfill, "PATIENCE", 0)
+    with pytest.raises(CommandError, match=rf"have long been writing.*\(.*: {writing.info.backend_pid}\)"):
+        call_command("backfill_timeline")
+    writing.commit()
+    call_command("backfill_timeline")
+    assert backfill.drift([student.id for student in students]) == {}
 
 
 def test_a_lost_connection_says_how_to_go_on(students, capsys, monkeypatch):

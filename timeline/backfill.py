@@ -18,7 +18,7 @@ from psycopg import errors
 HOLD = 0.05  # seconds that a batch may hold its students, about
 FIRST_SIZE = 4  # students; each later batch is sized by how long the one before took
 LARGEST_SIZE = 1000  # students
-PATIENCE = 60  # seconds to wait, in all, for students who stay locked
+PATIENCE = 60  # seconds to wait for who is writing; and, in all, for students who stay locked
 LONGEST_PAUSE = 5  # seconds between two tries
 NO_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 
@@ -53,6 +53,22 @@ DRIFT = """
     FROM timeline_drift(%s::uuid[]), LATERAL (SELECT (present).student_id = (expected).student_id AS same_student) AS _
     GROUP BY 1
 """
+
+# Who writes a source, holds the advisory lock of places (timeline/sql/current/watch.sql) until the commit.
+WRITING = """
+    SELECT virtualtransaction, pid FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND classid::bigint << 32 | objid::bigint = hashtext('student_activity_timeline')
+"""
+
+
+class StillWriting(Exception):
+    """The transactions of these processes of PostgreSQL go on for too long; None: a prepared one."""
+
+    def __init__(self, processes):
+        super().__init__(processes)
+        self.processes = processes
 
 
 class StillLocked(Exception):
@@ -104,6 +120,31 @@ def flush():
     """Return when everything that `resync` did is on disk."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()")  # a transaction whose commit is logged, and waited for
+
+
+def wait_for_writers():
+    """Return once the transactions that are writing sources now are over; StillWriting.
+
+    What they wrote before a mapping changed has the entries of the old one, and
+    nobody sees it until they commit: a resync neither waits for an insert nor is
+    waited for.  Who begins to write later, writes by the new one.
+    """
+    deadline = time.monotonic() + PATIENCE
+    pause = 0.01
+    writing = _writing()
+    while writing:
+        if time.monotonic() + pause > deadline:
+            raise StillWriting({process for _, process in writing})
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE / 10)
+        writing &= _writing()
+
+
+def _writing():
+    """Who writes at the moment: a set of (virtual transaction, process)."""
+    with connection.cursor() as cursor:
+        cursor.execute(WRITING)
+        return set(cursor.fetchall())
 
 
 def drift(students):

@@ -17,7 +17,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column, Table
 from rich.text import Text
 
-from timeline.backfill import NO_ID, StillLocked, Walk, drift, flush, resync, unknown_students
+from timeline.backfill import (
+    NO_ID,
+    StillLocked,
+    StillWriting,
+    Walk,
+    drift,
+    flush,
+    resync,
+    unknown_students,
+    wait_for_writers,
+)
 
 NAME = "backfill_timeline"
 KINDS = ("missing", "stale", "ghost")
@@ -75,10 +85,19 @@ class Command(BaseCommand):
         try:
             try:
                 with sigterm_interrupts(), self.progress(walk) as advance:
+                    if not check:
+                        wait_for_writers()
                     for result in walk:
                         self.total += result
                         advance()
                         self.flush(walk, FLUSH_EVERY)
+            except StillWriting as error:
+                processes = ", ".join(str(process or "a prepared transaction") for process in error.processes)
+                raise CommandError(
+                    "Nothing was done: other transactions have long been writing, perhaps by an older mapping"
+                    f" (PostgreSQL's processes: {processes}). When they are over, go on with:"
+                    f"\n  {self.command(since=since_student)}"
+                ) from error
             except (KeyboardInterrupt, StillLocked) as error:
                 stop = error
             self.flush(walk)
