@@ -63,7 +63,7 @@ FAULTS = {
     "disk": Fault("disk full", places.disk, OTHER, 4, places.small_disk),
     "clock": Fault("clock going backwards", places.clock, OTHER, 1, places.false_clock),
     "restore": Fault("restore from pg_dump", copies.restore, OTHER, len(copies.WAYS)),
-    "replication": Fault("logical replication", copies.replicate, OTHER, 2, copies.with_second_server),
+    "replication": Fault("replication", copies.replicate, OTHER, 3, copies.with_second_server),
     "mapping": Fault("migration of the mapping", copies.remap, OTHER),
 }
 

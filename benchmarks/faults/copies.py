@@ -138,13 +138,15 @@ def with_second_server(server, folder):
 
 
 def replicate(stage, chance):
-    """A second server subscribes while people write, is killed on the way, catches up, and takes over.
+    """A second server follows while people write, is killed on the way, catches up, and takes over.
 
-    In turn to all tables, as one does; and to all but the timeline, which is then to be made by a backfill: triggers
-    of statements are not fired by what a subscription applies.
+    In turn as a subscriber to all tables; as one to all but the timeline, which is then to be made by a backfill, as
+    what a subscription applies fires no triggers of statements; and as a standby.
     """
     number = stage.kept["rounds"] = stage.kept.get("rounds", -1) + 1
-    sources_only = number % 2 == 1
+    if number % 3 == 2:
+        return stand_by(stage, chance, number)
+    sources_only = number % 3 == 1
     first, second, replica = stage.server, stage.server.second, f"replica_{number}"
     schema = first.postgres.home / f"schema-{number}.sql"
     first.run_on(stage.name, "pg_dump", "--schema-only", "-f", schema)
@@ -163,7 +165,7 @@ def replicate(stage, chance):
             address = f"host={first.postgres.socket_directory} port={PORT} user={SUPERUSER} dbname={stage.name}"
             connection.execute(f"CREATE SUBSCRIPTION {replica} CONNECTION '{address}' PUBLICATION {replica}")
         time.sleep(chance.uniform(0, 2))
-        stage.happened[f"{kill_some_of(second, chance)} of the subscriber killed"] += 1
+        stage.happened[f"subscriber: {kill_some_of(second, chance)} killed"] += 1
         second.start()
         crowd.all_write_again()
     since = stage.ledger.position()
@@ -181,16 +183,53 @@ def replicate(stage, chance):
         )
         there, here = hashes(publisher), hashes(subscriber)
         if sources_only:
-            stage.happened["drift, then a backfill" if drift(second, replica) else "no drift"] += 1
+            stage.happened[
+                "subscriber without the timeline: drift, then a backfill" if drift(second, replica) else "no drift"
+            ] += 1
             there, here = (without([TIMELINE], rows) for rows in (there, here))
         wrong = differences(there, here) + stage.ledger.wrong(words_in(subscriber), since)[0]
         subscriber.execute(f"DROP SUBSCRIPTION {replica}")
+        for sequence in publisher.execute("SELECT sequencename, last_value FROM pg_sequences WHERE last_value > 0"):
+            subscriber.execute("SELECT setval(%s, %s)", sequence)
         publisher.execute(f"DROP PUBLICATION {replica}")
     if sources_only:
         code, said = second.managed(replica, "backfill_timeline")
         wrong += [said] if code else []
     wrong += drift(second, replica) + writable(stage, replica, chance, second)
     second.drop_database(replica)
+    return wrong + stage.wrong()
+
+
+def stand_by(stage, chance, number):
+    """A standby of the whole server; it is asked for drift as such, and promoted."""
+    reads = "SELECT pg_last_wal_replay_lsn()"
+    with stage.people(chance) as crowd:
+        crowd.all_write_again()
+        standby = stage.server.copy(stage.folder / f"standby-{number}", "-R")
+        try:
+            standby.start(reads)
+            time.sleep(chance.uniform(0, 1))
+            stage.happened[f"standby: {kill_some_of(standby, chance)} killed"] += 1
+            standby.start(reads)
+            crowd.all_write_again()
+        except BaseException:
+            standby.delete()
+            raise
+    since = stage.ledger.position()
+    try:
+        with stage.connect(autocommit=True) as primary, standby.connect(stage.name, autocommit=True) as reader:
+            [(end,)] = primary.execute("SELECT pg_current_wal_lsn()").fetchall()
+            wait_until(
+                lambda: reader.execute("SELECT pg_last_wal_replay_lsn() >= %s", [end]).fetchone()[0],
+                "the standby does not catch up",
+            )
+            wrong = differences(hashes(primary), hashes(reader)) + stage.ledger.wrong(words_in(reader), since)[0]
+            wrong += drift(standby, stage.name)
+            reader.execute("SELECT pg_promote()")
+        standby.start()
+        wrong += writable(stage, stage.name, chance, standby)
+    finally:
+        standby.delete()
     return wrong + stage.wrong()
 
 

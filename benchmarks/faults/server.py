@@ -41,15 +41,15 @@ class Server:
         self.postgres = EmbeddedPostgres(folder / "postgres")
         self.variables = {}  # of the environment of the server's processes
 
-    def start(self):
-        """Start it, if it does not run, and return once it can be written to."""
+    def start(self, question="SELECT pg_current_xact_id()"):
+        """Start it, if it does not run, and return once it answers this (unless told otherwise: can be written to)."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 with environment(self.variables):
                     self.postgres.start(self.SETTINGS)
                 with self.connect("postgres", connect_timeout=5) as connection:
-                    connection.execute("SELECT pg_current_xact_id()")
+                    connection.execute(question)
                 return
             except (EmbeddedPostgresError, psycopg.OperationalError):
                 if time.monotonic() > deadline:
@@ -84,12 +84,13 @@ class Server:
         with self.connect("postgres", autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
-    def copy(self, folder):
-        """A server of its own in `folder` with all that this one holds; it is not started."""
+    def copy(self, folder, *options):
+        """A server of its own in `folder` with all that this one holds; it is not started.  `options`: of
+        pg_basebackup."""
         other = Server(folder)
         other.postgres.prepare_home()
         address = ["-h", self.postgres.socket_directory, "-p", PORT, "-U", SUPERUSER]
-        self.run("pg_basebackup", *address, "-D", other.postgres.data, "--checkpoint=fast")
+        self.run("pg_basebackup", *address, "-D", other.postgres.data, "--checkpoint=fast", *options)
         return other
 
     def run(self, program, *arguments):

@@ -37,28 +37,18 @@ class School:
 
 def found_school(server):
     """The School in the database TEMPLATE, which Django's settings name; migrated and filled here."""
-    from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.core.management import call_command
     from django.db import connection
 
     from benchmarks import harness
+    from benchmarks.watching import cookie
     from courses.models import Course, CourseInstructor, Video
     from goals.models import Goal
     from profiles.models import Profile
-    from profiles.sessions import SessionStore
 
     server.create_database(TEMPLATE)
     call_command("migrate", verbosity=0)
     harness.execute(connection, POPULATION.read_text() % {"students": STUDENTS})
-
-    def cookie(person):
-        session = SessionStore()
-        session[SESSION_KEY] = str(person.pk)
-        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-        session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-        session.create()
-        return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
     students = list(Profile.objects.order_by("id"))
     instructor = Profile.objects.create(full_name="Instructor", email="instructor@example.org", password="!")
