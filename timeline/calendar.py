@@ -5,10 +5,12 @@ one of which is a CSS pixel at the usual text size.
 """
 
 import datetime
+from bisect import bisect
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
-from django.utils.formats import date_format, get_format
+from django.utils.formats import get_format
 from django.utils.translation import get_language_from_request
 
 from timeline.queries import WEEKS
@@ -33,7 +35,7 @@ class Cell:
     @property
     def level(self):
         """0 for a quiet day, else 1 to 4."""
-        return sum(self.count >= fewest for fewest in LEVELS)
+        return bisect(LEVELS, self.count)
 
     @property
     def x(self):
@@ -43,10 +45,10 @@ class Cell:
     def y(self):
         return self.row * PITCH + MONTHS
 
-    @property
+    @cached_property
     def name(self):
         entries = "1 entry" if self.count == 1 else f"{self.count:,} entries" if self.count else "nothing"
-        return f"{date_format(self.date, 'l, j F Y')}: {entries}"
+        return f"{self.date:%A}, {self.date.day} {self.date:%B %Y}: {entries}"
 
 
 @dataclass(frozen=True)
