@@ -190,7 +190,7 @@ QUESTIONS = {
         lambda s: queries.neighbouring_days(student=s["student"], date=datetime.date(2025, 6, 1)),
         "idx_student_date",
     ),
-    "goals": (lambda s: queries.goal_path(student=s["student"]), "idx_student_goal"),
+    "goals": (lambda s: queries.lived_goals(student=s["student"], goals=[s["goal"]]), "idx_student_goal"),
     "goal": (lambda s: queries.goal_timeline(goal=s["goal"]), "idx_student_goal"),
     "goal, deep": (lambda s: queries.goal_timeline(goal=s["goal"], after=LATE), "idx_student_goal"),
     "story": (lambda s: queries.goal_story(goal=s["goal"], kinds=[kind.value for kind in KINDS]), "idx_student_goal"),

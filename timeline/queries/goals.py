@@ -155,6 +155,8 @@ def planned_goals(*, student, after=None, size=10, first_weekday=0):
 
 def lived_goals(*, student, goals, first_weekday=0):
     """Each of the student's `goals` as a LivedGoal, in their order; counts as in `goal_path()`."""
+    if not goals:
+        return []
     asked = {"student": student.pk, "goals": [goal.pk for goal in goals]}
     weeks, totals = defaultdict(lambda: defaultdict(dict)), defaultdict(int)
     with connection.cursor() as cursor:

@@ -53,7 +53,9 @@ def inbox(*, courses, by, after=None, size=20):
     Indexes: idx_response_status alone; for the page's rows the primary key and
     idx_video_pending.
     """
-    share = max(COUNT_LIMIT // max(len(courses), 1), LEAST_OF_A_COURSE)
+    if not courses:
+        return Inbox([], None, 0, limited=False)
+    share = max(COUNT_LIMIT // len(courses), LEAST_OF_A_COURSE)
     with connection.cursor() as cursor:
         cursor.execute(WAITING, {"courses": courses, "by": by.pk, "limit": share + 1})
         rows = cursor.fetchall()
@@ -153,6 +155,8 @@ def awaiting_response_counts(*, courses, by):
 
     Index: idx_response_status.
     """
+    if not courses:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(AWAITING_RESPONSE_COUNTS, {"courses": courses, "by": by.pk, "limit": COUNT_LIMIT + 1})
         return dict(cursor.fetchall())

@@ -30,7 +30,7 @@ class Home(Page):
         user, asked = self.request.user, self.request.GET
         taught = access.courses_taught(user)
         searched = queries.courses_by_title(taught, size=queries.INBOX_COURSES)
-        courses = queries.courses_by_title(taught, after=asked.get("courses"))
+        courses = queries.courses_by_title(taught, after=asked.get("courses")) if searched.entries else searched
         counts = queries.awaiting_response_counts(courses=[course.pk for course in courses.entries], by=user)
         enrollments = list(
             Enrollment.objects.filter(student=user, left_at=None).select_related("course").order_by("-enrolled_at")[:12]
