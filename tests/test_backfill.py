@@ -160,6 +160,10 @@ def test_it_goes_on_where_it_is_told_to(students, capsys):
         (["--since-student", "123"], "'123' is not a student's id, which is a UUID"),
         (["--batch-size", "0"], "'0' is not a number of students, 1 or more"),
         (["--students", str(NOBODY)], f"There is no student {NOBODY}."),
+        (["--part", "3/2"], "'3/2' is not a part of all, as 1/2 and 2/2 are"),
+        (["--part", "half"], "'half' is not a part of all"),
+        (["--part", "1/2", "--students", str(NOBODY)], "leave out either --part or --students"),
+        (["--first-load", "--check"], "--first-load is for the whole timeline at once"),
     ],
 )
 @pytest.mark.django_db
@@ -276,22 +280,83 @@ def test_a_lost_connection_says_how_to_go_on(students, capsys, monkeypatch):
     assert run(capsys, "--check")[0] == 0
 
 
+def test_parts_do_everybody_once(transactional_db, capsys):
+    factories.DailyNoteFactory.create_batch(20)
+    execute("TRUNCATE student_activity_timeline")
+    done = []
+    for part in ("1/3", "2/3", "3/3"):
+        walk = re.match(r"(\d+) students? done, entries (\d+) inserted", run(capsys, "--part", part)[1])
+        done.append([int(number) for number in walk.groups()])
+    assert [sum(numbers) for numbers in zip(*done, strict=True)] == [20, 20]
+    assert run(capsys, "--check", "--part", "1/1")[0] == 0
+
+
+def indexes():
+    return execute(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'student_activity_timeline' ORDER BY indexname"
+    )
+
+
+def test_a_first_load_fills_an_empty_timeline_and_leaves_every_index(students, capsys):
+    right, whole = entries(), indexes()
+    execute("TRUNCATE student_activity_timeline")
+    code, output = run(capsys, "--first-load")
+    assert (code, output.split(";")[0]) == (0, "21 entries inserted, indexes built")
+    assert (entries(), indexes()) == (right, whole)
+    assert execute("SELECT count(*) FROM pg_constraint WHERE conname = 'student_activity_timeline_pkey'") == [(1,)]
+    factories.DailyNoteFactory(student=students[0])  # an upsert, for which there is the primary key
+    assert run(capsys, "--check")[0] == 0
+
+
+def test_a_timeline_with_entries_is_no_first_load(students):
+    execute("DELETE FROM student_activity_timeline WHERE student_id = %s", students[0].id)
+    before = entries()
+    with pytest.raises(CommandError, match="The timeline is not empty"):
+        call_command("backfill_timeline", "--first-load")
+    assert entries() == before
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_first_load_that_is_stopped_leaves_an_empty_timeline_with_every_index(students, capsys, stop):
+    whole = indexes()
+    execute("TRUNCATE student_activity_timeline")
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("LOCK TABLE goal_messages")  # which is read once the indexes are gone
+        process = start(sys.executable, "manage.py", "backfill_timeline", "--first-load")
+        waiting = "SELECT pid FROM pg_locks WHERE relation = 'goal_messages'::regclass AND NOT granted"
+        wait_until(lambda: execute(waiting))
+        process.send_signal(stop)
+        output, _ = process.communicate(timeout=20)
+    if stop != signal.SIGKILL:
+        assert process.returncode == 128 + stop
+        assert output == "Interrupted: the timeline is empty, as it was, and has its indexes.\n"
+    wait_until(lambda: not execute("SELECT FROM pg_stat_activity WHERE query LIKE '%timeline_first_load()'"))
+    if entries():  # the server noticed only at the end that nobody waits for the answer: then it is all there
+        assert stop == signal.SIGKILL
+    assert indexes() == whole
+    assert run(capsys, "--check")[0] == (0 if entries() else 1)
+    assert run(capsys)[0] == 0
+    assert run(capsys, "--check")[0] == 0
+
+
+def start(*command):
+    """A process that works on the tests' database."""
+    parameters = connection.get_connection_params()
+    password = parameters.get("password", "")
+    url = (
+        f"postgres://{parameters['user']}:{password}@/{parameters['dbname']}"
+        f"?host={parameters['host']}&port={parameters['port']}"
+    )
+    environment = os.environ | {"DATABASE_URL": url, "LOCAL": "on", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return subprocess.Popen(
+        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_how_to_go_on(students, lock, stop):
     execute("TRUNCATE student_activity_timeline")
     release = lock(students[1])
-
-    def start(*command):
-        parameters = connection.get_connection_params()
-        password = parameters.get("password", "")
-        url = (
-            f"postgres://{parameters['user']}:{password}@/{parameters['dbname']}"
-            f"?host={parameters['host']}&port={parameters['port']}"
-        )
-        environment = os.environ | {"DATABASE_URL": url, "LOCAL": "on", "DJANGO_SETTINGS_MODULE": "config.settings"}
-        return subprocess.Popen(
-            command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
 
     process = start(sys.executable, "manage.py", "backfill_timeline", "--batch-size", "1")
     wait_until(lambda: execute("SELECT count(DISTINCT student_id) FROM student_activity_timeline") == [(2,)])

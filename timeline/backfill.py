@@ -24,6 +24,7 @@ NO_ID, LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
 
 # A loose index scan (idx_student_date) finds students whom the timeline alone still knows: it has no
 # foreign keys, so entries of somebody who is gone are possible, and are ghosts.
+# Those of one part of several are told by a hash of their ids, the same however many students come in the meantime.
 NEXT_STUDENTS = """
     WITH RECURSIVE present (id) AS (
         (
@@ -37,11 +38,13 @@ NEXT_STUDENTS = """
         )
         FROM present WHERE present.id IS NOT NULL
     )
-    (SELECT id FROM profiles WHERE id >= %(position)s ORDER BY id LIMIT %(size)s)
+    (SELECT id FROM profiles WHERE id >= %(position)s AND {in_part} ORDER BY id LIMIT %(size)s)
     UNION
-    (SELECT id FROM present WHERE id IS NOT NULL LIMIT %(size)s)
+    (SELECT id FROM present WHERE id IS NOT NULL AND {in_part} LIMIT %(size)s)
     ORDER BY id LIMIT %(size)s
 """
+
+IN_PART = "uuid_hash(id) & 65535 BETWEEN 65536 * (%(part)s - 1) / %(parts)s AND 65536 * %(part)s / %(parts)s - 1"
 
 # An entry filed under another student is a ghost there and missing here, whoever shares the batch.
 DRIFT = """
@@ -79,6 +82,10 @@ class StillLocked(Exception):
         self.students = students
 
 
+class TimelineNotEmpty(Exception):
+    """There are entries already: a first load is not for them."""
+
+
 def unknown_students(students):
     """Those of these ids that neither a profile nor an entry has."""
     with connection.cursor() as cursor:
@@ -114,6 +121,25 @@ def resync(students):
         )
         cursor.execute("SELECT inserted, updated, deleted FROM timeline_resync(%s::uuid[])", [students])
         return Counter(dict(zip(("inserted", "updated", "deleted"), cursor.fetchone(), strict=True)))
+
+
+def first_load():
+    """Fill the empty timeline at once and build its indexes after; returns how many entries there are.
+
+    Writers and readers wait until the end; one that is at work is waited for.  All or nothing: whatever stops it,
+    the timeline is empty and has its indexes.  Raises TimelineNotEmpty.
+    """
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT timeline_first_load()")
+            (entries,) = cursor.fetchone()
+    except DatabaseError as error:
+        if isinstance(error.__cause__, errors.ObjectNotInPrerequisiteState):
+            raise TimelineNotEmpty from error
+        raise
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE) student_activity_timeline")  # counts are index-only scans
+    return entries
 
 
 def flush():
@@ -167,6 +193,7 @@ def drift(students):
 class Walk:
     """Goes over all students in order of id, or over `only` these, from the id `since` on.
 
+    With `part` (k, n), over the k-th of n parts of all, of about equal size.
     `work` is `resync` or `drift`.  Iterating yields, batch by batch, what it
     returned.  Once it is over, whether by its end, an exception or Ctrl-C,
     `position` is the smallest id not done yet (None: all are done) and `done`
@@ -174,8 +201,10 @@ class Walk:
     be left out.
     """
 
-    def __init__(self, work, *, only=None, since=None, batch_size=None):
+    def __init__(self, work, *, only=None, since=None, part=(1, 1), batch_size=None):
         self.work = work
+        self.part = {"part": part[0], "parts": part[1]}
+        self._in_part = IN_PART if part != (1, 1) else "true"
         self.only = None if only is None else sorted(set(only))
         self.done = 0
         self.size = batch_size or FIRST_SIZE
@@ -192,7 +221,10 @@ class Walk:
         if self.only is not None:
             return sum(student >= self._next for student in self.only)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM profiles WHERE id >= %s", [self._next])
+            cursor.execute(
+                f"SELECT count(*) FROM profiles WHERE id >= %(position)s AND {self._in_part}",
+                self.part | {"position": self._next},
+            )
             return cursor.fetchone()[0]
 
     def __iter__(self):
@@ -244,7 +276,10 @@ class Walk:
         if self.only is not None:
             return [student for student in self.only if student >= self._next][: self.size]
         with connection.cursor() as cursor:
-            cursor.execute(NEXT_STUDENTS, {"position": self._next, "size": self.size})
+            cursor.execute(
+                NEXT_STUDENTS.format(in_part=self._in_part),
+                self.part | {"position": self._next, "size": self.size},
+            )
             return [student for (student,) in cursor]
 
     def _adapt(self, seconds):

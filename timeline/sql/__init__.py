@@ -11,6 +11,7 @@ INSTALL_ORDER = (
     "expected.sql",
     "watch.sql",
     "resync.sql",
+    "first_load.sql",
     "watched.sql",
     "lenders.sql",
     "storage.sql",

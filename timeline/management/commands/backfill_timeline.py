@@ -21,8 +21,10 @@ from timeline.backfill import (
     NO_ID,
     StillLocked,
     StillWriting,
+    TimelineNotEmpty,
     Walk,
     drift,
+    first_load,
     flush,
     resync,
     unknown_students,
@@ -46,6 +48,13 @@ def at_least_one(text):
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of students, 1 or more")
     return int(text)
+
+
+def part_of_all(text):
+    part, slash, parts = text.partition("/")
+    if not (slash and text.isascii() and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts) <= 100):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a part of all, as 1/2 and 2/2 are (at most 100 parts)")
+    return int(part), int(parts)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -72,12 +81,33 @@ class Command(BaseCommand):
             metavar="N",
             help="students in one transaction (default: as many as take 50 ms)",
         )
+        parser.add_argument(
+            "--part",
+            type=part_of_all,
+            metavar="K/N",
+            help="only the K-th of N parts of all students: 1/2 in one terminal and 2/2 in another take half the time",
+        )
+        parser.add_argument(
+            "--first-load",
+            action="store_true",
+            help="fill an empty timeline at once and build its indexes after, which is faster; who reads or writes "
+            "waits until the end.  All or nothing",
+        )
 
-    def handle(self, *, check, students, since_student, batch_size, **options):
-        self.check_only, self.students, self.batch_size = check, students, batch_size
+    def handle(self, *, check, students, since_student, batch_size, part, first_load, **options):
+        self.check_only, self.students, self.batch_size, self.part = check, students, batch_size, part
+        if students and part:
+            raise CommandError("--part is for all students: leave out either --part or --students.")
+        if first_load:
+            if check or students or since_student or batch_size or part:
+                raise CommandError("--first-load is for the whole timeline at once: it goes with no other option.")
+            self.first_load()
+            return
         if students and (unknown := unknown_students(students)):
             raise CommandError("There is no student " + ", ".join(map(str, unknown)) + ".")
-        walk = Walk(drift if check else resync, only=students, since=since_student, batch_size=batch_size)
+        walk = Walk(
+            drift if check else resync, only=students, since=since_student, part=part or (1, 1), batch_size=batch_size
+        )
         self.total = Counter()
         stop = None
         start = self.flushed_at = time.monotonic()
@@ -125,6 +155,23 @@ class Command(BaseCommand):
             seconds = timedelta(seconds=round(time.monotonic() - start))
             self.stdout.write(f"{self.summary(walk)}; it took {seconds}.")
 
+    def first_load(self):
+        start = time.monotonic()
+        self.stderr.write("Filling the timeline; who reads or writes it waits until this is done.")
+        try:
+            with sigterm_interrupts():
+                entries = first_load()
+        except TimelineNotEmpty as error:
+            raise CommandError(
+                "The timeline is not empty, and a first load is for one that is."
+                " Without --first-load, this command makes it right."
+            ) from error
+        except KeyboardInterrupt as error:
+            self.stdout.write("Interrupted: the timeline is empty, as it was, and has its indexes.")
+            sys.exit(128 + (signal.SIGTERM if isinstance(error, Interrupted) else signal.SIGINT))
+        seconds = timedelta(seconds=round(time.monotonic() - start))
+        self.stdout.write(f"{counted(entries, 'entry', 'entries')} inserted, indexes built; it took {seconds}.")
+
     def report(self, walk):
         if not self.total:
             self.stdout.write(f"No drift: {self.summary(walk)}.")
@@ -155,6 +202,7 @@ class Command(BaseCommand):
         words = [*words, NAME]
         words += ["--check"] if self.check_only else []
         words += ["--batch-size", self.batch_size] if self.batch_size else []
+        words += ["--part", "/".join(map(str, self.part))] if self.part else []
         students = students or self.students
         words += ["--students", *students] if students else []
         words += ["--since-student", since] if since and since != NO_ID else []
@@ -208,8 +256,8 @@ class SpeedColumn(ProgressColumn):
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
 
 
-def counted(number, noun):
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def counted(number, noun, several=None):
+    return f"{number:,} " + (noun if number == 1 else several or noun + "s")
 
 
 @contextlib.contextmanager

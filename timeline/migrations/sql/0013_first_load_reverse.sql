@@ -1,0 +1,1 @@
+DROP FUNCTION timeline_first_load();
