@@ -136,7 +136,7 @@ def stopped_in(student):
     complete = LessonCompletion.objects.filter(student=student, lesson=OuterRef("video__lesson"))
     return (
         VideoProgress.objects.filter(Exists(current), ~Exists(complete), student=student, completed_at=None)
-        .select_related("video__lesson__course")
+        .select_related("video")
         .annotate(covered=covered(), share=Least(100 * covered() / F("video__duration_seconds"), 100))
         .order_by("-watched_at")
         .first()

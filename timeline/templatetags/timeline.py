@@ -72,8 +72,14 @@ def stamp_day(time):
 @register.filter
 def stamp_minute(time):
     """A time as an element that says its minute: "9:41 a.m."."""
+    return _element(timezone.localtime(time), minute(time))
+
+
+@register.filter
+def minute(time):
+    """The minute of a time: "9:41 a.m."."""
     local = timezone.localtime(time)
-    return _element(local, _minute(local.hour, local.minute))
+    return _minute(local.hour, local.minute)
 
 
 def _element(time, words):
