@@ -85,6 +85,8 @@ class GoalPeriod(Identified):
     goal = goal_key(DB_CASCADE, related_name="periods")
     period = DateTimeRangeField()
 
+    repeats = False  # timeline.queries.goals
+
     class Meta:
         db_table = "goal_periods"
         constraints = [

@@ -189,7 +189,7 @@ def test_the_path_shows_every_goal_in_its_state_with_its_days_and_counts(client,
     assert "Note 3." not in page, "counts only at first"
 
 
-def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once():
+def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once_and_is_said_once(client):
     goal, hour = factories.GoalFactory(), day / 24
     noon = datetime.datetime(2026, 3, 2, 17, tzinfo=datetime.UTC)
     for start, end in ((noon, noon + hour), (noon + 2 * hour, noon + 3 * hour), (noon + 4 * hour, noon + 3 * day)):
@@ -197,6 +197,9 @@ def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once():
     factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(noon + 9 * day, noon + 10 * day))
     page = queries.goal_path(student=goal.student, first_weekday=0)
     assert [lived.days for lived in page.entries] == [4 + 2]
+    client.force_login(goal.student)
+    said = "11 March 2026 to 12 March 2026, 2 March 2026 to 5 March 2026, 2 March 2026 · 6 days"
+    assert said in text_of(client.get("/goals/")).replace(" ,", ",")
 
 
 def test_the_curve_covers_all_weeks_and_says_what_it_shows():

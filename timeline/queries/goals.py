@@ -218,9 +218,15 @@ class Place:
 
 
 def _goals(ids):
-    """These goals with their periods, the newest first, in the order of their ids."""
+    """These goals with their periods, the newest first, in the order of their ids.
+
+    A period of the same days as the one after it has `repeats` set.
+    """
     periods = Prefetch("periods", GoalPeriod.objects.order_by("-period"))
     found = Goal.objects.prefetch_related(periods).in_bulk(ids)
+    for goal in found.values():
+        for later, period in pairwise(goal.periods.all()):
+            period.repeats = period.span == later.span
     return [found[each] for each in ids if each in found]
 
 
