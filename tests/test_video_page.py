@@ -1,5 +1,8 @@
 """A video as its student sees it: where they are, what they write about a second, and what was answered."""
 
+import datetime
+import html
+import re
 import uuid
 
 import pytest
@@ -54,9 +57,9 @@ def form(client, address):
 
 
 def without_news(page):
-    """A page once static/js/drafts.js has heard that words have arrived."""
+    """A page once static/js/drafts.js has heard that words have arrived; since whenever it asks for answers."""
     for element in htmx.elements(page):
-        element.attributes = [each for each in element.attributes if each[0] != "data-sent"]
+        element.attributes = [each for each in element.attributes if each[0] not in ("data-sent", "data-address")]
     return page
 
 
@@ -133,7 +136,7 @@ def test_what_sending_swaps_in_is_what_a_fresh_page_shows(client, video, address
     assert "Your reflection at 2:30 is saved." in response["HX-Trigger-After-Settle"]
     page = htmx.swapped(page, response, htmx.by_id(page, "panel"))
     page = without_news(page)
-    fresh = htmx.loaded(client.get(f"{address}?t=150"))
+    fresh = without_news(htmx.loaded(client.get(f"{address}?t=150")))
     for part in ("panel", "track"):
         assert htmx.by_id(page, part) == htmx.by_id(fresh, part)
 
@@ -234,6 +237,33 @@ def test_an_answer_is_new_until_it_was_seen_and_again_once_it_was_edited(client,
     assert "New answer" in client.get(f"{address}?t=83").content.decode()  # the way to it, on which it is still marked
     assert "New answer" not in client.get(address).content.decode()
     assert_no_drift()
+
+
+def test_an_answer_that_comes_while_the_page_is_open_is_told_of_once(client, student, video, address):
+    first, second = (
+        factories.ReflectionFactory(student=student, video=video, video_timestamp_seconds=at) for at in (83, 90)
+    )
+    theirs = factories.ReflectionFactory(video=video)
+    content = client.get(address).content.decode()
+    given = html.unescape(re.search(r'data-address="([^"]+)"', content)[1])
+    assert client.get(given).status_code == 204
+    news, since = given.split("?")[0], timezone.now() - datetime.timedelta(hours=1)  # the database's now() stands still
+
+    def ask(since=since):
+        return client.get(news, {"since": since.isoformat()})
+
+    assert ask().status_code == 204
+
+    for each in (first, second, theirs):
+        answer(each.pk, by=factories.ProfileFactory(), text="Ask first.", seen="")
+    with CaptureQueriesContext(connection) as asked:
+        assert "2 new answers, the first at 1:23" in ask().text
+    assert len(asked) == 3  # session, person, reflections
+    client.post(reverse("answer_seen", args=[first.pk]))
+    assert "A new answer at 1:30" in ask().text
+    assert ask(timezone.now() + datetime.timedelta(seconds=1)).status_code == 204
+    for bad in ("", "yesterday", "2026-03-02", "2026-03-02T12:00", "9" * 50):
+        assert client.get(news, {"since": bad}).status_code == 400, bad
 
 
 def test_own_words_are_edited_and_hidden_beside_the_video(client, student, video, address):

@@ -45,6 +45,7 @@ urlpatterns = [
     path("courses/<uuid:course>/students/<uuid:student>/", views.Completions.as_view(), name="completions"),
     path("quizzes/<uuid:quiz>/", views.QuizPage.as_view(), name="quiz"),
     path("videos/<uuid:video>/", views.VideoPage.as_view(), name="video"),
+    path("videos/<uuid:video>/answers/new/", views.new_answers, name="new_answers"),
     path("reflections/<uuid:reflection>/seen/", views.answer_seen, name="answer_seen"),
     path("videos/<uuid:video>/journey/", views.VideoJourney.as_view(), name="video_journey"),
     path("videos/<uuid:video>/journey.csv", views.JourneyExport.as_view(), name="journey_export"),

@@ -179,6 +179,13 @@ function begin(root) {
 }
 
 document.addEventListener("htmx:load", ({ detail: { elt } }) => begin(elt));
+// What came in while the page was open is in the list now: on to it.
+document.addEventListener("htmx:afterSettle", ({ detail: { requestConfig } }) => {
+  const { toAnswer } = requestConfig?.elt.dataset ?? {};
+  if (toAnswer) {
+    document.querySelector(`#list [data-second="${toAnswer}"] .moment`)?.click();
+  }
+});
 document.addEventListener("said", () => {
   chosen = false;
   if (player) {

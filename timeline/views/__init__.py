@@ -37,7 +37,7 @@ from timeline.views.story import (
     linked_media,
     preview_media,
 )
-from timeline.views.video import VideoPage, answer_seen
+from timeline.views.video import VideoPage, answer_seen, new_answers
 
 __all__ = [
     "AcceptGoal",
@@ -91,5 +91,6 @@ __all__ = [
     "answer_seen",
     "community_media",
     "linked_media",
+    "new_answers",
     "preview_media",
 ]

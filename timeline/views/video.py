@@ -1,13 +1,18 @@
 """A video as a student watches it, with what they wrote about it and what was answered."""
 
+import datetime
 from functools import partial
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Greatest
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import reswap, retarget, trigger_client_event
 
 from courses import watching
@@ -26,6 +31,7 @@ from timeline.views.page import Page
 from timeline.views.writing import file_lost, renewed, written
 
 ANSWERS = 20  # new ones that a page names
+COMMITTING = datetime.timedelta(seconds=2)  # that an answer may take from its time until it can be read
 
 
 class VideoPage(Page):
@@ -119,6 +125,7 @@ class VideoPage(Page):
             "starts_at": starts_at,
             "new_answers": new[:ANSWERS],
             "more_answers": len(new) > ANSWERS,
+            "since": (timezone.now() - COMMITTING).isoformat(),
         }
 
     @property
@@ -162,6 +169,27 @@ class VideoPage(Page):
         response = self.render_to_response(self.get_context_data(form, file_lost=lost))
         response.status_code = 422
         return response
+
+
+@never_cache
+@require_safe
+def new_answers(request, video):
+    """The way to what was answered since `?since=`, a time, and is not seen yet; 204 if nothing was.
+
+    One's own reflections alone are asked.  Index: reflections_unseen.
+    """
+    try:
+        since = datetime.datetime.fromisoformat(request.GET.get("since", ""))
+    except ValueError:
+        since = None
+    if since is None or timezone.is_naive(since):
+        raise BadRequest("The address does not say since when (since).")
+    answered = Greatest("responded_at", "response_edited_at")  # PostgreSQL's leaves nulls out
+    found = unseen(request.user).filter(video=video).annotate(answered=answered).filter(answered__gt=since)
+    seconds = list(found.order_by("video_timestamp_seconds").values_list("video_timestamp_seconds", flat=True)[:100])
+    if not seconds:
+        return HttpResponse(status=204)
+    return render(request, "timeline/new_answers.html", {"video": video, "seconds": seconds})
 
 
 @require_POST
