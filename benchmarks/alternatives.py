@@ -462,11 +462,17 @@ def told(found, suffix):
 
 
 def grown(found):
-    """A line for each page of the timeline that reads more in the largest table than in the smallest."""
-    for (question, whom, where), taken in found[-1].others.items():
-        most, least = taken[TIMELINE][0], found[0].others[question, whom, where][TIMELINE][0]
-        if most > 1.5 * least + 30:
-            yield f"{QUESTIONS[question]}, {whom}, {where}: {most:,} buffers, where the smallest table takes {least:,}"
+    """A line for each page of the timeline that reads more in a larger table, or after 90 % of it."""
+    for question, whom in dict.fromkeys((question, whom) for question, whom, _ in found[-1].others):
+        least = found[0].others[question, whom, "first"][TIMELINE][0]
+        for each in found:
+            for where in ("first", "deep"):
+                buffers, _ = each.others[question, whom, where][TIMELINE]
+                if buffers > 1.5 * least + 30:
+                    yield (
+                        f"{QUESTIONS[question]}, {whom}, {where}, {each.entries:,} entries: {buffers:,} buffers, and"
+                        f" {least:,} on the first page in the smallest table"
+                    )
 
 
 def ahead(found):

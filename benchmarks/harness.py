@@ -35,11 +35,7 @@ def database(settings="config.settings", keep=None):
 
     With `keep`, to the database of that name, made if it is not there, and migrated; it stays.
     """
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
-    os.environ.setdefault("LOG_LEVEL", "WARNING")
-    django.setup()
-    from django.db import connection
-
+    connection = set_up(settings)
     name = connection.settings_dict["NAME"]
     connection.settings_dict["TEST"]["NAME"] = keep or f"benchmark_{name}"
     connection.creation.create_test_db(autoclobber=True, verbosity=0, keepdb=bool(keep))
@@ -49,13 +45,22 @@ def database(settings="config.settings", keep=None):
         connection.creation.destroy_test_db(name, verbosity=0, keepdb=bool(keep))
 
 
-def delete(name):
-    """Delete a database that was kept."""
-    from django.db import connection
-
+def delete(name, settings="config.settings"):
+    """Delete a database that was kept, in whatever state it is."""
+    connection = set_up(settings)
     connection.close()
     with connection.creation._nodb_cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)}")
+
+
+def set_up(settings):
+    """Django's connection, with these settings unless there are some already."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
+    django.setup()
+    from django.db import connection
+
+    return connection
 
 
 def execute(connection, statement, params=None):

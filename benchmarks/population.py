@@ -35,12 +35,12 @@ def main():
     parser.add_argument("--triggers", action="store_true", help="through the triggers, which is slower")
     parser.add_argument("--delete", action="store_true", help="delete the database, and end")
     options = parser.parse_args()
-    with harness.database(keep=options.database) as connection:
-        if not options.delete:
-            fill(connection, options.entries, by_triggers=options.triggers)
-            print(described(connection))
     if options.delete:
         harness.delete(options.database)
+        return
+    with harness.database(keep=options.database) as connection:
+        fill(connection, options.entries, by_triggers=options.triggers)
+        print(described(connection))
 
 
 def need(entries):
@@ -69,7 +69,9 @@ def fill(connection, entries, *, by_triggers=False, until=None):
         )
     if begun and begun["complete"]:
         return
-    console.print(need(entries) + (f" Going on after {begun['weeks']} of {WEEKS} weeks." if begun else ""))
+    console.print(
+        need(entries) + (f" Going on after {begun['weeks']} of {WEEKS} weeks." if begun else ""), soft_wrap=True
+    )
     with progress(console) as advance:
         if not begun:
             found(connection, entries, way, until)
@@ -102,17 +104,21 @@ def found(connection, entries, way, until=None, seed=SEED):
 
 
 def backfill(connection, advance):
-    """`backfill_timeline`, from where it was."""
+    """What `backfill_timeline` does, from where it was."""
     from timeline.backfill import Walk, flush, resync
 
-    walk = Walk(resync, since=state(connection)["next_student"])
-    left, saved = walk.count(), time.monotonic()
+    walk, saved = Walk(resync, since=state(connection)["next_student"]), time.monotonic()
     for _ in walk:
         if time.monotonic() - saved > 1:
             flush()
             harness.execute(connection, "UPDATE benchmark.school SET next_student = %s", [walk.position])
             saved = time.monotonic()
-            advance(min(walk.done / left, 1))
+            [(share,)] = harness.execute(
+                connection,
+                "SELECT sum(quota) FILTER (WHERE id < next_student) / sum(quota)"
+                " FROM benchmark.student, benchmark.school",
+            )
+            advance(share or 0)
     flush()
 
 

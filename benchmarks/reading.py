@@ -1,10 +1,12 @@
 """What every query of every page reads, by how much there is, whom it is about, and how deep one has read.
 
-    python -m benchmarks.reading [--entries 100000 1000000] [--keep] [--no-alternatives] [--report]
+    python -m benchmarks.reading [--entries 100000 1000000] [--triggers] [--keep] [--no-alternatives] [--report]
 
 For each size makes a school (`benchmarks.population`) in a database
 `benchmark_<entries>` on the server of the settings, deleted at the end or, with
---keep, kept; what was stopped goes on.  Then asks for every page, of the
+--keep, kept; what was stopped goes on.  Its timeline is made by the backfill,
+student by student, or with --triggers week by week, as it is in life: a
+student's entries then lie all over the table.  Then asks for every page, of the
 video and the student with the most entries and of those in the middle, its
 first page and the one after 90 % of it, and runs each of its queries once more
 as EXPLAIN (ANALYZE, BUFFERS).  Told are
@@ -31,6 +33,7 @@ from benchmarks import alternatives, harness, population, report
 
 ENTRIES = "student_activity_timeline"
 DEPTH = 0.9
+LARGE = 10_000_000  # entries, from which on it is a section of its own
 WEEK = datetime.timedelta(weeks=1)
 ROUNDS = 5
 
@@ -38,25 +41,27 @@ ROUNDS = 5
 def main():
     parser = harness.parser("benchmarks.reading", __doc__)
     parser.add_argument("--entries", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes to compare")
+    parser.add_argument("--triggers", action="store_true", help="make the timelines by the triggers (slower)")
     parser.add_argument("--keep", action="store_true", help="keep the databases, to go on with them")
     parser.add_argument("--no-alternatives", action="store_true", help="the project's own pages alone")
     parser.add_argument("--delete", action="store_true", help="delete databases that were kept, and end")
     options = parser.parse_args()
-    sizes = sorted(options.entries)
-    if not options.delete:
-        print("\n".join(map(population.need, sizes)))
-    found = []
-    for size in sizes:
-        name = f"benchmark_{size}"
-        with harness.database("benchmarks.settings", keep=name) as connection:
-            if not options.delete:
-                found.append(measure(connection, size, with_others=not options.no_alternatives))
-                described = report.environment(connection)
-        if options.delete or not options.keep:
-            harness.delete(name)
+    databases = {size: f"benchmark_{size}{'_triggers' * options.triggers}" for size in sorted(options.entries)}
     if options.delete:
+        for name in databases.values():
+            harness.delete(name)
         return False
-    return tell(found, described, options.report)
+    print("\n".join(map(population.need, databases)))
+    found = []
+    for size, name in databases.items():
+        with harness.database("benchmarks.settings", keep=name) as connection:
+            population.fill(connection, size, by_triggers=options.triggers)
+            found.append(measure(connection, size, with_others=not options.no_alternatives))
+            described = report.environment(connection)
+        if not options.keep:
+            harness.delete(name)
+    suffix = "-large" * (max(databases) >= LARGE) + "-triggers" * options.triggers
+    return tell(found, described, suffix, options.report)
 
 
 @dataclass
@@ -97,7 +102,6 @@ class Cost:
 def measure(connection, entries, *, with_others):
     from django.test.utils import override_settings
 
-    population.fill(connection, entries)
     measured = Measured(entries)
     with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False):
         subjects = chosen(connection)
@@ -375,7 +379,7 @@ def asking():
 # What is told
 
 
-def tell(found, described, into_report):
+def tell(found, described, suffix, into_report):
     """Print what was found, and write it into the document if asked; whether anything is not as it should be."""
     sizes = [report.short(each.entries) for each in found]
     pages_head = [
@@ -390,8 +394,8 @@ def tell(found, described, into_report):
     asked_rows = list(function_rows(found))
     show("Buffers of all queries of a page", pages_head, pages_rows)
     show("Buffers of the most costly query of a function", asked_head, asked_rows)
-    failed = list(grown(found))
-    largest, suffix = sizes[-1], "-large" if found[-1].entries >= 10_000_000 else ""
+    failed = []
+    largest = sizes[-1]
     blocks = [
         "**All queries of a page**",
         picture(found, suffix),
@@ -409,7 +413,7 @@ def tell(found, described, into_report):
     if found[-1].others:
         others_head, others_rows, pictures = alternatives.told(found, suffix)
         show("The same asked of others (buffers; milliseconds)", others_head, others_rows)
-        failed += alternatives.grown(found)
+        failed = list(alternatives.grown(found))
         ahead = list(alternatives.ahead(found))
         print("\n".join(["", "Where another way reads less:", *ahead] if ahead else []))
         blocks = [
@@ -456,18 +460,6 @@ def picture(found, suffix):
         x="entries in the table",
         y="buffers of 8 kB",
     )
-
-
-def grown(found):
-    """A line for each deep page that reads more than the first one of its kind."""
-    for each in found:
-        for (page, whom), cost in each.pages.items():
-            first = each.pages.get((page.removesuffix(", deep"), whom))
-            if page.endswith(", deep") and first and cost.buffers > 1.5 * first.buffers + 100:
-                yield (
-                    f"{page}, {whom}, {each.entries:,} entries: {cost.buffers:,} buffers, where the first page reads"
-                    f" {first.buffers:,}"
-                )
 
 
 def show(title, head, rows):
