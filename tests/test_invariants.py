@@ -24,7 +24,7 @@ from psycopg.types.range import TimestamptzRange
 from tests import factories
 from tests.drift import assert_no_drift
 
-settings.register_profile("quick", max_examples=120, stateful_step_count=25)
+settings.register_profile("quick", max_examples=60, stateful_step_count=25)
 settings.register_profile("long", max_examples=5000, stateful_step_count=40)
 PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
