@@ -202,6 +202,20 @@ def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once_and_is_said_
     assert said in text_of(client.get("/goals/")).replace(" ,", ",")
 
 
+def test_milestones_and_proofs_stand_on_the_line_by_time_and_what_is_planned_before_them(client):
+    noon = datetime.datetime(2026, 3, 2, 17, tzinfo=datetime.UTC)
+    goal = factories.GoalFactory()
+    marks = {"student": goal.student, "goal": goal}
+    factories.GoalMilestoneFactory(**marks, title="First yes", reached_at=noon)
+    factories.SuccessProofFactory(**marks, content="The letter.", created_at=noon + day)
+    factories.GoalMilestoneFactory(**marks, title="Second yes", reached_at=noon + 2 * day)
+    factories.GoalMilestoneFactory(**marks, title="All of them", reached_at=None)
+    client.force_login(goal.student)
+    said = text_of(client.get("/goals/"))
+    names = ["All of them planned", "Second yes", "The letter.", "First yes"]
+    assert [said.index(name) for name in names] == sorted(said.index(name) for name in names)
+
+
 def test_the_curve_covers_all_weeks_and_says_what_it_shows():
     from timeline import curve
 

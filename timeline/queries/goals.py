@@ -4,6 +4,7 @@ import datetime
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from operator import itemgetter
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Prefetch
@@ -32,6 +33,14 @@ class LivedGoal:
     proofs: list
 
     most = COUNT_LIMIT
+
+    @property
+    def marks(self):
+        """Its milestones and proofs as they stand on its line: planned ones, then all by time, the newest first."""
+        planned = [milestone for milestone in self.milestones if milestone.reached_at is None]
+        made = [(milestone.reached_at, milestone) for milestone in self.milestones[len(planned) :]]
+        made += [(proof.created_at, proof) for proof in self.proofs]
+        return planned + [mark for _, mark in sorted(made, key=itemgetter(0), reverse=True)]
 
     @property
     def periods(self):
