@@ -144,10 +144,20 @@ def test_every_page_reads_little_but_for_the_counts_of_the_overview_which_are_bo
         "setting": reverse("new_goal", args=[student.pk]),
         "switching": reverse("make_current", args=[student.pk, goals[3].pk]),
         "corrections": reverse("goal_corrections", args=[student.pk]),
+        **{name: reverse(name, args=[student.pk, goals[-1].pk]) for name in ("reach_goal", "leave_goal")},
+        **{name: reverse(name, args=[student.pk, goals[-1].pk]) for name in ("change_goal", "add_milestone")},
+        "proof": reverse("submit_proof", args=[student.pk, goals[-1].pk]),
+    }
+    instructor, staff = Client(), factories.StaffFactory()
+    instructor.force_login(staff)
+    theirs = {
+        "path, of an instructor": reverse("student_goals", args=[student.pk]),
+        "correcting": reverse("correct_period", args=[goals[-1].periods.get().pk]),
+        "proposing": reverse("new_goal", args=[student.pk]),
     }
     counts = 0
-    for name, address in pages.items():
-        for sql, plan in plans_of_page(client, address):
+    for name, address in (pages | theirs).items():
+        for sql, plan in plans_of_page(instructor if name in theirs else client, address):
             is_count = "date_trunc" in sql
             counts += is_count
             bound = COUNTED if is_count and "LATERAL" in sql else BUFFERS
