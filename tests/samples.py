@@ -87,11 +87,13 @@ def pdf(text="Paid in full"):
     )
 
 
-def office(part="word/document.xml", **more):
+def office(kind="wordprocessingml.document", **more):
     """The bytes of an Office document as far as one tells by its parts; `more`: others, by name."""
+    main = f"application/vnd.openxmlformats-officedocument.{kind}.main+xml"
+    types = f'<Types><Override PartName="/main.xml" ContentType="{main}"/></Types>'
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {"[Content_Types].xml": "<Types/>", part: "<p>Paid</p>", **more}.items():
+        for name, content in {"[Content_Types].xml": types, "main.xml": "<p>Paid</p>", **more}.items():
             archive.writestr(name, content)
     return file.getvalue()
 

@@ -367,9 +367,9 @@ rewriting.main(*sys.argv[1:])
 DOCUMENTS = {
     "PDF": (samples.pdf, "application/pdf", ".pdf"),
     "Word": (samples.office, f"{Upload.OFFICE}wordprocessingml.document", ".docx"),
-    "Excel": (lambda: samples.office("xl/workbook.xml"), f"{Upload.OFFICE}spreadsheetml.sheet", ".xlsx"),
+    "Excel": (lambda: samples.office("spreadsheetml.sheet"), f"{Upload.OFFICE}spreadsheetml.sheet", ".xlsx"),
     "PowerPoint": (
-        lambda: samples.office("ppt/presentation.xml"),
+        lambda: samples.office("presentationml.presentation"),
         f"{Upload.OFFICE}presentationml.presentation",
         ".pptx",
     ),
@@ -392,14 +392,26 @@ def test_a_document_is_known_by_its_content_and_kept_as_it_came(make, content_ty
         (b"%PDF-1.7\n" + bytes(5000), "The document cannot be read: its file is broken or not complete."),
         (samples.pdf()[:-30], "The document cannot be read: its file is broken or not complete."),
         (samples.office()[:-30], "The document cannot be read: its file is broken or not complete."),
-        (archive(), "This archive is no document. Choose a PDF, Word, Excel or PowerPoint file."),
+        (archive(), "This is no Word, Excel or PowerPoint document. Save it as PDF and try again."),
         (samples.office(**{"word/vbaProject.bin": "Sub AutoOpen()"}), "There are macros in this document."),
+        (samples.office().replace(b"PK\x01\x02", b"PK\x01\x03"), "The document cannot be read: its file is broken"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "This kind of file cannot be taken."),
         (b"<script>alert(1)</script>", "a document (PDF, Word, Excel or PowerPoint; save others as PDF)."),
         (b"", "The file is empty."),
         (samples.pdf() + bytes(2**20), "The document has 1.1 MB; at most 1 MB can be taken."),
     ],
-    ids=["PDF alone by name", "cut PDF", "cut Word", "zip", "macros", "old Word", "script", "empty", "large"],
+    ids=[
+        "PDF alone by name",
+        "cut PDF",
+        "cut Word",
+        "zip",
+        "macros",
+        "no directory",
+        "old Word",
+        "script",
+        "empty",
+        "large",
+    ],
 )
 def test_what_is_no_document_or_does_more_than_tell_is_refused_in_words(content, said, settings):
     settings.DOCUMENT_MAX_MB = 1

@@ -41,11 +41,11 @@ RECORDINGS = {  # container: (its reader, its writer, content type, codecs)
 }
 # Only looked at and kept as they are, for others to save: nothing of ours shows them.
 DOCUMENTS = ("pdf", "zip")
-PARTS = {  # of an Office document: the part that says what it is, and the end of its content type
-    "word/document.xml": "wordprocessingml.document",
-    "xl/workbook.xml": "spreadsheetml.sheet",
-    "ppt/presentation.xml": "presentationml.presentation",
-}
+OFFICE = "application/vnd.openxmlformats-officedocument."
+MAIN = re.compile(  # what an Office document says that it is
+    re.escape(OFFICE.encode())
+    + rb"(wordprocessingml\.document|spreadsheetml\.sheet|presentationml\.presentation)\.main\+xml"
+)
 PICTURES = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF"}
 
 
@@ -151,14 +151,18 @@ def of_office(source):
     """The content type of an Office document (ECMA-376) whose every part can be read, without macros."""
     with zipfile.ZipFile(source) as archive:
         names = archive.namelist()
-        kind = next((kind for part, kind in PARTS.items() if part in names), None)
-        if kind is None or "[Content_Types].xml" not in names:
-            raise Refused("This archive is no document. Choose a PDF, Word, Excel or PowerPoint file.")
-        if any(name.lower().endswith("vbaproject.bin") for name in names):
+        told = b""
+        if "[Content_Types].xml" in names:
+            with archive.open("[Content_Types].xml") as part:
+                told = part.read(2**20)
+        if b".macroEnabled." in told or any(name.lower().endswith("vbaproject.bin") for name in names):
             raise Refused("There are macros in this document. Save it without them, or as PDF, and try again.")
+        main = MAIN.search(told)
+        if main is None:
+            raise Refused("This is no Word, Excel or PowerPoint document. Save it as PDF and try again.")
         if damaged := archive.testzip():
             raise ValueError(damaged)
-    return f"application/vnd.openxmlformats-officedocument.{kind}"
+    return OFFICE + main[1].decode()
 
 
 def as_webp(image, **options):
