@@ -112,6 +112,8 @@ def inflict(server, folder, options):
     import django
 
     django.setup()
+    from django.db import connection
+
     school = found_school(server)
     verdicts = []
     for name in options.faults or FAULTS:
@@ -121,12 +123,10 @@ def inflict(server, folder, options):
         verdict = judge(name, fault, rounds, server, school, folder, options.seed)
         verdicts.append(verdict)
         print(f"  {verdict.word}; {verdict.happened}; {verdict.seconds:.0f} s", flush=True)
+        if options.report:  # what there is, should it be stopped
+            report.write("faults", connection, *told(verdicts, options))
+            connection.close()
     tell(verdicts)
-    if options.report:
-        from django.db import connection
-
-        report.write("faults", connection, *told(verdicts, options))
-        connection.close()
     return any(verdict.wrong for verdict in verdicts)
 
 

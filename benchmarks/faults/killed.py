@@ -10,6 +10,7 @@ import psutil
 
 from benchmarks.faults.server import environment, wait_until, what_to_do_next
 
+FAILED = (500, 503)  # answers to a form while the database is away
 VIDEO = "https://w3id.org/xapi/video"
 DAMAGE = """
     DELETE FROM student_activity_timeline WHERE hashtextextended(id::text, {seed}) % 3 = 0;
@@ -30,8 +31,9 @@ def kill(*processes):
 
 
 def postgres(stage, chance):
-    """All of its processes, its postmaster, one backend of a writer, or one of its helpers."""
-    with stage.people(chance) as crowd:
+    """All of its processes, its postmaster, one backend of a writer, or one of its helpers.  Pages fail, and go on."""
+    port, _ = opened_website(stage, may_fail=True)
+    with stage.people(chance, port=port, visitors=2, answers_excused=FAILED) as crowd:
         crowd.all_write_again()
         time.sleep(chance.uniform(0, 1))
         stage.happened[kill_some_of(stage.server, chance)] += 1
@@ -178,8 +180,11 @@ def wrong_import(stage, statements, watched):
 
 
 @contextmanager
-def website(stage, variables=()):
-    """gunicorn, as in production, on the stage's database: its port and its process."""
+def website(stage, variables=(), may_fail=False):
+    """gunicorn, as in production, on the stage's database: its port and its process.
+
+    Unless requests `may_fail`, an exception in its log is wrong.
+    """
     from benchmarks.watching import production
 
     described = SimpleNamespace(settings_dict={"ENGINE": "django.db.backends.postgresql", "NAME": stage.name})
@@ -188,15 +193,20 @@ def website(stage, variables=()):
             port, log = stack.enter_context(production(described))
         [master] = [child for child in psutil.Process().children() if "gunicorn" in child.cmdline()]
         yield port, master
-        if "Traceback" in log():
+        if "Traceback" in log() and not may_fail:
             stage.refused.append(f"the log of gunicorn: {log()[-1500:]}")
+
+
+def opened_website(stage, **options):
+    """The website of all rounds: its port and its process."""
+    if "website" not in stage.kept:
+        stage.kept["website"] = stage.closing.enter_context(website(stage, **options))
+    return stage.kept["website"]
 
 
 def web(stage, chance):
     """One worker or all of them, while people post notes, reflections, messages, edits and answers."""
-    if "website" not in stage.kept:
-        stage.kept["website"] = stage.closing.enter_context(website(stage))
-    port, master = stage.kept["website"]
+    port, master = opened_website(stage)
     with stage.people(chance, programs=1, port=port, visitors=5) as crowd:
         crowd.all_write_again()
         time.sleep(chance.uniform(0, 1))
@@ -211,7 +221,11 @@ def web(stage, chance):
 
 def connection(stage, chance):
     """Forty times a connection, most in mid-transaction: ended by the server, or cut as by a network."""
-    with stage.people(chance) as crowd, stage.connect(autocommit=True) as observer:
+    port, _ = opened_website(stage, may_fail=True)
+    with (
+        stage.people(chance, port=port, visitors=2, answers_excused=FAILED) as crowd,
+        stage.connect(autocommit=True) as observer,
+    ):
         crowd.all_write_again()
         for _ in range(40):
             time.sleep(chance.uniform(0, 0.06))
@@ -225,7 +239,7 @@ def connection(stage, chance):
                     observer.execute("SELECT pg_terminate_backend(%s)", [busy[0][0]])
                     stage.happened["pg_terminate_backend"] += 1
             else:
-                chance.choice(crowd.writers).cut()
+                chance.choice(crowd.programs).cut()
                 stage.happened["cut"] += 1
         crowd.all_write_again()
     return stage.wrong()

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from benchmarks.faults.killed import DAMAGE, website
+from benchmarks.faults.killed import DAMAGE, opened_website
 from benchmarks.faults.stage import NotRun
 
 TMPFS = "400m"
@@ -90,8 +90,7 @@ def write_batch(stage, number):
 
 
 def backfill(stage, number):
-    code, output = stage.managed("backfill_timeline", "--batch-size", "2")
-    stage.kept["said"] = output
+    code, _ = stage.managed("backfill_timeline", "--batch-size", "2")
     stage.kept["batch"] = "a backfill failed" if code else "a backfill ended"
 
 
@@ -178,10 +177,8 @@ def set_clock(server, seconds):
 
 def clock(stage, chance):
     """The clock of PostgreSQL and of the web server jumps, at least once backwards, and goes on from there."""
-    if "website" not in stage.kept:
-        false = {"DJANGO_SETTINGS_MODULE": "benchmarks.faults.settings", "FALSE_CLOCK": str(stage.server.clock)}
-        stage.kept["website"] = stage.closing.enter_context(website(stage, false))
-    port, _ = stage.kept["website"]
+    false = {"DJANGO_SETTINGS_MODULE": "benchmarks.faults.settings", "FALSE_CLOCK": str(stage.server.clock)}
+    port, _ = opened_website(stage, variables=false)
     offsets = [7200, -7200, *(chance.randint(-7200, 7200) for _ in range(JUMPS - 2))]
     with stage.people(chance, port=port, visitors=3) as crowd, stage.connect(autocommit=True) as observer:
         crowd.all_write_again()

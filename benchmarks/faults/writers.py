@@ -284,6 +284,10 @@ class Crowd:
         )
 
     @property
+    def programs(self):
+        return [writer for writer in self.writers if isinstance(writer, Program)]
+
+    @property
     def refused(self):
         return [f"{writer.who}: {error}" for writer in self.writers for error in writer.refused]
 
