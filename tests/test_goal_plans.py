@@ -91,6 +91,9 @@ def course(student, django_db_blocker):
 SHARING = [
     "UPDATE student_activity_timeline SET activity_type = 'text_reflection'"
     " WHERE goal_id = %(newest)s AND activity_type = 'daily_note'",
+    "INSERT INTO reflections (student_id, content, created_at, instructor_response, responded_at)"
+    " SELECT %(student)s, 'A thought', now() - n * INTERVAL '1 hour', 'An answer', now() - n * INTERVAL '10 minutes'"
+    " FROM generate_series(1, 200) AS n",
     "INSERT INTO enrollments (student_id, course_id) SELECT id, %(course)s FROM profiles",
     "INSERT INTO goals (student_id, title, completed_at) SELECT id, 'Earn $1K', now() FROM profiles"
     " WHERE id <> %(student)s",

@@ -78,10 +78,11 @@ def test_a_story_tells_its_turning_points_in_order_each_with_its_entries(goal):
     ]
     first, run, quiz, milestone, answer, proof, reached = story.turns
     assert first.entry.content == "Note 1"
-    assert (run.entry.content, run.last.source_table, run.days) == ("Note 3", "quiz_attempts", 4)
+    assert (run.entry.content, run.last.source_table, run.number) == ("Note 3", "quiz_attempts", 4)
     assert quiz.entry.activity_type == "quiz_completion"
     assert (milestone.entry.content, answer.entry.content, proof.entry.content) == ("First sale", "Thought 14", "Paid.")
     assert reached.entry.source_id == goal.pk
+    assert (answer.last.content, answer.number) == ("Thought 13", 2)
     assert (story.first, story.last, story.span) == (datetime.date(2026, 3, 3), datetime.date(2026, 4, 1), 30)
     assert sum(story.counts.values()) == Activity.objects.filter(goal=goal).count()
     assert (story.limited, story.more) == (False, 0)
@@ -90,7 +91,7 @@ def test_a_story_tells_its_turning_points_in_order_each_with_its_entries(goal):
 def test_what_is_not_asked_for_has_no_part_in_any_of_it(goal):
     story = told(goal, ["daily_note", "goal_completion"])
     assert [turn.name for turn in story.turns] == ["first", "run", "goal"]
-    assert story.turns[1].days == 3
+    assert story.turns[1].number == 3
     assert story.counts == {"daily_note": 5, "goal_completion": 1}
     assert [turn.name for turn in told(goal, ["text_reflection"]).turns] == ["first", "answer"]
     assert [turn.name for turn in told(goal, ["text_reflection"], answers=False).turns] == ["first"]
@@ -103,7 +104,7 @@ def test_a_message_is_received_not_done(goal):
     factories.GoalMessageFactory(student=goal.student, created_at=NOON + 2 * DAY)
     story = told(goal)
     assert story.turns[0].entry.content == "Note 1"
-    assert story.turns[1].days == 4
+    assert story.turns[1].number == 4
     assert [turn.name for turn in told(goal, ["instructor_message"]).turns] == []
 
 
@@ -119,6 +120,13 @@ def test_answers_to_other_goals_and_hidden_words_are_not_told(goal):
     assert next(turn for turn in told(goal).turns if turn.name == "answer").entry.content == "Thought 14"
     goal.proofs.update(hidden_at=NOON)
     assert "proof" not in {turn.name for turn in told(goal).turns}
+
+
+def test_how_many_answers_there_were_is_told_only_where_all_were_looked_at(goal, monkeypatch):
+    for limit, last in ((2, "Thought 13"), (1, None)):
+        monkeypatch.setattr(queries.story, "ANSWERS", limit)
+        answer = next(turn for turn in told(goal).turns if turn.name == "answer")
+        assert (answer.entry.content, answer.last and answer.last.content) == ("Thought 14", last)
 
 
 def test_only_some_milestones_are_told_one_by_one_and_the_rest_is_counted(goal, monkeypatch):
@@ -161,7 +169,7 @@ def test_the_page_links_each_turning_point_to_its_entry_and_pages_through_all_en
         "From 3 March 2026 to 1 April 2026 : 30 days, 12 of them with entries.",
         "4 days in a row, from 5 March to 8 March",
         "First quiz passed : Quiz 6",
-        "First answer received , from Ines Teixeira",
+        "First answer received , from Ines Teixeira; 2 in all, the last on 20 March",
         "Milestone reached : First sale",
     ):
         assert words in text, words

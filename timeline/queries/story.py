@@ -18,7 +18,7 @@ PAGE = 50  # entries
 PRINTED = 500  # entries on a page that shows all
 RUN = 3  # days one after the other that are told as a run
 TURNS = 50  # milestones and pieces of proof that are told
-ANSWERS = 50  # answers looked at for the first to a reflection of this goal
+ANSWERS = 50  # answers looked at for those to reflections of this goal
 
 # What is told one by one, and the name of its Turn.
 REACHED = {"goal_milestone": "milestone", "success_proof": "proof", "goal_completion": "goal"}
@@ -28,16 +28,17 @@ REACHED = {"goal_milestone": "milestone", "success_proof": "proof", "goal_comple
 class Turn:
     """What the story tells of a moment, and the entries that say so.
 
-    `name`: "first", the first thing that was done; "run", the longest of days one after the other, `days` of them,
+    `name`: "first", the first thing that was done; "run", the longest of days one after the other, `number` of them,
     from `entry` to `last`; "quiz", the first that was passed; "milestone"; "proof"; "answer", the first that was
-    received; "goal", that it was reached.
+    received, to `entry`, and, of several that could all be looked at, the `number` of them and the `last`; "goal",
+    that it was reached.
     """
 
     name: str
     at: datetime.datetime
     entry: Activity
     last: Activity | None = None
-    days: int = 0
+    number: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ def goal_story(*, goal, kinds, answers=True):
     """What happened on the way to a goal, by entries of `kinds` (activity_types) alone, as a Story; None without any.
 
     One index-only scan of the goal's first ENTRIES + 1 entries; then the entries that are told, by moment or primary
-    key, and the first of ANSWERS answers, unless without `answers`.  Indexes: idx_student_goal, the primary key,
-    reflections_answered.
+    key, and those of ANSWERS answers that are to it, unless without `answers`.  Indexes: idx_student_goal, the primary
+    key, reflections_answered.
     """
     asked = {"student": goal.student_id, "goal": goal.pk, "kinds": list(kinds)}
     asked |= {"limit": ENTRIES + 1, "reached": list(REACHED), "turns": TURNS}
@@ -107,10 +108,11 @@ def goal_story(*, goal, kinds, answers=True):
     turns = [*_turns_of_days(asked, days, spans), *_reached(steps[:TURNS] + end[-1:])]
     if answers:
         begun = min(first for first, _ in spans.values())
-        turns += [
-            Turn("answer", entry.responded_at, entry)
-            for entry in Activity.objects.raw(FIRST_ANSWER, asked | {"begun": begun, "answers": ANSWERS})
-        ]
+        answered = list(Activity.objects.raw(ANSWERED, asked | {"begun": begun, "answers": ANSWERS + 1}))
+        if answered:
+            several = len(answered) > 1 and answered[0].looked <= ANSWERS
+            last = answered[-1] if several else None
+            turns.append(Turn("answer", answered[0].responded_at, answered[0], last, len(answered)))
     total = _sum(days.values())
     told = sum(turn.name in REACHED.values() for turn in turns)
     order = ("first", "run", "quiz", "milestone", "proof", "answer", "goal")
@@ -251,18 +253,18 @@ AT = """
     LIMIT 1
 """
 
-FIRST_ANSWER = """
-    SELECT entry.*
-    FROM (
+ANSWERED = """
+    WITH answered AS (
         SELECT id, responded_at FROM reflections
         WHERE student_id = %(student)s AND responded_at >= %(begun)s AND hidden_at IS NULL
         ORDER BY responded_at
         LIMIT %(answers)s
-    ) AS answered
+    )
+    SELECT entry.*, (SELECT count(*) FROM answered) AS looked
+    FROM answered
     JOIN student_activity_timeline AS entry ON entry.id = timeline_entry_id('reflections', answered.id, 'entry', 0)
     WHERE entry.goal_id = %(goal)s AND entry.activity_type = ANY (%(kinds)s)
-    ORDER BY answered.responded_at
-    LIMIT 1
+    ORDER BY answered.responded_at, answered.id
 """
 
 ENTRIES_OF_KINDS = """
