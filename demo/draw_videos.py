@@ -1,4 +1,4 @@
-"""Draw the demo's videos, demo/videos/<key>.webm, and their posters.  `make demo-videos` runs this; the demo does not.
+"""Draw the demo's videos, demo/videos/<key>.webm, with posters and captions.  `make demo-videos` runs this.
 
 What is seen follows from demo/content/catalogue.toml: a slide with the title,
 one for each checkpoint and each quiz, and under them a clock and a line that
@@ -24,6 +24,7 @@ VIDEOS = ROOT / "demo" / "videos"
 WIDTH, HEIGHT, MARGIN = 854, 480, 64
 LINE = WIDTH - 2 * MARGIN
 QUESTION = 30  # seconds for which a quiz is shown
+CAPTION = 8  # seconds for which a caption is
 
 STYLE = f"""
     {(ROOT / "static" / "css" / "tokens.css").read_text()}
@@ -70,6 +71,19 @@ def frame(video, slide, second):
         <main><p>{escape(kicker)}</p><h1>{escape(heading)}</h1><p>{escape(text)}</p></main>"""
 
 
+def captions(course, video):
+    """The WebVTT of a video: it is silent, so they say that, and what each slide is about."""
+    cues = []
+    for second, _, heading, _ in slides(course, video):
+        words = heading if cues else f"[No sound]\n{heading}"
+        cues.append(f"{stamp(second)} --> {stamp(second + CAPTION)}\n{escape(words, quote=False)}\n")
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def stamp(second):
+    return f"{second // 60:02}:{second % 60:02}.000"
+
+
 def encode(images, path, *options):
     """Have ffmpeg make a file of PNGs, one a second."""
     command = ["ffmpeg", "-loglevel", "error", "-y", "-f", "image2pipe", "-c:v", "png", "-framerate", "1", "-i", "-"]
@@ -94,6 +108,8 @@ def draw(page, course, video):
 
     first = image(0)
     encode([first], VIDEOS / f"{video['key']}.webp", "-quality", "80")
+    if video.get("captions"):
+        (VIDEOS / f"{video['key']}.vtt").write_text(captions(course, video), encoding="utf-8")
     seconds = track(range(1, video["seconds"]), f"{video['title']:<40}")
     encode(
         # A key frame a minute, and their index in front: a player finds any second soon.

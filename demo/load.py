@@ -67,12 +67,16 @@ def loaded_for():
 
 
 def put_videos():
-    """Give the class's videos their files and posters, where they have none or it is gone from the disk."""
-    keys = [video["key"] for course in courses().values() for lesson in course["lesson"] for video in lesson["video"]]
-    found = Video.objects.in_bulk([demo_id("media_files", key) for key in keys])
-    for key in keys:
+    """Give the class's videos their files, posters and captions, where they have none or it is gone from the disk."""
+    rows = [video for course in courses().values() for lesson in course["lesson"] for video in lesson["video"]]
+    found = Video.objects.in_bulk([demo_id("media_files", row["key"]) for row in rows])
+    for row in rows:
+        key = row["key"]
         if video := found.get(demo_id("media_files", key)):
-            for stored, suffix in ((video.file, ".webm"), (video.poster, ".webp")):
+            parts = [(video.file, ".webm"), (video.poster, ".webp")]
+            if row.get("captions"):
+                parts.append((video.captions, ".vtt"))
+            for stored, suffix in parts:
                 if not (stored and stored.storage.exists(stored.name)):
                     with (VIDEOS / f"{key}{suffix}").open("rb") as content:
                         stored.save(content.name, File(content), save=False)

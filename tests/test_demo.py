@@ -348,7 +348,8 @@ def test_a_second_load_says_that_the_class_is_there(loaded):
 
 
 def file_paths():
-    return [Path(file.path) for video in Video.objects.all() for file in (video.file, video.poster)]
+    stored = (file for video in Video.objects.all() for file in (video.file, video.poster, video.captions))
+    return [Path(file.path) for file in stored if file]
 
 
 @pytest.mark.django_db
@@ -357,6 +358,7 @@ def test_every_video_plays_here_and_has_its_poster(loaded):
         video = Video.objects.get(pk=demo_id("media_files", row["key"]))
         assert Path(video.file.path).read_bytes() == (load.VIDEOS / f"{row['key']}.webm").read_bytes()
         assert Path(video.poster.path).read_bytes() == (load.VIDEOS / f"{row['key']}.webp").read_bytes()
+        assert bool(video.captions) == bool(row.get("captions"))
 
 
 @pytest.fixture

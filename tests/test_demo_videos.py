@@ -2,9 +2,12 @@
 
 import pytest
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.test import Client
 
+from config.uploads import CaptionsUploadField
 from demo import content
+from demo.draw_videos import captions
 from demo.load import VIDEOS
 from tests import factories
 
@@ -45,8 +48,23 @@ PLAY = """async second => {
 
 def test_every_video_of_the_catalogue_is_there_with_its_poster_and_no_other():
     assert {path.name for path in VIDEOS.iterdir()} == {
-        f"{row['key']}{suffix}" for row in ROWS for suffix in (".webm", ".webp")
+        f"{row['key']}{suffix}"
+        for row in ROWS
+        for suffix in (".webm", ".webp", ".vtt")
+        if suffix != ".vtt" or row.get("captions")
     }
+
+
+def test_captions_say_what_is_drawn():
+    """And are taken where authors upload them."""
+    for course in content.read("catalogue")["course"]:
+        for row in (row for part in course["lesson"] for row in part["video"] if row.get("captions")):
+            written = (VIDEOS / f"{row['key']}.vtt").read_text(encoding="utf-8")
+            assert written == captions(course, row)
+            assert CaptionsUploadField().clean(ContentFile(written.encode(), "talk.vtt"))
+            for second, title in row["checkpoints"]:
+                assert f"{second // 60:02}:{second % 60:02}.000 --> " in written
+                assert f"\n{title}\n" in written
 
 
 def test_the_files_are_small():

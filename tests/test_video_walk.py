@@ -29,6 +29,8 @@ def video(settings, tmp_path, student):
     video = factories.VideoFactory(title="Whom to ask", duration_seconds=DURATION)
     with (settings.BASE_DIR / "demo" / "videos" / "call.webm").open("rb") as film:
         video.file.save("call.webm", File(film))
+    with (settings.BASE_DIR / "demo" / "videos" / "call.vtt").open("rb") as captions:
+        video.captions.save("call.vtt", File(captions))
     factories.EnrollmentFactory(student=student, course=video.lesson.course)
     factories.CheckpointFactory(video=video, video_timestamp_seconds=2, title="The three questions")
     return video
@@ -94,6 +96,9 @@ def test_what_was_played_is_known_and_goes_on_after_a_reload_and_offline(watchin
     assert start == 0
     assert 3 <= end <= 5
     assert CheckpointReached.objects.get().student == student
+
+    cue = page.evaluate("() => document.getElementById('player').textTracks[0].activeCues[0].text")
+    assert cue == "[No sound]\nThe discovery call"
 
     seek(page, 600)
     play(page, 602)
