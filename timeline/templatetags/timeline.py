@@ -6,10 +6,11 @@ from urllib.parse import quote
 from uuid import UUID
 
 from django import template
-from django.urls import reverse
+from django.template.defaultfilters import linebreaks_filter
+from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.timesince import timesince
 
@@ -82,11 +83,12 @@ def minute(time):
     return _minute(local.hour, local.minute)
 
 
+# A page has hundreds of what follows, so each is written as fast as may be: what needs no escaping is not escaped, and
+# the same days, minutes and addresses, which come again and again, are written once.
+
+
 def _element(time, words):
-    return format_html('<time datetime="{}">{}</time>', time.isoformat(), words)
-
-
-# A page has the same days and minutes again and again, and each takes a while to write.
+    return mark_safe(f'<time datetime="{time.isoformat()}">{words}</time>')
 
 
 @lru_cache(maxsize=1000)
@@ -130,16 +132,50 @@ def calendar_numbers(cells):
 
 
 @register.filter
+def paragraphs(text):
+    """`text` as Django's linebreaks has it; most of what people write is one line."""
+    return linebreaks_filter(text) if "\n" in text or "\r" in text else mark_safe(f"<p>{escape(text)}</p>")
+
+
+@register.filter
+def address(id, name):
+    """The address `name` of what has `id`, as {% url %} gives it."""
+    return str(id).join(_around_id(name, get_urlconf(), get_script_prefix()))
+
+
+@lru_cache(maxsize=100)
+def _around_id(name, urlconf, prefix):
+    return reverse(name, urlconf, [UUID(int=0)]).split(str(UUID(int=0)))
+
+
+@register.filter
 def age(time):
     """How long ago a time is, in its largest unit: "2 weeks"."""
     now = timezone.now()
     return timesince(time, now, depth=1) if now - time >= MINUTE else "less than a minute"
 
 
-@register.filter
-def list_from(entry):
-    """The cursor with which the list of a video's entries begins at `entry`."""
-    return BY_SECOND.SEPARATOR.join((str(entry.video_timestamp_seconds), str(UUID(int=entry.pk.int - 1))))
+@register.simple_tag(takes_context=True)
+def when(context, entry):
+    """What leads the row of `entry`: the second of the video, as a link, or when it was."""
+    place, second = context.get("place"), entry.video_timestamp_seconds
+    if place == "moment":
+        return _moment(f"{context['seek']}{second}", second)
+    if place == "video":
+        return _moment(f"{address(entry.video_id, 'video')}?t={second}", second)
+    return (stamp_day if context.get("dated") or place == "inbox" else stamp_minute)(entry.created_at)
+
+
+def _moment(url, second):
+    return mark_safe(f'<a class="moment" href="{escape(url)}">{clock(second)}</a>')
+
+
+@register.simple_tag(takes_context=True)
+def link_to_copy(context, entry):
+    """The address of `entry` in the journey of its video: of its student, where the list is theirs alone."""
+    second, before = entry.video_timestamp_seconds, UUID(int=entry.pk.int - 1)
+    whose = "" if context.get("named") else f"student={entry.student_id}&"
+    return f"{context['journey']}?{whose}t={second}&after={second}{BY_SECOND.SEPARATOR}{before}#entry-{entry.pk}"
 
 
 @register.simple_tag(takes_context=True)
@@ -148,7 +184,7 @@ def answer_address(context):
     entry = context["entry"]
     name = row_name(place=context["place"], named=context.get("named"), dated=context.get("dated"))
     following = f"&next={quote(entry.next)}" if entry.next else ""
-    return f"{reverse('answer', args=[entry.source_id])}?row={name}{following}"
+    return f"{address(entry.source_id, 'answer')}?row={name}{following}"
 
 
 @register.filter
