@@ -1,29 +1,36 @@
 """What the timeline costs who writes: rows of each source table with its triggers, beside the same rows without them.
 
-    python -m benchmarks.writing [--rounds 40] [--large] [--sources reflections,daily_notes]
+    python -m benchmarks.writing [--rounds 40] [--large] [--sources reflections,daily_notes] [--report]
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
 the settings, with a made-up school and its timeline.  Then writes through the
 ORM, each statement committed by itself, in every round and in an order that
 changes:
 
-- one: a row by `save()`;
-- many: 1,000 rows by `bulk_create()`; with --large also 100,000, in batches of 1,000;
+- one: a row by `save()`, with the wait for the disk at its commit;
+- one, not waiting: the same with `synchronous_commit` off, as a crash may take the last rows, which then tells what
+  the database works beside that wait (of reflections);
+- many: 1,000 rows by `bulk_create()`;
+- large, with --large: 100,000 rows, in batches of 1,000;
 - heartbeat: a report of watching that crosses no tenth of the video;
 
-each with the timeline's triggers and without.  Of reflections also
+each
 
+- without the timeline's triggers,
+- with them,
+- row-level: with the same mapping in a trigger FOR EACH ROW (no locks, and so not always right);
 - signals: no triggers, and a receiver of post_save that looks up goal and course and writes the second row;
-- row-level: the same mapping in a trigger FOR EACH ROW;
 - activity-stream: no triggers, and `action.send()` of django-activity-stream, where that is installed.
 
-A bulk_create() sends no signals; these two then write the second rows one by one.
+A bulk_create() sends no signals; these two then write the second rows one by
+one, in three rounds, and none of 100,000, each of which costs what one of 1,000 does.
 
 Printed are the median microseconds for a row, how many times that is of the row
 without timeline (the median over the rounds of the ratio within a round), and
-the bytes of WAL for a row.  Exits with 1 if one row costs more than 1.15 times
-a row without timeline, 1,000 rows more than 1.7 times, or a heartbeat more than
-1.1 times or 20 % more WAL.
+the bytes of WAL for a row, with PostgreSQL's images of pages after a checkpoint and
+(with the extension pg_walinspect, which is made for it) without them.  Exits with 1 if one row costs more than
+1.15 times a row without timeline, 1,000 rows more than 1.7 times, or a
+heartbeat more than 1.1 times or 20 % more WAL.
 """
 
 import datetime
@@ -34,16 +41,46 @@ import sys
 import time
 import uuid
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import harness
+from benchmarks import harness, report
 
 MANY, LARGE = 1_000, 100_000
 AT_ONCE = 20  # single rows of a round
+WARM = 3  # rows before them: what turns the triggers on and off has the server plan anew
 STUDENTS = 1_000
 MOST = {"one": 1.15, "many": 1.7, "heartbeat": 1.1}  # times the same without timeline
 MOST_WAL = {"heartbeat": 1.2}
+SPOKEN = {
+    "one": "one row", "one, not waiting": "one row, not waiting for the disk", "many": "1,000 rows",
+    "large": "100,000 rows", "heartbeat": "a heartbeat",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a row of `table` costs: µs, bytes of WAL with and without page images, and how many times one without."""
+
+    table: str
+    what: str
+    way: str
+    microseconds: float
+    times: float
+    wal: float
+    records: float | None
+    records_times: float | None
+
+    @property
+    def broken(self):
+        """A sentence for each limit that is broken."""
+        pairs = (self.times, MOST.get(self.what), "time"), (self.records_times, MOST_WAL.get(self.what), "WAL")
+        return [
+            f"{self.table}, {SPOKEN[self.what]}: {value:.2f} times the {of}, where {most} is the most."
+            for value, most, of in pairs
+            if self.way == "timeline" and most and value and value > most
+        ]
 
 
 def main():
@@ -55,62 +92,172 @@ def main():
     with harness.database("benchmarks.settings") as connection:
         population = Path(__file__).with_name("population.sql").read_text()
         harness.execute(connection, population % {"students": STUDENTS})
+        harness.execute(connection, INSPECT)
         harness.execute(connection, "VACUUM (ANALYZE)")
         print(harness.server(connection))
         [(entries,)] = harness.execute(connection, "SELECT count(*) FROM student_activity_timeline")
         print(f"{entries:,} entries to begin with, {options.rounds} rounds")
-        return measure(connection, options)
+        costs = measure(connection, options)
+        if options.report:
+            report.write("writing", connection, *blocks(costs, entries, options.rounds))
+    broken = [sentence for cost in costs for sentence in cost.broken]
+    print("\n".join(broken))
+    return bool(broken)
+
+
+# Where the extension is not to be had, nothing is told of page images.
+INSPECT = """
+    DO $$ BEGIN
+        CREATE EXTENSION IF NOT EXISTS pg_walinspect;
+    EXCEPTION WHEN feature_not_supported OR undefined_file OR insufficient_privilege THEN
+        RAISE NOTICE 'without pg_walinspect';
+    END $$
+"""
 
 
 def measure(connection, options):
-    """Compares what is asked for; returns whether anything costs more than it may."""
+    """The Costs of what is asked for, each printed as it is there."""
     school = School()
     sources = school.rows()
     chosen = options.sources.split(",") if options.sources else [*sources, "heartbeats"]
-    print(f"{'':48}{'µs a row':>10}{'times':>8}{'WAL a row':>11}{'times':>8}")
-    failed = []
+    print(f"{'':52}{'µs a row':>10}{'times':>8}{'WAL a row':>11}{'records':>9}{'times':>8}")
+    costs = []
     for table in chosen:
         if table == "heartbeats":
             reports = school.heartbeats()
-            failed += compare(connection, "heartbeat", "video_progress", WAYS, options.rounds, AT_ONCE, reports, saved)
+            costs += compare(connection, "heartbeat", "video_progress", WAYS, options.rounds, AT_ONCE, reports, saved)
             continue
-        ways = WAYS | (OTHER_WAYS if table == "reflections" else {})
         rows = sources[table]
-        failed += compare(connection, "one", table, ways, options.rounds, AT_ONCE, rows, saved)
-        failed += compare(connection, "many", table, ways, max(options.rounds // 5, 3), MANY, rows, created)
+        costs += compare(connection, "one", table, WAYS | SECOND, options.rounds, AT_ONCE, rows, saved)
+        if table == "reflections":
+            harness.execute(connection, "SET synchronous_commit = off")
+            costs += compare(connection, "one, not waiting", table, WAYS | SECOND, options.rounds, AT_ONCE, rows, saved)
+            harness.execute(connection, "RESET synchronous_commit")
+        rounds = max(options.rounds // 5, 3)
+        costs += compare(connection, "many", table, WAYS, rounds, MANY, rows, created)
+        slow = {"without": WAYS["without"], **SECOND}
+        costs += compare(connection, "many", table, slow, 3, MANY, rows, created)[1:]
         if options.large:
-            failed += compare(connection, "large", table, WAYS, 3, LARGE, rows, created)
-    print("\n".join(failed))
-    return bool(failed)
+            costs += compare(connection, "large", table, WAYS, 1, LARGE, rows, created)
+    return costs
 
 
 def compare(connection, what, table, ways, rounds, number, rows, write):
-    """Prints what `number` rows cost in each of `ways`; returns a line for each limit that is broken."""
-    seconds, wal = ({name: [] for name in ways} for _ in range(2))
+    """Prints what `number` rows cost in each of `ways`, the first of which is "without"; returns the Costs."""
+    seconds, wal, records = ({name: [] for name in ways} for _ in range(3))
     for _ in range(rounds):
         for name in random.sample([*ways], len(ways)):
-            batch = list(itertools.islice(rows, number))
+            warm, batch = list(itertools.islice(rows, WARM)), list(itertools.islice(rows, number))
             with ways[name](connection, table) as second_row:
+                write(warm, second_row)
                 before = wal_position(connection)
                 start = time.perf_counter()
                 write(batch, second_row)
-                seconds[name].append(time.perf_counter() - start)
-                wal[name].append(wal_position(connection) - before)
-    failed = []
+                seconds[name].append((time.perf_counter() - start) / number)
+                after = wal_position(connection)
+            wal[name].append((after - before) / number)
+            records[name].append(wal_records(connection, before, after, number))
+    costs = []
     for name in ways:
-        times = harness.ratio(seconds[name], seconds["without"])
-        bytes_of_wal = statistics.median(wal[name])
-        wal_times = bytes_of_wal / statistics.median(wal["without"])
+        of_records, base = (
+            None if None in records[way] else statistics.median(records[way]) for way in (name, "without")
+        )
+        cost = Cost(
+            table,
+            what,
+            name,
+            statistics.median(seconds[name]) * 1e6,
+            harness.ratio(seconds[name], seconds["without"]),
+            statistics.median(wal[name]),
+            of_records,
+            of_records and of_records / base,
+        )
         print(
-            f"{table:20}{what:>11} {name:>16}{statistics.median(seconds[name]) / number * 1e6:10,.0f}{times:8.2f}"
-            f"{bytes_of_wal / number:11,.0f}{wal_times:8.2f}",
+            f"{table:20}{what:>16}{name:>16}{cost.microseconds:10,.0f}{cost.times:8.2f}{cost.wal:11,.0f}"
+            + (f"{cost.records:9,.0f}{cost.records_times:8.2f}" if cost.records else ""),
             flush=True,
         )
-        if name == "timeline":
-            for value, most, of in ((times, MOST.get(what), "time"), (wal_times, MOST_WAL.get(what), "WAL")):
-                if most and value > most:
-                    failed.append(f"{table}, {what}: {value:.2f} times the {of}, where {most} is the most.")
-    return failed
+        costs.append(cost)
+    return costs
+
+
+def blocks(costs, entries, rounds):
+    """What stands in docs/benchmarks.md."""
+    at = {(cost.table, cost.what, cost.way): cost for cost in costs}
+    tables = dict.fromkeys(cost.table for cost in costs)
+    whats = [what for what in SPOKEN if any(cost.what == what for cost in costs)]
+    intro = (
+        f"Through the ORM, each statement committed by itself; {entries:,} entries to begin with; medians of {rounds}"
+        f" rounds (1,000 rows: {max(rounds // 5, 3)}; 100,000 rows: one). *Times* is the median of the ratios within a"
+        " round to the same rows without timeline. WAL is what PostgreSQL logged for a row, without the images of whole"
+        " pages that it adds at their first change after a checkpoint, which are as many as there are pages that one"
+        " meets first."
+    )
+    found = [intro]
+    if "reflections" in tables:
+        ways = [way for way in (*WAYS, *SECOND) if ("reflections", "one", way) in at]
+        found += [
+            "**A reflection, in five ways** (µs a row; times; bytes of WAL a row)",
+            report.table(
+                ["", *(SPOKEN[what] for what in whats if ("reflections", what, "without") in at)],
+                [
+                    [NAMES[way], *(told(at.get(("reflections", what, way))) for what in whats
+                        if ("reflections", what, "without") in at)]
+                    for way in ways
+                ],
+            ),
+            report.bars(
+                "writing-reflection",
+                "A reflection: how many times what it costs without a second row",
+                {
+                    (SPOKEN[what], NAMES[way]): at["reflections", what, way].times
+                    for what in ("one", "many") for way in ways[1:]
+                },
+                x="times the row without a second row",
+                log_x=True,
+            ),
+        ]  # fmt: skip
+    sizes = [what for what in ("one", "many", "large") if what in whats]
+    found += [
+        "**A row of each source, with the timeline's triggers** (µs a row; times; bytes of WAL a row, times)",
+        report.table(
+            ["", *(SPOKEN[what] for what in sizes)],
+            [
+                [f"`{table}`", *(told(at[table, what, "timeline"], wal_times=True) for what in sizes)]
+                for table in tables
+                if (table, "one", "timeline") in at
+            ],
+        ),
+        "**The same rows in other ways** (times: one row; 1,000 rows)",
+        report.table(
+            ["", *(NAMES[way] for way in ("timeline", "row-level", *SECOND))],
+            [
+                [
+                    f"`{table}`",
+                    *(
+                        "; ".join(f"{at[table, what, way].times:.2f}" for what in ("one", "many"))
+                        for way in ("timeline", "row-level", *SECOND)
+                    ),
+                ]
+                for table in tables
+                if (table, "one", "timeline") in at
+            ],
+        ),
+    ]
+    if beat := at.get(("video_progress", "heartbeat", "timeline")):
+        found.append(
+            f"**A heartbeat** that crosses no tenth costs {beat.times:.2f} times one without triggers, and"
+            f" {beat.records_times or 0:.2f} times its WAL."
+        )
+    return found
+
+
+def told(cost, *, wal_times=False):
+    if cost is None:
+        return ""
+    wal = cost.records or cost.wal
+    times = f", {cost.records_times:.1f}" if wal_times and cost.records_times else ""
+    return f"{cost.microseconds:,.0f}; {cost.times:.2f}; {wal:,.0f}{times}"
 
 
 def wal_position(connection):
@@ -118,10 +265,22 @@ def wal_position(connection):
     return int(position)
 
 
+def wal_records(connection, before, after, number):
+    """The bytes of WAL of a row without images of pages; None if that cannot be had."""
+    if not harness.execute(connection, "SELECT to_regproc('pg_get_wal_stats')")[0][0] or before == after:
+        return None
+    harness.execute(connection, "SELECT pg_logical_emit_message(false, '', '', true)")  # sees the WAL to the disk
+    statement = """
+        SELECT coalesce(sum(record_size), 0) FROM pg_get_wal_stats('0/0'::pg_lsn + %s, '0/0'::pg_lsn + %s)
+    """
+    [(size,)] = harness.execute(connection, statement, [before, after])
+    return float(size) / number
+
+
 def saved(rows, second_row):
     for row in rows:
         row.save(force_insert=row._state.adding, force_update=not row._state.adding)
-        if second_row:
+        if second_row and not isinstance(second_row, BulkOnly):
             second_row(row)
 
 
@@ -160,34 +319,58 @@ def signals(connection, table):
     from django.db.models.signals import post_save
 
     from goals.models import GoalPeriod
-    from reflections.models import Reflection
     from timeline.models import Activity
 
     def receiver(sender, instance, **kwargs):
-        period = GoalPeriod.objects.filter(student=instance.student_id, period__contains=instance.created_at).first()
-        entry = Activity(
-            id=uuid.uuid4(),
-            student_id=instance.student_id,
-            activity_type="text_reflection",
-            created_at=instance.created_at,
-            video_id=instance.video_id,
-            video_timestamp_seconds=instance.video_timestamp_seconds,
-            lesson_id=instance.video.lesson_id,
-            course_id=instance.video.lesson.course_id,
-            goal_id=period and period.goal_id,
-            content=instance.content,
-            metadata={},
-            requires_response=True,
-            response_status="pending",
-            source_table="reflections",
-            source_id=instance.pk,
-        )
-        QuerySet(Activity).bulk_create([entry])  # the model's own manager and save() refuse
+        moment = next(getattr(instance, name) for name in MOMENTS if hasattr(instance, name))
+        place = getattr(instance, "video", None) or getattr(instance, "quiz", None)
+        lesson = place.lesson if place else getattr(instance, "lesson", None)
+        course = lesson.course if lesson else getattr(instance, "course", None)
+        period = GoalPeriod.objects.filter(student=instance.student_id, period__contains=moment).first()
+        entries = [
+            Activity(
+                id=uuid.uuid4(),
+                student_id=instance.student_id,
+                activity_type=kind,
+                created_at=moment,
+                video=getattr(instance, "video", None),
+                video_timestamp_seconds=getattr(instance, "video_timestamp_seconds", 0),
+                lesson=lesson,
+                course=course,
+                goal_id=period and period.goal_id,
+                quiz=getattr(instance, "quiz", None),
+                content=getattr(instance, "content", None),
+                metadata={},
+                requires_response=table == "reflections",
+                response_status="pending" if table == "reflections" else None,
+                source_table=table,
+                source_id=instance.pk,
+            )
+            for kind in KINDS[table]
+        ]
+        QuerySet(Activity).bulk_create(entries)  # the model's own manager and save() refuse
 
-    post_save.connect(receiver, sender=Reflection)
+    post_save.connect(receiver, sender=model_of(table))
     with without_timeline(connection, table):
         yield BulkOnly(receiver)
-    post_save.disconnect(receiver, sender=Reflection)
+    post_save.disconnect(receiver, sender=model_of(table))
+
+
+# What a receiver writes of a row, and when that was.
+KINDS = {
+    "reflections": ["text_reflection"], "quiz_attempts": ["quiz_attempt", "quiz_completion"],
+    "learning_milestones": ["checkpoint_reached"], "daily_notes": ["daily_note"],
+    "goal_messages": ["instructor_message"], "success_proofs": ["success_proof"],
+    "goal_milestones": ["goal_milestone"], "goals": ["goal_completion"], "enrollments": ["course_enrollment"],
+    "lesson_completions": ["lesson_completion"], "video_progress": ["video_progress"],
+}  # fmt: skip
+MOMENTS = ("watched_at", "started_at", "reached_at", "enrolled_at", "completed_at", "created_at")
+
+
+def model_of(table):
+    from django.apps import apps
+
+    return next(model for model in apps.get_models() if model._meta.db_table == table and not model._meta.proxy)
 
 
 class BulkOnly:
@@ -228,23 +411,26 @@ def activity_stream(connection, table):
     from actstream import action, registry
 
     from courses.models import Video
-    from goals.models import Goal
     from profiles.models import Profile
-    from reflections.models import Reflection
 
-    registry.register(Profile, Reflection, Video, Goal)
+    registry.register(Profile, Video, model_of(table))
 
     def send(row):
-        action.send(row.student, verb="reflected", action_object=row, target=row.video, timestamp=row.created_at)
+        moment = next(getattr(row, name) for name in MOMENTS if hasattr(row, name))
+        action.send(row.student, verb="did", action_object=row, target=getattr(row, "video", None), timestamp=moment)
 
     with without_timeline(connection, table):
         yield send
 
 
-WAYS = {"without": without_timeline, "timeline": with_timeline}
-OTHER_WAYS = {"signals": signals, "row-level": row_level}
+WAYS = {"without": without_timeline, "timeline": with_timeline, "row-level": row_level}
+SECOND = {"signals": signals}  # write the second rows in Python, one by one
 if find_spec("actstream"):
-    OTHER_WAYS["activity-stream"] = activity_stream
+    SECOND["activity-stream"] = activity_stream
+NAMES = {
+    "without": "without a second row", "timeline": "the timeline's triggers", "row-level": "row-level triggers",
+    "signals": "Django signals", "activity-stream": "django-activity-stream",
+}  # fmt: skip
 
 
 class School:
@@ -261,7 +447,7 @@ class School:
         self.random = random.Random(0)
         self.moment = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
         # For what there is once for each student: nobody in the school has these yet.
-        courses = Course.objects.bulk_create(Course(title=f"New course {n}") for n in range(400))
+        courses = Course.objects.bulk_create(Course(title=f"New course {n}") for n in range(600))
         lessons = Lesson.objects.bulk_create(Lesson(course=course, title="Lesson") for course in courses)
         videos = Video.objects.bulk_create(Video(lesson=each, title="Film", duration_seconds=600) for each in lessons)
         self.new = {"course": courses, "lesson": lessons, "video": videos}

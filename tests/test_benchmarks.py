@@ -4,13 +4,15 @@ import datetime
 import xml.etree.ElementTree as ET
 from collections import Counter
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
 from django.template import engines
 
-from benchmarks import alternatives, harness, pages, population, reading, report
+from benchmarks import alternatives, harness, pages, population, reading, report, writing
 from timeline import queries
+from timeline.models import Activity
 
 PLAIN = "# Benchmarks\n\nBy hand.\n\n<!-- benchmark: one -->\n<!-- end of one -->\n\n## More by hand\n"
 
@@ -144,3 +146,20 @@ def keys(question, sql, values):
         names = [column.name for column in cursor.description]
         wanted = "key" if "key" in names else "video_timestamp_seconds" if question == "video" else "created_at"
         return [row[names.index(wanted)] for row in cursor.fetchall()] if wanted in names else []
+
+
+@pytest.mark.django_db
+def test_every_way_to_write_a_second_row_writes_as_many_as_the_timeline_does():
+    script = (Path(writing.__file__).parent / "population.sql").read_text()
+    harness.execute(connection, script % {"students": 3})
+    harness.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE")  # the ways alter tables, which may wait for nothing
+    ways = writing.WAYS | {"signals": writing.signals}
+    for table, rows in writing.School().rows().items():
+        written = {}
+        for name, way in ways.items():
+            before = Activity.objects.count()
+            with way(connection, table) as second_row:
+                writing.saved([next(rows)], second_row)
+            written[name] = Activity.objects.count() - before
+        entries = len(writing.KINDS[table])
+        assert (table, written) == (table, dict.fromkeys(ways, entries) | {"without": 0})
