@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--entries", type=int, default=200_000, help="about how many (default: 200000)")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    with harness.database() as connection:
+    with harness.database("benchmarks.settings") as connection:
         seconds, entries = measure(connection, options)
         print(harness.server(connection))
         print(f"{entries:,} entries, {options.rounds} rounds")
