@@ -152,6 +152,7 @@ RANKED = f"""
         FROM (
             SELECT student_id FROM student_activity_timeline
             WHERE video_id = %(video)s AND response_status = 'pending'
+            ORDER BY video_timestamp_seconds, id -- so that the same ones are counted each time
             LIMIT %(pending)s
         ) AS counted
         GROUP BY student_id
