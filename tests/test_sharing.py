@@ -153,13 +153,18 @@ def test_media_are_shown_and_sent_only_where_they_are_chosen(client, goal):
             assert client.get(f"{address}media/{files[hidden].pk}/").status_code == 404
         assert client.get(f"{address}media/{factories.UploadFactory(student=goal.student).pk}/").status_code == 404
     paper = factories.UploadFactory(student=goal.student, document=True)
-    factories.SuccessProofFactory(goal=goal, created_at=NOON + DAY, media_url=paper.address, media_type="document")
+    named = {"media_url": paper.address, "media_type": "document"}
+    factories.SuccessProofFactory(goal=goal, content="", created_at=NOON + DAY, **named)
     for address in addresses:
         assert f'href="./media/{paper.pk}/"' in client.get(address).text
         assert "Open the document (PDF, 240.0\xa0KB)" in client.get(address).text
+        assert "Success proof</a>: PDF document" in client.get(address).text
         sent = client.get(f"{address}media/{paper.pk}/")
         assert (sent["Content-Type"], sent["Content-Disposition"][:10]) == ("application/octet-stream", "attachment")
     assert client.get(f"/uploads/{files['picture'].pk}/").status_code == 404
+    shared(goal, [Part.PROOFS])
+    assert "PDF" not in client.get(addresses[0]).text
+    shared(goal, [Part.PROOFS], media=True)
     client.logout()
     assert client.get(f"{addresses[0]}media/{files['picture'].pk}/").status_code == 404
     assert client.get(f"{addresses[1]}media/{files['picture'].pk}/").status_code == 200
