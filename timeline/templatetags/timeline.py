@@ -143,9 +143,15 @@ def address(id, name):
     return str(id).join(_around_id(name, get_urlconf(), get_script_prefix()))
 
 
+@register.filter
+def words_address(entry, name):
+    """As `address`, of an entry's words, which their table and id name."""
+    return str(entry.source_id).join(_around_id(name, get_urlconf(), get_script_prefix(), entry.source_table))
+
+
 @lru_cache(maxsize=100)
-def _around_id(name, urlconf, prefix):
-    return reverse(name, urlconf, [UUID(int=0)]).split(str(UUID(int=0)))
+def _around_id(name, urlconf, prefix, *before):
+    return reverse(name, urlconf, [*before, UUID(int=0)]).split(str(UUID(int=0)))
 
 
 @register.filter
