@@ -4,7 +4,8 @@ A batch is a transaction of its own that holds its students' rows for some
 50 ms, so that a backfill runs beside live writers (docs/decisions/0002).  It
 waits for a row for less than the server's deadlock_timeout, so that it gives way
 before PostgreSQL picks somebody else as the victim of a deadlock; students
-who stay locked are left for later.
+who stay locked are left for later.  A batch of a check holds nobody, and takes half a
+second.
 """
 
 import functools
@@ -16,6 +17,7 @@ from django.db import DatabaseError, connection, transaction
 from psycopg import errors
 
 HOLD = 0.05  # seconds that a batch may hold its students, about
+CHECK = 0.5  # seconds that a batch of a check may take, about: it holds nobody, and is planned anew each time
 FIRST_SIZE = 4  # students; each later batch is sized by how long the one before took
 LARGEST_SIZE = 1000  # students
 PATIENCE = 60  # seconds to wait for who is writing; and, in all, for students who stay locked
@@ -203,6 +205,7 @@ class Walk:
 
     def __init__(self, work, *, only=None, since=None, part=(1, 1), batch_size=None):
         self.work = work
+        self._pace = CHECK if work is drift else HOLD
         self.part = {"part": part[0], "parts": part[1]}
         self._in_part = IN_PART if part != (1, 1) else "true"
         self.only = None if only is None else sorted(set(only))
@@ -284,7 +287,7 @@ class Walk:
 
     def _adapt(self, seconds):
         if not self._fixed:
-            factor = min(max(HOLD / max(seconds, 0.001), 0.25), 2)
+            factor = min(max(self._pace / max(seconds, 0.001), 0.25), 2)
             self.size = min(max(int(self.size * factor), 1), LARGEST_SIZE)
 
     def _pass(self, student):

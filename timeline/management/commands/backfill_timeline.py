@@ -79,7 +79,7 @@ class Command(BaseCommand):
             "--batch-size",
             type=at_least_one,
             metavar="N",
-            help="students in one transaction (default: as many as take 50 ms)",
+            help="students in one transaction (default: as many as take 50 ms, of a check half a second)",
         )
         parser.add_argument(
             "--part",
