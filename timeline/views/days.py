@@ -80,7 +80,7 @@ class DaysPage(StudentPage):
             "since": since,
             "since_total": total,
             "since_limit": queries.SINCE_LIMIT,
-            "since_address": self.address_of(kind=list(since.counts), since=moment),
+            "since_address": self.address_of(kind=sorted(since.counts), since=moment),
             "done": [
                 (words, self.address_of(kind=kind.value, since=moment)) for kind, words in kinds.phrases(since.counts)
             ],
