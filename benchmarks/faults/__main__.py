@@ -161,7 +161,7 @@ def judge(name, fault, rounds, server, school, folder, seed):
 
 
 def tell(verdicts):
-    print(f"\n{'':28}{'rounds':>7}{'told':>9}{'untold':>8}{'broken':>8}{'longest':>9}  verdict")
+    print(f"\n{'':28}{'rounds':>7}{'told':>9}{'untold':>8}{'failed':>8}{'longest':>9}  verdict")
     for verdict in verdicts:
         print(
             f"{verdict.title:28}{verdict.rounds:>7}{verdict.told:>9,}{verdict.unsaid:>8,}{verdict.broken:>8,}"
@@ -176,7 +176,7 @@ def told(verdicts, options):
         for each in verdicts
     ]
     yield report.table(
-        ["fault", "rounds", "words told", "untold, but kept", "connections broken", "longest write", "verdict"], rows
+        ["fault", "rounds", "words told", "untold, but kept", "tries that failed", "longest write", "verdict"], rows
     )
     yield f"Seed {options.seed}. What happened in those rounds:"
     yield "\n".join(f"- {each.title}: {each.happened}." for each in verdicts if each.happened)

@@ -70,8 +70,9 @@ def backfill(stage, chance):
             wait_for(stage, process)
             begun = time.monotonic()
             time.sleep(chance.uniform(0, stage.kept.get("seconds", 0)))
-            if "seconds" not in stage.kept:  # the first one comes to its end, and says how long it takes
-                what = "nothing"
+            is_first = "seconds" not in stage.kept
+            if is_first:  # it comes to its end, and says how long that takes
+                what = "none, as the first one is timed"
             elif chance.random() < 0.5:
                 what = "the backfill"
                 process.kill()
@@ -81,7 +82,8 @@ def backfill(stage, chance):
                 kill(postmaster, *postmaster.children())
             output = process.communicate()[0]
             stage.kept.setdefault("seconds", time.monotonic() - begun)
-        what = f"{what}, at its end" if what != "nothing" and process.returncode == 0 else what
+        if process.returncode == 0 and not is_first:
+            what += ", at its end"
         stage.happened[what] += 1
         stage.server.start()
         crowd.all_write_again()

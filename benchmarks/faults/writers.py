@@ -27,7 +27,7 @@ class Writer(threading.Thread):
     """Somebody who writes, edits and answers until they are stopped.
 
     `refused`: the errors that no fault excuses; `broken`: how often the
-    connection broke; `did`: what succeeded; `longest`: seconds, of one thing.
+    connection broke or a form was not answered; `did`: what succeeded; `longest`: seconds, of one thing.
     """
 
     def __init__(self, name, chance, school, ledger, excused):
