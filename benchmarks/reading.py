@@ -20,7 +20,6 @@ the table.
 """
 
 import datetime
-import os
 import statistics
 import sys
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from benchmarks import alternatives, harness, population, report
 ENTRIES = "student_activity_timeline"
 DEPTH = 0.9
 LARGE = 10_000_000  # entries, from which on it is a section of its own
+OURS = ("timeline", "courses", "goals", "reflections", "profiles", "uploads")  # whose queries are told apart
 WEEK = datetime.timedelta(weeks=1)
 ROUNDS = 5
 
@@ -361,17 +361,12 @@ def costs_of(connection, client, address, *, page):
 
 
 def asking():
-    """The function of ours that runs a query just now: "queries.days.student_days"."""
+    """The function of ours that runs a query just now: "queries.days.student_days" of the timeline, …."""
     frame = sys._getframe(2)
     while frame:
-        path = frame.f_code.co_filename
-        for app in ("timeline", "courses", "goals", "reflections", "profiles", "uploads"):
-            if f"{os.sep}{app}{os.sep}" in path and "site-packages" not in path:
-                module = path.rpartition(f"{os.sep}{app}{os.sep}")[2].removesuffix(".py").replace(os.sep, ".")
-                module = module.removesuffix(".__init__")
-                if not module.startswith(("migrations", "templatetags")):
-                    name = frame.f_code.co_qualname.replace(".<locals>", "").replace("<listcomp>", "")
-                    return f"{module if app == 'timeline' else f'{app}.{module}'}.{name.partition('.<')[0]}"
+        module = frame.f_globals["__name__"]
+        if module.partition(".")[0] in OURS:
+            return f"{module.removeprefix('timeline.')}.{frame.f_code.co_qualname.partition('.<')[0]}"
         frame = frame.f_back
     return "Django"
 
