@@ -430,9 +430,13 @@ def of_stream(connection, question, subject, place):
 # What is told
 
 
-def told(found, suffix):
-    """(head, rows, pictures) of the measurements at each size."""
-    ways = [way for way in WAYS if any(way in taken for taken in found[-1].others.values())]
+def asked_ways(found):
+    return [way for way in WAYS if any(way in taken for taken in found[-1].others.values())]
+
+
+def told(found):
+    """(head, rows) of the measurements at each size."""
+    ways = asked_ways(found)
     head = ["", "entries", *ways]
     rows = []
     for key in found[-1].others:
@@ -446,10 +450,16 @@ def told(found, suffix):
                     *(f"{taken[way][0]:,}; {report.number(taken[way][1])}" if way in taken else "" for way in ways),
                 ]
             )
-    pictures = [
+    return head, rows
+
+
+def pictures(found, suffix):
+    """A drawing for each question."""
+    ways = asked_ways(found)
+    return [
         report.lines(
             f"reading-{question}{suffix}",
-            f"{title[0].upper()}{title[1:]} with most entries: the dearer of the first and the one after 90 %",
+            f"{title[0].upper()}{title[1:]} with most entries: the dearer of first and after 90 %",
             {
                 way: [
                     (each.entries, max(each.others[question, "hot", where][way][0] for where in ("first", "deep")))
@@ -462,7 +472,6 @@ def told(found, suffix):
         )
         for question, title in QUESTIONS.items()
     ]
-    return head, rows, pictures
 
 
 def grown(found):

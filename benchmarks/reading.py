@@ -390,6 +390,16 @@ def tell(found, described, suffix, into_report):
     show("Buffers of all queries of a page", pages_head, pages_rows)
     show("Buffers of the most costly query of a function", asked_head, asked_rows)
     failed = []
+    if found[-1].others:
+        others = alternatives.told(found)
+        show("The same asked of others (buffers; milliseconds)", *others)
+        failed = list(alternatives.grown(found))
+        ahead = list(alternatives.ahead(found))
+        print("\n".join(["", "Where another way reads less:", *ahead] if ahead else []))
+    print("\n".join(failed))
+    if not into_report:
+        return bool(failed)
+
     largest = sizes[-1]
     blocks = [
         "**All queries of a page**",
@@ -406,21 +416,14 @@ def tell(found, described, suffix, into_report):
         ),
     ]
     if found[-1].others:
-        others_head, others_rows, pictures = alternatives.told(found, suffix)
-        show("The same asked of others (buffers; milliseconds)", others_head, others_rows)
-        failed = list(alternatives.grown(found))
-        ahead = list(alternatives.ahead(found))
-        print("\n".join(["", "Where another way reads less:", *ahead] if ahead else []))
         blocks = [
             "**A page of entries, beside other ways to keep a timeline** (buffers; milliseconds)",
-            *pictures,
-            report.table(others_head, others_rows),
+            *alternatives.pictures(found, suffix),
+            report.table(*others),
             "Where another way reads less: " + ("; ".join(ahead) if ahead else "nowhere") + ".",
             *blocks,
         ]
-    print("\n".join(failed))
-    if into_report:
-        report.replace(report.DOCUMENT, f"reading{suffix}", "\n\n".join([*blocks, described]))
+    report.replace(report.DOCUMENT, f"reading{suffix}", "\n\n".join([*blocks, described]))
     return bool(failed)
 
 
