@@ -47,6 +47,7 @@ def log_in(page, to):
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("heading", name="Whom to ask").wait_for()
+    page.wait_for_load_state()  # keys are heard once the modules are there
 
 
 def played(page):

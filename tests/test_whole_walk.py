@@ -39,7 +39,7 @@ def ids_of_entries(page):
 
 def test_what_a_student_does_from_enrolling_to_the_end_stands_on_all_three_pages(video, page):
     log_in(page, "sara")
-    page.get_by_role("link", name="My goals").click()
+    page.get_by_role("link", name="My goals", exact=True).click()
     page.wait_for_load_state()
     page.get_by_role("link", name="Set a goal").click()
     page.get_by_label("Goal", exact=True).fill("Earn $1K")

@@ -51,6 +51,8 @@ $$;
 -- The advisory lock is the borrowers' side of timeline_resync_places (lenders.sql).
 -- The settings keep the plans to index look-ups whatever the first statement of a session
 -- was: a plan is cached for the session, and a statement of one row may follow one of a million.
+-- For the same reason rows are looked up by an array of ids, not joined with those that changed: the plan of a
+-- join made while its table was empty would compare all of it, by now a million rows, with each of them.
 -- The functions run as their owner: who may write a source needs no right on any other table.
 CREATE OR REPLACE FUNCTION timeline_watch(source regclass) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $watch$
@@ -64,7 +66,7 @@ DECLARE
     -- ON DELETE SET NULL updated may be updated again or deleted before the update trigger runs.
     updated_entries text := format(
         '(SELECT source.student_id, entry.* FROM %s AS source CROSS JOIN LATERAL timeline_entries(source) AS entry'
-        ' WHERE source.id IN (SELECT id FROM new_rows)) AS written', source);
+        ' WHERE source.id = ANY (ARRAY(SELECT id FROM new_rows))) AS written', source);
     new_ids text := format(
         'SELECT entry.id FROM new_rows AS source CROSS JOIN LATERAL timeline_entries(source::%I) AS entry', name);
     old_ids text := format(
@@ -79,7 +81,7 @@ BEGIN
                 RETURN NULL;
             END IF;
             PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
-            PERFORM FROM profiles WHERE id IN (SELECT student_id FROM new_rows) ORDER BY id FOR KEY SHARE;
+            PERFORM FROM profiles WHERE id = ANY (ARRAY(SELECT student_id FROM new_rows)) ORDER BY id FOR KEY SHARE;
             %2$s;
             RETURN NULL;
         END
@@ -99,9 +101,9 @@ BEGIN
             END IF;
             PERFORM pg_advisory_xact_lock_shared(hashtext('student_activity_timeline'));
             PERFORM FROM profiles
-            WHERE id IN (SELECT student_id FROM old_rows UNION SELECT student_id FROM new_rows)
+            WHERE id = ANY (ARRAY(SELECT student_id FROM old_rows UNION SELECT student_id FROM new_rows))
             ORDER BY id FOR SHARE;
-            DELETE FROM student_activity_timeline WHERE id IN (%2$s EXCEPT %3$s);
+            DELETE FROM student_activity_timeline WHERE id = ANY (ARRAY(%2$s EXCEPT %3$s));
             %4$s;
             RETURN NULL;
         END
@@ -120,8 +122,8 @@ BEGIN
             IF NOT EXISTS (SELECT FROM old_rows) THEN
                 RETURN NULL;
             END IF;
-            PERFORM FROM profiles WHERE id IN (SELECT student_id FROM old_rows) ORDER BY id FOR SHARE;
-            DELETE FROM student_activity_timeline WHERE id IN (%2$s);
+            PERFORM FROM profiles WHERE id = ANY (ARRAY(SELECT student_id FROM old_rows)) ORDER BY id FOR SHARE;
+            DELETE FROM student_activity_timeline WHERE id = ANY (ARRAY(%2$s));
             RETURN NULL;
         END
         $body$
