@@ -148,7 +148,8 @@ def bars(name, title, values, *, x, log_x=False, limit=None, document=DOCUMENT):
     A name (group, name) sets a bar in a group: each name then has one look in all groups.
     """
     left = LABELS + 20
-    low = [min(values.values()) / 2] if log_x else [0]
+    least = min(values.values())
+    low = [1 if least > 1 else least / 2] if log_x else [0]  # ratios from 1 on; no bar without a length
     across = Axis([*values.values(), *([limit] if limit else []), *low], left, WIDTH - 80, log_x)
     names = [key[1] if isinstance(key, tuple) else key for key in values]
     looks = {name: index % MARKS for index, name in enumerate(dict.fromkeys(names))} if len(set(names)) <= MARKS else {}
