@@ -1,4 +1,4 @@
-"""Make the pictures of README.md, docs/journey.md and docs/days.md: pages of the demo class, as docs/images/*.png.
+"""Make the pictures of README.md and of the pages in docs/: pages of the demo class, as docs/images/*.png.
 
 `make screenshots` runs this.
 
@@ -9,6 +9,7 @@ made again differ only where the pages do.  The database is made anew for them.
 import contextlib
 import datetime
 import functools
+import io
 import logging
 import os
 import random
@@ -52,6 +53,7 @@ from django.db import connections  # noqa: E402
 from django.urls import reverse  # noqa: E402
 from django.utils.timesince import timesince  # noqa: E402
 from faker import Faker  # noqa: E402
+from PIL import Image  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from config.database.embedded import embedded_postgres  # noqa: E402
@@ -210,9 +212,16 @@ def take(browser, address, name, email, url, looks):
     if page.locator("video").count():
         page.wait_for_timeout(FADE)
     file = IMAGES / f"{name}.png"
-    page.screenshot(path=file, animations="disabled")
+    save(page.screenshot(animations="disabled"), file)
     context.close()
     print(f"{file.relative_to(ROOT)}: {file.stat().st_size:,} bytes")
+
+
+def save(screenshot, file):
+    """Keep a PNG with 256 colours, each of them no further than the eye can tell from what it was: a third as large."""
+    with Image.open(io.BytesIO(screenshot)) as picture:
+        nearest = {"method": Image.Quantize.MAXCOVERAGE, "kmeans": 1, "dither": Image.Dither.NONE}
+        picture.convert("RGB").quantize(256, **nearest).save(file, optimize=True)
 
 
 @contextlib.contextmanager

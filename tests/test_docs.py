@@ -64,7 +64,7 @@ def test_the_picture_of_each_page_is_in_the_readme_and_light():
     text = "".join(page.read_text() for page in PAGES)
     for picture in pictures:
         assert f"images/{picture.name}" in text, picture
-        assert picture.stat().st_size < 180_000, picture  # a frame of a video is most of it
+        assert picture.stat().st_size < 160_000, picture  # a frame of a video is most of it
 
 
 def test_the_readme_names_the_log_ins_of_the_demo():
