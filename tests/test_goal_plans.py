@@ -50,7 +50,7 @@ def student(django_db_setup, django_db_blocker):
         cursor.execute(FILLING, {"student": student.pk, "kinds": [kind.value for kind in KINDS], "entries": ENTRIES})
         vacuum(cursor)
         yield student
-        cursor.execute("TRUNCATE profiles, student_activity_timeline CASCADE")
+        cursor.execute("TRUNCATE profiles, courses, student_activity_timeline CASCADE")
 
 
 # A fifth of all under the newest goal, the rest even; each within the goal's time.
