@@ -38,7 +38,7 @@ demo-reset: demo-packages
 test: test-packages lint
 	@$(PYTHON) -m tests.chromium
 	@$(PYTHON) manage.py makemigrations --check --dry-run
-	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
+	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 # Each is run, whatever the one before found.
 bench: bench-packages

@@ -4,15 +4,14 @@ import datetime
 import json
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from tests import factories
-from tests.test_queries import nodes, plans_of, vacuum
+from tests.plans import empty_tables, nodes, plans_of, vacuum
 from timeline import queries
 from timeline.kinds import KINDS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("conversation_queries")]
 
 NOON = datetime.datetime(2026, 3, 15, 16, tzinfo=datetime.UTC)  # of a Sunday in New York
 hour, day = datetime.timedelta(hours=1), datetime.timedelta(days=1)
@@ -196,7 +195,7 @@ def busy(django_db_setup, django_db_blocker):
 
     They were written in no order, so that no two stand together in the table, nor close in an index.
     """
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    with django_db_blocker.unblock(), empty_tables() as cursor:
         student, course, goal = factories.ProfileFactory(), factories.CourseFactory(), factories.GoalFactory()
         instructor, reader = factories.ProfileFactory(), factories.ProfileFactory()
         cursor.execute("TRUNCATE student_activity_timeline")
@@ -218,7 +217,6 @@ def busy(django_db_setup, django_db_blocker):
         )
         vacuum(cursor)
         yield {"student": student, "course": course, "goal": goal, "instructor": instructor, "reader": reader}
-        cursor.execute("TRUNCATE profiles, courses, student_activity_timeline CASCADE")
 
 
 BUSY = """

@@ -13,8 +13,8 @@ from django.utils import timezone
 from courses.models import Course, Enrollment, LessonCompletion, Quiz
 from courses.progress import outline, stopped_in
 from tests import factories
+from tests.plans import nodes, plans_of
 from tests.test_pages import squeezed, text_of
-from tests.test_queries import nodes, plans_of
 from timeline import queries
 from timeline.models import Activity
 

@@ -9,7 +9,7 @@ from psycopg.types.range import TimestamptzRange
 
 from goals.models import GoalPeriod
 from tests import factories
-from tests.test_queries import nodes
+from tests.plans import nodes
 
 pytestmark = pytest.mark.django_db
 

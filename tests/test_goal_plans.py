@@ -17,11 +17,11 @@ from psycopg.types.range import TimestamptzRange
 from goals import living, sharing
 from goals.models import Goal, SharedStory
 from tests import factories
-from tests.test_queries import buffers, nodes, plans_of, vacuum
+from tests.plans import buffers, empty_tables, nodes, plans_of, vacuum
 from timeline import queries
 from timeline.kinds import KINDS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("goal_plans")]
 
 ENTRIES, GOALS, CLASS = 100_000, 50, 5_000
 BUFFERS = 300  # pages of 8 kB that one query of a page may read
@@ -36,7 +36,7 @@ def student(django_db_setup, django_db_blocker):
 
     The entries are without their sources, as nothing here writes anything.
     """
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    with django_db_blocker.unblock(), empty_tables() as cursor:
         student = factories.ProfileFactory()
         for number in range(GOALS):
             start = NOW - 20 * day * (GOALS - number)
@@ -50,7 +50,6 @@ def student(django_db_setup, django_db_blocker):
         cursor.execute(FILLING, {"student": student.pk, "kinds": [kind.value for kind in KINDS], "entries": ENTRIES})
         vacuum(cursor)
         yield student
-        cursor.execute("TRUNCATE profiles, courses, student_activity_timeline CASCADE")
 
 
 # A fifth of all under the newest goal, the rest even; each within the goal's time.

@@ -19,8 +19,8 @@ from courses.models import LessonCompletion, Quiz, QuizAttempt, QuizQuestion
 from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, start
 from tests import factories
 from tests.htmx import by_id, loaded, swapped
+from tests.plans import nodes, plans_of
 from tests.test_pages import text_of
-from tests.test_queries import nodes, plans_of
 from timeline.models import Activity
 
 pytestmark = pytest.mark.django_db

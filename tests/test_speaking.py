@@ -22,8 +22,8 @@ from reflections.answers import answer
 from reflections.models import Reflection
 from tests import factories, htmx, samples
 from tests.drift import assert_no_drift
+from tests.plans import nodes, plans_of
 from tests.test_pages import count_queries, text_of
-from tests.test_queries import nodes, plans_of
 from timeline import queries
 from timeline.words import WORDS
 from uploads.models import Upload

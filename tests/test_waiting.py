@@ -2,9 +2,7 @@
 
 import datetime
 import itertools
-import json
 import re
-import uuid
 
 import pytest
 from django.urls import reverse
@@ -12,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import factories
-from tests.test_queries import buffers, nodes, plans_of, school  # noqa: F401 (a fixture)
 from timeline import queries
 from timeline.moments import GAP, SPAN, Moment, moment_at, moments
 from timeline.queries import waiting as waiting_queries
@@ -200,48 +197,3 @@ def test_a_moment_of_a_video_is_found_by_any_of_its_seconds(course, instructor):
     assert found == Moment(130, 134, 2)
     assert [entry.source_id for entry in entries] == [second.pk, first.pk]
     assert queries.moment(video=video, second=200, by=instructor) == (None, [])
-
-
-# What it costs, in pages of 8 kB.  In `school` 18,000 wait in one course: half of them in its videos, 6,300 in one.
-
-LATE = f"2025-12-01T12:00:00+00:00~{uuid.UUID(int=2**127)}"
-COSTS = {
-    "inbox": (lambda s, by: queries.inbox(courses=[s["course"].pk], by=by), "idx_response_status", 400),
-    "inbox, deep": (
-        lambda s, by: queries.inbox(courses=[s["course"].pk], by=by, after=LATE),
-        "idx_response_status",
-        400,
-    ),
-    "moments of a video": (lambda s, by: queries.moments_of_video(video=s["video"], by=by), "idx_video_pending", 200),
-    "each video": (
-        lambda s, by: queries.awaiting_response_in_videos(videos=[s["video"].pk]),
-        "idx_video_pending",
-        20,
-    ),
-    "totals of a video": (
-        lambda s, by: queries.totals(video=s["video"]),
-        "idx_video_kind",
-        800,
-    ),
-    "a moment": (lambda s, by: queries.moment(video=s["video"], second=300, by=by), "idx_video_pending", 200),
-}
-
-
-@pytest.mark.parametrize("name", COSTS)
-def test_what_waits_is_found_by_its_indexes_and_within_bounds(school, name):  # noqa: F811
-    ask, index, most = COSTS[name]
-    by = factories.ProfileFactory()
-    plans = plans_of(lambda: ask(school, by))
-    scans = [node for plan in plans for node in nodes(plan) if "Scan" in node["Node Type"] and "Relation Name" in node]
-    assert "Seq Scan" not in {node["Node Type"] for node in scans}, json.dumps(plans[0], indent=1)
-    assert index in {node.get("Index Name") for node in scans}
-    for plan in plans:
-        assert buffers(plan) <= most, json.dumps(plan, indent=1)
-
-
-def test_what_is_looked_through_is_read_from_the_index_alone(school):  # noqa: F811
-    by = factories.ProfileFactory()
-    for name in ("inbox", "moments of a video"):
-        plan = plans_of(lambda ask=COSTS[name][0]: ask(school, by))[0]
-        (scan,) = (node for node in nodes(plan) if "Index Name" in node)
-        assert scan["Node Type"] == "Index Only Scan", name
