@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
@@ -62,10 +63,10 @@ def test_a_rhythm_is_said_in_words(rhythm, words):
 
 
 @settings(max_examples=25, deadline=None)
-@given(active=st.sets(st.integers(0, 40), max_size=15))
-def test_the_rhythm_is_the_median_of_the_days_between_the_last_active_ones(active):
-    """Told of one student by the database, and by a list in Python."""
-    with transaction.atomic():
+@given(active=st.sets(st.integers(0, 40), max_size=15), at_once=st.sampled_from([1, 4, movement.AT_ONCE]))
+def test_the_rhythm_is_the_median_of_the_days_between_the_last_active_ones(active, at_once):
+    """Told of one student by the database, however many days it reads at once, and by a list in Python."""
+    with transaction.atomic(), mock.patch.dict(movement.PARAMS, at_once=at_once):
         course = factories.CourseFactory()
         student_of(course, "Ann", active, enrolled=100)
         days = sorted({*active, 100})[: movement.ACTIVE_DAYS]
@@ -109,7 +110,7 @@ def test_who_is_active_quiet_reached_something_or_has_no_goal(course):
         "reached": {"Ann"},
         "aimless": {"Ben", "Cem", "Dana"},
     }
-    assert queries.class_size(course=course) == queries.ClassSize(4, 4)
+    assert everybody.size == queries.ClassSize(4, 4)
 
 
 def test_pages_follow_one_another_and_a_search_goes_on_where_it_stopped(course, monkeypatch):
@@ -126,7 +127,7 @@ def test_pages_follow_one_another_and_a_search_goes_on_where_it_stopped(course, 
     monkeypatch.setitem(movement.PARAMS, "look", 3)
     monkeypatch.setattr(movement, "LOOK", 3)
     first = queries.class_movement(course=course, show="reached")
-    assert (first.entries, first.next) == ([], None)  # nobody was active this week
+    assert (first.entries, first.next, first.size) == ([], None, queries.ClassSize(7, 0))  # nobody was active this week
     found = []
     after = None
     for _ in range(3):

@@ -17,6 +17,7 @@ from timeline.rhythm import WEEK, Rhythm
 CLASS = COUNT_LIMIT + 1  # students whose last activity is looked up
 LOOK = 500  # students who are looked at for one page
 ACTIVE_DAYS = 12  # of a student, from which their rhythm is read
+AT_ONCE = 48  # of a student's last entries, whose days are read together; days before these are found one by one
 GAPS = 3  # between active days; with fewer there is no rhythm to speak of
 QUIET = 3  # days; less than that is never quiet
 QUIET_WITHOUT_RHYTHM = 7  # days
@@ -49,24 +50,22 @@ class ClassSize:
     active: int
 
 
-def class_size(*, course):
-    """How many students `course` has now, and how many of them were active lately, as a ClassSize.
+@dataclass(frozen=True)
+class ClassMovement(Page):
+    """A Page of Movement, and the ClassSize of the whole course, whatever is shown."""
 
-    One step into an index for each student, of at most CLASS.  Indexes: enrollments_current, idx_student_date.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(CLASS_SIZE, PARAMS | {"course": course.pk, "today": today()})
-        return ClassSize(*cursor.fetchone())
+    size: ClassSize
 
 
 def class_movement(*, course, show="all", after=None, size=25):
-    """The students of `course`, who was active last first, as a Page of Movement.
+    """The students of `course`, who was active last first, as a ClassMovement.
 
     `show`: "all"; "active" in the last WEEK; "quiet", for twice as many days as
     usual for them; "reached", a milestone, a goal or a proof in the last WEEK;
     "aimless", without a current goal.  The last activity of every student is
-    looked up, of at most CLASS, and at most LOOK of them are looked at more
-    closely: a page may hold fewer than `size`, even none, and have a `next`.
+    looked up, of at most CLASS, once for counts and page; at most LOOK of them
+    are looked at more closely: a page may hold fewer than `size`, even none,
+    and have a `next`.
     Indexes: enrollments_current, idx_student_date, goals_goalperiod_of_student.
     """
     within, wanted = SHOWN[show]
@@ -75,10 +74,12 @@ def class_movement(*, course, show="all", after=None, size=25):
         within, params = f"{within} AND {BY_LAST.condition()}", params | BY_LAST.params(after)
     with connection.cursor() as cursor:
         cursor.execute(MOVING.format(within=within, wanted=wanted), params)
-        looked_at = [_Looked(*row) for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    counted = ClassSize(*rows[0][:2])
+    looked_at = [_Looked(*row) for _, _, *row in rows if row[0]]
     found = [row for row in looked_at if row.wanted]
     last = found[size - 1] if len(found) > size else next((row for row in looked_at if row.place == LOOK), None)
-    return Page(_movements(found[:size]), last and BY_LAST.cursor(last))
+    return ClassMovement(_movements(found[:size]), last and BY_LAST.cursor(last), counted)
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ PARAMS = {
     "look": LOOK,
     "week": WEEK,
     "days": ACTIVE_DAYS,
+    "at_once": AT_ONCE,
     "gaps": GAPS,
     "least": QUIET,
     "unknown": QUIET_WITHOUT_RHYTHM,
@@ -157,46 +159,65 @@ SEEN = f"""
     )
 """
 
-CLASS_SIZE = f"{SEEN} SELECT count(*), count(*) FILTER (WHERE day > %(today)s::date - %(week)s) FROM seen"
-
-# Active days are found one by one, each a step into the index, however much was done on them.  The last row that
-# was looked at comes along, wanted or not: there the next page begins.
+# A student's last active days are those of their last entries, which lie side by side in the index; where there was
+# much to a day, further days are found one by one, each a step into the index.  The last row that was looked at comes
+# along, wanted or not: there the next page begins.  The counts come with each row, and alone if there is none.
 MOVING = f"""
     {SEEN}
-    SELECT id, rank, place, usual, silent, active, quiet, wanted
+    SELECT
+        class.students, class.active, moving.id, rank, place, usual, silent, moving.active, quiet, wanted
     FROM (
-        SELECT *, row_number() OVER (ORDER BY {BY_LAST.sql}) AS place
-        FROM seen
-        WHERE {{within}}
+        SELECT count(*) AS students, count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active FROM seen
+    ) AS class
+    LEFT JOIN (
+        SELECT id, rank, place, usual, silent, active, quiet, wanted
+        FROM (
+            SELECT *, row_number() OVER (ORDER BY {BY_LAST.sql}) AS place
+            FROM seen
+            WHERE {{within}}
+            ORDER BY {BY_LAST.sql}
+            LIMIT %(look)s
+        ) AS candidate
+        CROSS JOIN LATERAL (
+            WITH RECURSIVE latest AS (
+                SELECT DISTINCT activity_date AS day
+                FROM (
+                    SELECT activity_date FROM student_activity_timeline
+                    WHERE student_id = candidate.id AND {BY_STUDENT}
+                    ORDER BY activity_date DESC, created_at DESC, id DESC
+                    LIMIT %(at_once)s
+                ) AS entry
+            ), earlier (day, number) AS (
+                SELECT min(day), count(*) FROM latest
+                UNION ALL
+                SELECT (
+                    SELECT activity_date FROM student_activity_timeline
+                    WHERE student_id = candidate.id AND activity_date < earlier.day AND {BY_STUDENT}
+                    ORDER BY activity_date DESC, created_at DESC, id DESC
+                    LIMIT 1
+                ), number + 1
+                FROM earlier
+                WHERE earlier.day IS NOT NULL AND number < %(days)s
+            ), active AS (
+                SELECT day FROM latest UNION SELECT day FROM earlier WHERE day IS NOT NULL
+                ORDER BY day DESC
+                LIMIT %(days)s
+            )
+            SELECT
+                CASE WHEN count(gap) >= %(gaps)s THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY gap) END AS usual,
+                count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active,
+                greatest(%(today)s::date - max(day), 0) AS silent
+            FROM (SELECT day, lag(day) OVER (ORDER BY day DESC) - day AS gap FROM active) AS step
+        ) AS rhythm
+        CROSS JOIN LATERAL (
+            SELECT silent >= CASE WHEN usual IS NULL THEN %(unknown)s ELSE greatest(%(least)s, 2 * usual) END AS quiet
+        ) AS compared
+        CROSS JOIN LATERAL (SELECT {{wanted}} AS wanted) AS chosen
+        WHERE wanted OR place = %(look)s
         ORDER BY {BY_LAST.sql}
-        LIMIT %(look)s
-    ) AS candidate
-    CROSS JOIN LATERAL (
-        WITH RECURSIVE active (day, number) AS (
-            SELECT candidate.day, 1
-            UNION ALL
-            SELECT (
-                SELECT activity_date FROM student_activity_timeline
-                WHERE student_id = candidate.id AND activity_date < active.day AND {BY_STUDENT}
-                ORDER BY activity_date DESC, created_at DESC, id DESC
-                LIMIT 1
-            ), number + 1
-            FROM active
-            WHERE active.day IS NOT NULL AND number < %(days)s
-        )
-        SELECT
-            CASE WHEN count(gap) >= %(gaps)s THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY gap) END AS usual,
-            count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active,
-            greatest(%(today)s::date - max(day), 0) AS silent
-        FROM (SELECT day, lag(day) OVER (ORDER BY day DESC) - day AS gap FROM active WHERE day IS NOT NULL) AS step
-    ) AS rhythm
-    CROSS JOIN LATERAL (
-        SELECT silent >= CASE WHEN usual IS NULL THEN %(unknown)s ELSE greatest(%(least)s, 2 * usual) END AS quiet
-    ) AS compared
-    CROSS JOIN LATERAL (SELECT {{wanted}} AS wanted) AS chosen
-    WHERE wanted OR place = %(look)s
+        LIMIT %(size)s
+    ) AS moving ON true
     ORDER BY {BY_LAST.sql}
-    LIMIT %(size)s
 """
 
 # The entries of a week, newest first, of which an index tells the kinds.

@@ -28,8 +28,6 @@ class ClassMovement(Page):
         show = choice_asked(self.request, "show", self.shown) or "all"
         page = queries.class_movement(course=self.course, show=show, after=self.request.GET.get("after"))
         queries.with_places([entry for movement in page.entries for entry in movement.entries])
-        if not self.fragment:
-            kwargs["size"] = queries.class_size(course=self.course)
         return super().get_context_data(
             course=self.course,
             show=show,
@@ -37,6 +35,7 @@ class ClassMovement(Page):
             label=self.shown[show],
             movements=page.entries,
             more=page.next,
+            size=page.size,
             week=WEEK,
             **kwargs,
         )
