@@ -50,7 +50,13 @@ PASSWORD = "timeline-demo"
 NAMES = uuid.uuid5(uuid.NAMESPACE_DNS, "demo.student-activity-timeline.example")
 INSTRUCTORS = {"naomi": "Naomi Adeyemi", "henrik": "Henrik Solberg"}
 ADMIN, VETERAN, TYPICAL, EMPTY = "admin", "ruth", "maya", "nia"
-MEDIA_TYPES = {"voice": MediaType.AUDIO, "loom": MediaType.VIDEO, "screenshot": MediaType.IMAGE}
+MEDIA_TYPES = {
+    "voice": MediaType.AUDIO,
+    "loom": MediaType.VIDEO,
+    "screenshot": MediaType.IMAGE,
+    "document": MediaType.DOCUMENT,
+}
+SUFFIXES = {"voice": "ogg", "screenshot": "svg", "document": "pdf"}
 
 second, minute, day = (datetime.timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "days"))
 
@@ -682,7 +688,7 @@ def media(kind, name, seconds):
     if kind == "loom":
         url = f"https://www.loom.com/share/{hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()}"
     else:
-        url = f"{settings.STATIC_URL}demo/{name}.{'ogg' if kind == 'voice' else 'svg'}"
+        url = f"{settings.STATIC_URL}demo/{name}.{SUFFIXES[kind]}"
     return {"media_url": url, "media_type": MEDIA_TYPES[kind], "media_duration_seconds": seconds}
 
 
@@ -693,7 +699,8 @@ def proof_media(key, number, name=None):
         return media("voice", f"{key}-proof", content.read("students")[key]["proof_seconds"])
     if name == "loom":
         return media("loom", f"{key}-proof-{number}", 60 + chance(key, number).randrange(120))
-    return media("screenshot", name, None)
+    document = name.removesuffix(".pdf")
+    return media("screenshot" if document == name else "document", document, None)
 
 
 def sentence_case(text):

@@ -35,7 +35,7 @@ LOGINS = (
     Login(email("henrik"), "instructor of Speak So It Lands, and assistant in the other course"),
     Login(email(TYPICAL), "a student in the middle of it, with one goal reached and one to go"),
     Login(email(VETERAN), "a student with a year of notes: thousands of entries"),
-    Login(email(EMPTY), "a student who joined yesterday and has done nothing yet"),
+    Login(email(EMPTY), "a student who joined yesterday and is in no course yet: what everybody sees first"),
     Login(email(ADMIN), "staff: everybody's timeline, and the admin"),
 )
 

@@ -31,7 +31,7 @@ from demo import content, load
 from demo.build import build, demo_id, right_answer, wrong_answer
 from demo.rhythm import RHYTHMS, ZONE, clock
 from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
-from profiles.models import Profile
+from profiles.models import MediaType, Profile
 from reflections.models import Reflection
 from timeline.kinds import KINDS
 from timeline.models import Activity
@@ -138,7 +138,7 @@ def test_a_later_moment_of_the_same_day_only_adds():
 
 
 def test_every_text_finds_its_student_its_video_and_its_file():
-    """What a student says is in the class, once, and every picture and recording is there."""
+    """What a student says is in the class, once, and every picture, recording and document is there."""
     rows, _ = build(load.end_of(FRIDAY))
     texts = Counter(row.content for row in rows[Reflection] if row.content)
     said = [one for ones in content.read("reflections").values() for one in ones]
@@ -153,6 +153,7 @@ def test_every_text_finds_its_student_its_video_and_its_file():
             assert finders.find(row.media_url.removeprefix(settings.STATIC_URL)), row.media_url
         elif row.media_url:
             assert re.fullmatch(r"https://www\.loom\.com/share/[0-9a-f]{32}", row.media_url)
+    assert {row.media_type for row in rows[SuccessProof]} == {None, *MediaType.values}
 
 
 def test_no_sentence_of_a_note_comes_again_on_one_page():
