@@ -15,9 +15,12 @@ function grow(box) {
 // The keyboard goes to what is to be read first.
 function opened(form) {
   const box = form.querySelector("textarea, input[type=text]");
-  (form.querySelector("[role=alert]") ?? box ?? form.querySelector("[type=submit]")).focus();
-  if (box) {
-    box.matches("textarea") && grow(box);
+  const wrong = form.querySelector("[role=alert]") ?? form.querySelector("[aria-invalid=true]");
+  (wrong ?? box ?? form.querySelector("[type=submit]")).focus();
+  if (box?.matches("textarea")) {
+    grow(box);
+  }
+  if (box === document.activeElement) {
     box.setSelectionRange(box.value.length, box.value.length);
   }
   form.scrollIntoView({ block: "nearest" }); // with what sends it
