@@ -361,24 +361,24 @@ class SharingForm(forms.Form):
         choices=Part,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="The goal, its milestones and when it was reached are always among it.",
+        help_text="The goal, its milestones and when it was reached are always shown.",
         error_messages={"invalid_choice": "“%(value)s” is nothing that can be shared."},
     )
     media = forms.BooleanField(
-        label="With my voice memos, pictures, videos and documents",
+        label="Also my voice memos, pictures, videos and documents",
         required=False,
-        help_text="Those of what is ticked above. Those of instructors are never shown.",
+        help_text="Those of what is ticked above; those of instructors are never shown.",
     )
     course = forms.ModelChoiceField(
         Course.objects.none(),
-        label="With the people of a course",
+        label="Share it with the people of a course",
         required=False,
-        empty_label="Not with a course",
+        empty_label="No course",
         help_text="Its students, whoever completed it, and its instructors find the story in the community.",
         error_messages={"invalid_choice": "Choose one of your own courses."},
     )
     link = forms.BooleanField(
-        label="With whoever has a secret link",
+        label="Share it with whoever has a secret link",
         required=False,
         help_text="Nobody needs to log in to read it. You can end the link at any time.",
     )
