@@ -174,10 +174,10 @@ def of_timeline(connection, question, subject, place):
             queries.student_days(student=subject.student, before=place.key and place.key.isoformat())
             return [sent[0], sent[2]]  # without the counts, which no other way is asked for
         if question == "video":
-            after = place.key and queries.BY_SECOND.SEPARATOR.join(map(str, place.key))
+            after = place.key and queries.BY_SECOND.cursor_of(place.key)
             queries.video_journey(queries.JourneyFilter(video=subject.video), after=after)
         else:
-            after = place.key and f"{place.key[0].isoformat()}{queries.BY_TIME.SEPARATOR}{place.key[1]}"
+            after = place.key and queries.BY_TIME.cursor_of(place.key)
             queries.goal_timeline(goal=subject.goal, after=after)
     return [sent[0]]
 

@@ -67,8 +67,18 @@ class Keyset:
         return {f"after_{name}": value for name, value in zip(self.columns, self.parse(cursor), strict=True)}
 
     def cursor(self, row):
-        values = (getattr(row, column) for column in self.columns)
+        return self.cursor_of(self._key(row))
+
+    def cursor_before(self, row):
+        """The cursor after which a page begins with `row`, where the last column is an id."""
+        *values, pk = self._key(row)
+        return self.cursor_of([*values, uuid.UUID(int=pk.int - 1)])
+
+    def cursor_of(self, values):
         return self.SEPARATOR.join(value.isoformat() if hasattr(value, "isoformat") else str(value) for value in values)
+
+    def _key(self, row):
+        return [getattr(row, column) for column in self.columns]
 
     def parse(self, cursor):
         """The values of a cursor; BadRequest, in the reader's words, if it is none of ours."""

@@ -38,7 +38,7 @@ def told(goal, *, contents=None, after=None, whole=False):
         "items": folded(_prepared(page.entries, goal, contents)),
         "more": page.next,
         "number": len(page.entries),
-        "looked": queries.moment_of(page.next) if page.next and len(page.entries) < queries.PAGE else None,
+        "looked": queries.BY_TIME.parse(page.next)[0] if page.next and len(page.entries) < queries.PAGE else None,
         "printed": None if whole else queries.PRINTED,
     }
 
@@ -62,7 +62,7 @@ def beginning(goal, *, contents=None, first_weekday=0):
     return {
         "story": story,
         "turns": [
-            (turn, queries.just_before(turn.entry), turn.last and queries.just_before(turn.last))
+            (turn, queries.BY_TIME.cursor_before(turn.entry), turn.last and queries.BY_TIME.cursor_before(turn.last))
             for turn in story.turns
         ],
         "weeks": [Week(week, numbers[week], kinds.sentence(of_week)) for week, of_week in counts.items()],
@@ -94,8 +94,8 @@ def _strip(entry, student, contents):
         entry.instructor_response = None
     if not contents.media or entry.activity_type == "instructor_message":
         entry.media_url = entry.media_type = None
-    elif entry.media_url and entry.media_url.startswith(Upload.ADDRESS.split("{}")[0]):
-        entry.media_url = f"./media/{entry.media_url.strip('/').rpartition('/')[2]}/"  # beside the page's own address
+    elif entry.media_url and (upload := Upload.id_of(entry.media_url)):
+        entry.media_url = f"./media/{upload}/"  # beside the page's own address
 
 
 def media_kinds(contents):

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from config.files import StoredFileField
 from courses.fields import RandomName
 from profiles.models import MediaType, calendar_constraint
+from uploads.rewriting import OFFICE
 
 
 class Upload(models.Model):
@@ -35,7 +36,6 @@ class Upload(models.Model):
     height = models.IntegerField(null=True, help_text="Of a picture, in pixels.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    OFFICE = "application/vnd.openxmlformats-officedocument."
     CONTENT_TYPES = {  # what a file may be, and the suffix that says so to config.files.send
         "audio/mp4": ".m4a",
         "audio/mpeg": ".mp3",
@@ -50,7 +50,7 @@ class Upload(models.Model):
     }
     FORMS = {".pdf": "PDF", ".docx": "Word", ".xlsx": "Excel", ".pptx": "PowerPoint"}  # of documents
 
-    ADDRESS = "/uploads/{}/"
+    BEFORE_ID, AFTER_ID = "/uploads/", "/"  # in an address
 
     class Meta:
         db_table = "uploads"
@@ -92,19 +92,19 @@ class Upload(models.Model):
     @property
     def address(self):
         """What a Writing keeps as media_url."""
-        return self.ADDRESS.format(self.pk)
+        return f"{self.BEFORE_ID}{self.pk}{self.AFTER_ID}"
 
     @classmethod
     def at(cls, addresses):
         """{address: the Upload that it is of}."""
-        known = cls.objects.in_bulk(filter(None, map(cls._id_of, addresses)))
+        known = cls.objects.in_bulk(filter(None, map(cls.id_of, addresses)))
         return {upload.address: upload for upload in known.values()}
 
     @classmethod
-    def _id_of(cls, address):
-        before, after = cls.ADDRESS.split("{}")
+    def id_of(cls, address):
+        """The id of the Upload that has this address; None if it is that of something else."""
         try:
-            return uuid.UUID(address.removeprefix(before).removesuffix(after))
+            return uuid.UUID(address.removeprefix(cls.BEFORE_ID).removesuffix(cls.AFTER_ID))
         except ValueError:
             return None
 

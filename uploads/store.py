@@ -70,14 +70,14 @@ def naming(**conditions):
     Args:
         conditions: on those words, for instance hidden_at=None.
     """
-    before, after = Upload.ADDRESS.split("{}")
-    address = Concat(Value(before), Cast(OuterRef("pk"), TextField()), Value(after), output_field=TextField())
+    before, after = Value(Upload.BEFORE_ID), Value(Upload.AFTER_ID)
+    address = Concat(before, Cast(OuterRef("pk"), TextField()), after, output_field=TextField())
     found = Q()
     for model in apps.get_models():
         if issubclass(model, Writing):
             # Both: the index holds addresses of uploads alone (profiles.models.media_index).
             words = model.objects.filter(
-                media_url=address, media_url__startswith=before, student=OuterRef("student"), **conditions
+                media_url=address, media_url__startswith=Upload.BEFORE_ID, student=OuterRef("student"), **conditions
             )
             found |= Q(Exists(words))
     return found

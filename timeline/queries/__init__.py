@@ -77,8 +77,6 @@ from timeline.queries.story import (
     Story,
     Turn,
     goal_story,
-    just_before,
-    moment_of,
     story_entries,
     story_tells,
     whole_story,

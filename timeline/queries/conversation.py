@@ -128,7 +128,7 @@ def found_days(*, student, asked, before=None, size=25):
         if last is None:
             following = back_to = None
             break
-        back_to, following = last[0], f"{last[1].isoformat()}{BY_TIME.SEPARATOR}{last[2]}"
+        back_to, following = last[0], BY_TIME.cursor_of(last[1:])
     days = []
     for date, of_day in groupby(entries[:size], key=lambda entry: entry.activity_date):
         of_day = list(of_day)[::-1]

@@ -11,6 +11,7 @@ from timeline.keyset import Page
 from timeline.models import Activity
 from timeline.queries.common import BY_TIME, first_page
 from timeline.words import WORDS
+from uploads.models import Upload
 
 ENTRIES = 100_000  # of a goal, the oldest, that a story counts
 LOOKED = 5_000  # of its entries, that one page looks through for those of some kinds
@@ -204,17 +205,6 @@ def whole_story(*, goal, kinds=None):
             return Page(entries, after)
 
 
-def just_before(entry):
-    """The cursor after which a page of `story_entries()` begins with that entry."""
-    moment, pk = BY_TIME.parse(BY_TIME.cursor(entry))
-    return f"{moment.isoformat()}{BY_TIME.SEPARATOR}{type(pk)(int=pk.int - 1)}"
-
-
-def moment_of(cursor):
-    """The moment of the entry after which a page begins."""
-    return BY_TIME.parse(cursor)[0]
-
-
 def story_tells(*, goal, kinds, address):
     """Whether an entry of the goal, of these `kinds`, has that media_url, which is an upload's.
 
@@ -223,7 +213,7 @@ def story_tells(*, goal, kinds, address):
     ids = {"goal": goal.pk, "kinds": list(kinds), "student": goal.student_id}
     for table, words in WORDS.items():
         rows = words.model.objects.filter(
-            media_url=address, media_url__startswith="/uploads/", student=goal.student_id, hidden_at=None
+            media_url=address, media_url__startswith=Upload.BEFORE_ID, student=goal.student_id, hidden_at=None
         )
         for row in rows.values_list("pk", flat=True)[:10]:
             if list(Activity.objects.raw(TELLS, ids | {"table": table, "row": row})):

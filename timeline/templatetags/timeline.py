@@ -179,9 +179,9 @@ def _moment(url, second):
 @register.simple_tag(takes_context=True)
 def link_to_copy(context, entry):
     """The address of `entry` in the journey of its video: of its student, where the list is theirs alone."""
-    second, before = entry.video_timestamp_seconds, UUID(int=entry.pk.int - 1)
+    second, after = entry.video_timestamp_seconds, BY_SECOND.cursor_before(entry)
     whose = "" if context.get("named") else f"student={entry.student_id}&"
-    return f"{context['journey']}?{whose}t={second}&after={second}{BY_SECOND.SEPARATOR}{before}#entry-{entry.pk}"
+    return f"{context['journey']}?{whose}t={second}&after={after}#entry-{entry.pk}"
 
 
 @register.simple_tag(takes_context=True)

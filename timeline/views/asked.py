@@ -8,8 +8,7 @@ from django.core.exceptions import BadRequest
 from django.http import QueryDict
 from django.urls import reverse
 
-from timeline.kinds import IN_VIDEO as GROUPS
-from timeline.kinds import of_groups
+from timeline.kinds import IN_VIDEO, of_groups
 from timeline.queries import JourneyFilter
 from timeline.views.page import text_asked
 
@@ -49,9 +48,9 @@ def moment_links(video, came_from=""):
 
 
 def groups_asked(request):
-    """The groups of kinds that are to be shown: some of GROUPS; none means all."""
+    """The groups of kinds that are to be shown: some of IN_VIDEO; none means all."""
     groups = request.GET.getlist("kind")
-    if unknown := [group for group in groups if group not in GROUPS]:
+    if unknown := [group for group in groups if group not in IN_VIDEO]:
         raise BadRequest(f"There is no kind of activity in a video called “{unknown[0][:40]}”.")
     return groups
 

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
-from timeline.views.asked import GROUPS, choice_asked, groups_asked, journey_asked, moment_links
+from timeline.views.asked import choice_asked, groups_asked, journey_asked, moment_links
 from timeline.views.page import Page, text_asked, uuid_asked
 
 # The columns of the roster: how it is sorted by them, what they are called, and in which direction.
@@ -104,7 +104,7 @@ class VideoJourney(JourneyView):
             "groups": [
                 # Of everyone's watching, a list has a part: how many there are says nothing.
                 (group, kinds.GROUPS[group], group in self.groups, None if group == "watching" else totals[group])
-                for group in GROUPS
+                for group in kinds.IN_VIDEO
             ],
             "waiting": totals["waiting"],
             "playhead": track.at(self.second or 0, duration),
@@ -158,7 +158,8 @@ class VideoJourney(JourneyView):
         """What is shown, for a page on paper: "Reflections and quizzes, waiting for an answer, from 1 May 2026"."""
         asked = self.asked
         words = [
-            " and ".join(kinds.GROUPS[group].lower() for group in GROUPS if group in self.groups) or "all entries",
+            " and ".join(kinds.GROUPS[group].lower() for group in kinds.IN_VIDEO if group in self.groups)
+            or "all entries",
             asked.waiting and "waiting for an answer",
             asked.start and f"from {date_format(asked.start, 'j F Y')}",
             asked.end and f"until {date_format(asked.end, 'j F Y')}",
@@ -180,7 +181,9 @@ def second_asked(request):
 
 def before_second(second, asked):
     """The cursor before a second, where entries are by second."""
-    return None if second is None or asked.newest else f"{second - 1}~{uuid.UUID(int=2**128 - 1)}"
+    if second is None or asked.newest:
+        return None
+    return queries.BY_SECOND.cursor_of([second - 1, uuid.UUID(int=2**128 - 1)])
 
 
 @method_decorator(never_cache, "dispatch")
