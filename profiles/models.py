@@ -161,16 +161,16 @@ class MediaType(models.TextChoices):
     DOCUMENT = "document", "Document"
 
 
-SPOKEN = [MediaType.AUDIO, MediaType.IMAGE, MediaType.VIDEO]  # what stands beside words as they are read
+SHOWN = [MediaType.AUDIO, MediaType.IMAGE, MediaType.VIDEO]  # heard or seen beside words, as one reads them
 
 
-def media_type_field(kinds=SPOKEN):
+def media_type_field(kinds=SHOWN):
     return models.TextField(
         choices=[choice for choice in MediaType.choices if choice[0] in kinds], null=True, blank=True
     )
 
 
-def media_constraint(kinds=SPOKEN):
+def media_constraint(kinds=SHOWN):
     return models.CheckConstraint(
         condition=Q(media_type__isnull=True, media_url__isnull=True, media_duration_seconds__isnull=True)
         | (Q(media_type__isnull=False, media_type__in=list(kinds), media_url__isnull=False) & ~Q(media_url="")),

@@ -366,11 +366,11 @@ rewriting.main(*sys.argv[1:])
 
 DOCUMENTS = {
     "PDF": (samples.pdf, "application/pdf", ".pdf"),
-    "Word": (samples.office, f"{Upload.OFFICE}wordprocessingml.document", ".docx"),
-    "Excel": (lambda: samples.office("spreadsheetml.sheet"), f"{Upload.OFFICE}spreadsheetml.sheet", ".xlsx"),
+    "Word": (samples.office, f"{rewriting.OFFICE}wordprocessingml.document", ".docx"),
+    "Excel": (lambda: samples.office("spreadsheetml.sheet"), f"{rewriting.OFFICE}spreadsheetml.sheet", ".xlsx"),
     "PowerPoint": (
         lambda: samples.office("presentationml.presentation"),
-        f"{Upload.OFFICE}presentationml.presentation",
+        f"{rewriting.OFFICE}presentationml.presentation",
         ".pptx",
     ),
 }

@@ -8,9 +8,9 @@ from uploads.checks import checked, largest, taken
 from uploads.models import Upload
 
 # What a browser offers to choose from.
-SPOKEN = [kind for kind in Upload.CONTENT_TYPES if not kind.startswith("application/")]
-ACCEPT = ["image/png", "image/jpeg", "image/webp", "image/gif", *SPOKEN, ".m4a", ".mp3", ".ogg", ".wav"]
-DOCUMENTS = [kind for kind in Upload.CONTENT_TYPES if kind not in SPOKEN]
+DOCUMENTS = [kind for kind in Upload.CONTENT_TYPES if kind.startswith("application/")]
+OTHERS = [kind for kind in Upload.CONTENT_TYPES if kind not in DOCUMENTS]
+ACCEPT = ["image/png", "image/jpeg", "image/webp", "image/gif", *OTHERS, ".m4a", ".mp3", ".ogg", ".wav"]
 
 
 class AttachmentInput(forms.FileInput):
