@@ -493,9 +493,7 @@ class School:
             "reflections": self._made(reflection),
             "quiz_attempts": self._made(attempt),
             "learning_milestones": self._made(reached),
-            "daily_notes": self._made(
-                lambda student, video, at: DailyNote(student=student, content=words, created_at=at)
-            ),
+            "daily_notes": self._made(note),
             "goal_messages": self._made(message, students=self.students[1:]),
             "success_proofs": self._made(of_goal(SuccessProof, content=lambda at: words, created_at=lambda at: at)),
             "goal_milestones": self._made(of_goal(GoalMilestone, title=lambda at: "A step", reached_at=lambda at: at)),
@@ -512,7 +510,7 @@ class School:
         }
 
     def heartbeats(self):
-        """Reports to be saved: fifteen more seconds of a tenth of which some were watched, fifteen ever again."""
+        """Rows of video_progress to be saved, ever again: a second more of a tenth of which some was watched before."""
         from courses.models import VideoProgress
 
         watched = VideoProgress.objects.filter(video__in=self.new["video"])

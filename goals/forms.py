@@ -1,4 +1,4 @@
-"""Notes and messages, as people write them in pages; goals, their periods and all else, as staff enter them."""
+"""What people write, do with goals and share of them in pages; goals, periods and all else, as staff enter them."""
 
 import datetime
 from urllib.parse import urlencode

@@ -85,7 +85,7 @@ class GoalPeriod(Identified):
     goal = goal_key(DB_CASCADE, related_name="periods")
     period = DateTimeRangeField()
 
-    repeats = False  # timeline.queries.goals
+    repeats = False  # whether it has the days of the one after it, where that is read with it
 
     class Meta:
         db_table = "goal_periods"

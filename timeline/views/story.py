@@ -1,4 +1,4 @@
-"""The story of a reached goal: for its student and their instructors; shared, in a preview and by a secret link."""
+"""The story of a reached goal: to its student and their instructors, previewed, in the community, by a secret link."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -103,21 +103,22 @@ class Sharing(Own, OfReachedGoal):
             sharing.stop(self.goal)
             return self._done("The story is not shared any more: whoever opens it now finds nothing.")
         if "renew" in request.POST:
-            renewed = sharing.renew_link(self.goal)
-            there_is = "There is a new secret link; the one before has ended."
-            return self._done(there_is if renewed else "There was no secret link any more, and there is none now.")
+            if sharing.renew_link(self.goal):
+                return self._done("There is a new secret link; the one before has ended.")
+            return self._done("There was no secret link any more, and there is none now.")
         form = SharingForm(request.POST, student=self.student)
         if form.is_valid() and "preview" in request.POST:
             return HttpResponseRedirect(f"{self._address('preview_story')}?{form.as_query()}")
         if form.is_valid():
+            course, link = form.cleaned_data["course"], form.cleaned_data["link"]
             try:
-                chosen = form.cleaned_data
-                sharing.share(self.goal, contents=form.contents(), course=chosen["course"], link=chosen["link"])
-                if not (chosen["course"] or chosen["link"]):
-                    return self._done("Kept, but shared with nobody: choose a course or a secret link.")
-                return self._done("What is shared is what you chose, from now on.")
+                sharing.share(self.goal, contents=form.contents(), course=course, link=link)
             except ValidationError as error:
                 form.add_error(None, error)
+            else:
+                if course or link:
+                    return self._done("What is shared is what you chose, from now on.")
+                return self._done("Kept, but shared with nobody: choose a course or a secret link.")
         response = self.render_to_response(self.get_context_data(form=form))
         response.status_code = 422
         return response
