@@ -49,7 +49,7 @@ def without_timeline(server, source, target, dump, snapshot):
     "without the timeline, and a backfill"
     server.run_on(source, "pg_dump", snapshot, "-Fc", f"--exclude-table-data={TIMELINE}", "-f", dump)
     server.run_on(target, "pg_restore", "--exit-on-error", dump)
-    manage(server, target, "backfill_timeline")
+    manage(server, target, "backfill_timeline", "--first-load")
 
 
 def into_migrated(server, source, target, dump, snapshot):
