@@ -1,6 +1,6 @@
 """What the journey of one video costs, for a class of 20,000 and a million entries, beside an empty page of its frame.
 
-    python -m benchmarks.journey [--students 20000] [--entries 1000000] [--rounds 9] [--statements FILE]
+    python -m benchmarks.journey [--students 20000] [--entries 1000000] [--rounds 9] [--statements FILE] [--report]
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
 the settings and fills the source tables with `class_of_one_video.sql`.  Then
@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks import harness
+from benchmarks import harness, report
 
 LIST_BUFFERS = 300
 ABOVE_EMPTY = 60  # milliseconds
@@ -49,11 +49,15 @@ def measure(connection, options):
     populate(connection, options)
     print(harness.server(connection))
     with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False):
-        failed = measure_video(connection, Video.objects.get(title="Large"), options.rounds)
+        blocks, failed = measure_video(connection, Video.objects.get(title="Large"), options.rounds)
         if options.statements:
-            failed += measure_video(connection, import_statements(connection, options.statements), options.rounds)
+            video = import_statements(connection, options.statements)
+            more, wrong = measure_video(connection, video, options.rounds)
+            blocks, failed = blocks + more, failed + wrong
     for line in failed:
         print(line)
+    if options.report:
+        report.write("journey", connection, *blocks)
     return bool(failed)
 
 
@@ -93,6 +97,7 @@ def import_statements(connection, path):
 
 
 def measure_video(connection, video, rounds):
+    """(what was found, in Markdown; what is wrong)."""
     from django.test import Client
     from django.urls import reverse
 
@@ -107,10 +112,11 @@ def measure_video(connection, video, rounds):
     empty = reverse("video_journey", args=[Video.objects.get(title="Empty").pk])
     journey = Activity.objects.filter(video=video)
     watchers = journey.values("student_id").distinct().count()
-    print(f"\n\n{journey.count():,} entries of {watchers:,} students on one video, {rounds} rounds\n")
+    subject = f"{journey.count():,} entries of {watchers:,} students on one video, {rounds} rounds"
+    print(f"\n\n{subject}\n")
     print(f"{'':<38} queries   list  largest     all       ms  above empty")
 
-    failed, lists = [], {}
+    failed, lists, rows = [], {}, []
     for name, asked in addresses(queries, video, journey).items():
         url = f"{address}?{urlencode(asked)}" if asked else address
         costs = buffers(connection, client, url)
@@ -125,10 +131,8 @@ def measure_video(connection, video, rounds):
         milliseconds = statistics.median(ours)
         above = milliseconds - statistics.median(frame)
         total = [cost for _, cost in costs]
-        print(
-            f"{name:<38} {len(costs):>7} {entries:>6,} {max(total):>8,} {sum(total):>7,} {milliseconds:>8.1f}"
-            f" {above:>+12.1f}"
-        )
+        rows.append([name, len(costs), entries, max(total), sum(total), milliseconds, above])
+        print("{:<38} {:>7} {:>6,} {:>8,} {:>7,} {:>8.1f} {:>+12.1f}".format(*rows[-1]))
         lists[name] = entries
         if name.startswith("page of entries") and entries > LIST_BUFFERS:
             failed.append(f"{name}: {entries} buffers, and not {LIST_BUFFERS} at most")
@@ -138,7 +142,8 @@ def measure_video(connection, video, rounds):
         first = lists.get(name.partition(" at ")[0], cost)
         if cost > 1.5 * first + 20:
             failed.append(f"{name}: {cost} buffers, the first page reads {first}")
-    return failed
+    head = ["", "queries", "buffers: list", "largest", "all", "ms", "ms above empty"]
+    return [f"**The journey of a video** ({subject})", report.table(head, rows)], failed
 
 
 def addresses(queries, video, journey):

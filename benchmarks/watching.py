@@ -1,6 +1,6 @@
 """What a report of watching takes while a class watches at once, from the server that production runs.
 
-    python -m benchmarks.watching [--students 500] [--seconds 60]
+    python -m benchmarks.watching [--students 500] [--seconds 60] [--report]
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
 the settings, and starts gunicorn as gunicorn.conf.py has it, with DEBUG off and
@@ -31,7 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
-from benchmarks import harness
+from benchmarks import harness, report
 
 EVERY = 15  # seconds between two reports of a page
 MOST = 100  # milliseconds, of 99 of 100 reports
@@ -54,7 +54,8 @@ def measure(connection, port, log, options):
     students, video = populate(options)
     print(harness.server(connection))
     workers, threads = os.environ.get("WEB_CONCURRENCY", 2), os.environ.get("WEB_THREADS", 4)
-    print(f"gunicorn: {workers} workers of {threads} threads; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    served = f"gunicorn: {workers} workers of {threads} threads"
+    print(f"{served}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
     print(f"{'':24}{'reports':>8}{'median':>9}{'99 %':>9}{'slowest':>9}  ms")
 
     for page in pages(students[:20], video):  # the workers load what they need
@@ -62,11 +63,12 @@ def measure(connection, port, log, options):
     idle = []
     for page in pages(students[20 : 20 + IDLE], video):
         idle += [page.report(port, 5 * number, time.perf_counter()) for number in (1, 2, 3)]
-    tell("one at a time", idle)
+    rows = [told("one at a time", idle)]
 
     busy, late, before, took = play(pages(students[20 + IDLE :], video), port, options.seconds)
-    tell(f"{options.students} students", busy)
-    print(f"\n{len(busy) / took:.0f} reports a second, 99 of 100 due ones noticed within {late:.1f} ms")
+    rows.append(told(f"{options.students} students", busy))
+    pace = f"{len(busy) / took:.0f} reports a second, 99 of 100 due ones noticed within {late:.1f} ms"
+    print(f"\n{pace}")
     print(f"load {before:.1f} before, {os.getloadavg()[0]:.1f} at the end")
 
     failed = [
@@ -76,8 +78,12 @@ def measure(connection, port, log, options):
         failed.append(f"99 of 100 reports take up to {percentile(busy):.0f} ms, and not {MOST} at most")
     if "Traceback" in log():
         failed.append(f"The server's log:\n{log()}")
+    failed += ["The timeline drifts."] if drifts() else []
     print("\n".join(failed))
-    return drifts() or bool(failed)
+    if options.report and not failed:
+        head = ["**A report of watching**", "reports", "ms: median", "99 %", "slowest"]
+        report.write("watching", connection, report.table(head, rows), f"{pace}; {served}.")
+    return bool(failed)
 
 
 def populate(options):
@@ -222,12 +228,12 @@ def play(watching, port, seconds):
     return results, percentile(late), load, time.perf_counter() - begin
 
 
-def tell(name, results):
+def told(name, results):
+    """What is printed of results, as a row: how many, and the milliseconds of the middle, the 99th and the slowest."""
     took = [milliseconds for milliseconds, _ in results]
-    print(
-        f"{name:24}{len(took):>8,}{statistics.median(took):>9.1f}{percentile(results):>9.1f}{max(took):>9.1f}",
-        flush=True,
-    )
+    row = [name, len(took), statistics.median(took), percentile(results), max(took)]
+    print("{:24}{:>8,}{:>9.1f}{:>9.1f}{:>9.1f}".format(*row), flush=True)
+    return row
 
 
 def percentile(results):
