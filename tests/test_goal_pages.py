@@ -270,6 +270,18 @@ def test_a_weeks_sentence_tells_all_of_it_also_where_a_page_ends_within_it(clien
     assert monday == 1
 
 
+@pytest.mark.parametrize("first_weekday", range(7))
+def test_weeks_are_told_apart_by_the_database_as_by_the_calendar(first_weekday):
+    starts = datetime.date(1899, 12, 31), datetime.date(2024, 2, 25), datetime.date(9998, 12, 1)
+    days = [start + number * day for start in starts for number in range(10)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT day, {queries.goals.WEEK} FROM unnest(%(days)s::date[]) AS day",
+            {"days": days, "shift": queries.goals._shift(first_weekday)},
+        )
+        assert all(week == queries.week_of(date, first_weekday) for date, week in cursor.fetchall())
+
+
 def test_fifty_goals_are_paged_and_each_is_met_once(client, school):
     now = timezone.now()
     for number in range(48):

@@ -282,29 +282,35 @@ PATH = """
     LIMIT %(limit)s
 """
 
-# The first day of an entry's week; PostgreSQL's begin on Mondays, these `shift` days sooner.
-WEEK = """
-    date_trunc('week', (created_at AT TIME ZONE 'America/New_York')::date + %(shift)s)::date - %(shift)s
-"""
+# The first day of a day's week, `shift` days before Monday: counted from a Monday that is earlier than any entry.
+# date_trunc() would go by the zone of the session, there and back, at twice the price of the whole count.
+WEEK = "day - (day - DATE '1800-01-06' + %(shift)s) %% 7"
+DAY = "(created_at AT TIME ZONE 'America/New_York')::date AS day"
 
 GOAL_WEEKS = f"""
-    SELECT goal.id, {WEEK}, activity_type, count(*)
+    SELECT goal.id, counted.*
     FROM unnest(%(goals)s::uuid[]) AS goal (id)
     CROSS JOIN LATERAL (
-        SELECT created_at, activity_type FROM student_activity_timeline
-        WHERE student_id = %(student)s AND goal_id = goal.id
-        ORDER BY created_at DESC, student_activity_timeline.id DESC
-        LIMIT %(limit)s
-    ) AS entry
-    GROUP BY 1, 2, 3
+        SELECT {WEEK} AS week, activity_type, count(*)
+        FROM (
+            SELECT {DAY}, activity_type FROM student_activity_timeline
+            WHERE student_id = %(student)s AND goal_id = goal.id
+            ORDER BY created_at DESC, student_activity_timeline.id DESC
+            LIMIT %(limit)s
+        ) AS entry
+        GROUP BY 1, 2
+    ) AS counted
 """
 
 COUNTS_OF_WEEKS = f"""
-    SELECT {WEEK}, activity_type, count(*)
-    FROM student_activity_timeline
-    WHERE student_id = %(student)s AND goal_id = %(goal)s
-        AND created_at >= %(first)s::date::timestamp AT TIME ZONE 'America/New_York'
-        AND created_at < %(beyond)s::date::timestamp AT TIME ZONE 'America/New_York'
+    SELECT {WEEK} AS week, activity_type, count(*)
+    FROM (
+        SELECT {DAY}, activity_type FROM student_activity_timeline
+        WHERE student_id = %(student)s AND goal_id = %(goal)s
+            AND created_at >= %(first)s::date::timestamp AT TIME ZONE 'America/New_York'
+            AND created_at < %(beyond)s::date::timestamp AT TIME ZONE 'America/New_York'
+        OFFSET 0  -- so that each day is worked out once
+    ) AS entry
     GROUP BY 1, 2
 """
 
