@@ -111,7 +111,12 @@ class BeginForm(ActionForm):
 class GoalForm(ActionForm):
     """What a goal is."""
 
-    title = LineField(label="Goal", max_length=300, help_text="Said so that one knows when it is reached.")
+    title = LineField(
+        label="Goal",
+        max_length=300,
+        help_text="Said so that one knows when it is reached.",
+        error_messages={"required": "Say what the goal is."},
+    )
     measure = LineField(label="Measure", max_length=200, required=False, help_text="For instance: $1K a month.")
     target_date = forms.DateField(label="By", required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
 
@@ -140,7 +145,7 @@ class NewGoalForm(GoalForm, BeginForm):
 
 
 class MilestoneForm(ActionForm):
-    title = LineField(label="Milestone", max_length=300)
+    title = LineField(label="Milestone", max_length=300, error_messages={"required": "Say what the milestone is."})
 
 
 class ProofForm(ActionForm):

@@ -97,7 +97,7 @@ def begin(client, school):
 
 def test_a_quiz_is_started_answered_and_marked_at_once(student, school):
     page = text_of(student.get(school.address))
-    assert "75 % of the questions pass." in page
+    assert "You pass with 75 % of the questions right." in page
     assert "You may try as often as you like." in page
     assert "Which are costs?" not in page
     begin(student, school)

@@ -67,7 +67,7 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
     page.get_by_text("Note 00.").wait_for()
     assert_accessible(page)
     assert fits(page)
-    page.get_by_role("link", name="Back to what is shared").press("Enter")
+    page.get_by_role("link", name="Back to sharing").press("Enter")
     page.get_by_role("button", name="Share", exact=True).press("Enter")
     page.get_by_text("shared with Selling and by a secret link").wait_for()
     assert page.get_by_label("My daily notes").is_checked()

@@ -118,13 +118,13 @@ class Sharing(Own, OfReachedGoal):
             else:
                 if course or link:
                     return self._done("What is shared is what you chose, from now on.")
-                return self._done("Kept, but shared with nobody: choose a course or a secret link.")
+                return self._done("Kept, but shared with nobody: choose a course or a secret link.", messages.WARNING)
         response = self.render_to_response(self.get_context_data(form=form))
         response.status_code = 422
         return response
 
-    def _done(self, words):
-        messages.success(self.request, words)
+    def _done(self, words, level=messages.SUCCESS):
+        messages.add_message(self.request, level, words)
         return HttpResponseRedirect(self._address("share_story"))
 
     def _address(self, name):
