@@ -4,7 +4,7 @@
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
 the settings, fills the source tables with a made-up school
-(`population.sql`), and in each round measures, in turn,
+(`even_school.sql`), and in each round measures, in turn,
 
 - copy: COPY of the finished entries into a table without indexes, which is as fast as rows go in;
 - plain: one INSERT … SELECT from `timeline_expected` into the empty timeline, with its indexes;
@@ -25,9 +25,8 @@ import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
 
-from benchmarks import harness, report
+from benchmarks import harness, population, report
 
 ENTRIES_PER_STUDENT = 185
 LEAST = 0.8  # of the speed of the plain statement
@@ -70,8 +69,7 @@ def measure(connection, options):
     def execute(statement):
         return harness.execute(connection, statement)
 
-    population = Path(__file__).with_name("population.sql").read_text()
-    execute(population % {"students": max(options.entries // ENTRIES_PER_STUDENT, 1)})
+    population.run(connection, "even_school.sql", students=max(options.entries // ENTRIES_PER_STUDENT, 1))
     execute("CREATE TABLE bare (LIKE student_activity_timeline)")
     columns = entry_columns(execute)
     steps = {

@@ -1,4 +1,4 @@
--- One course, one video that everybody watched: %(students)s students, some %(entries)s entries, through the triggers.
+-- One course, one video that everybody watched, through the triggers: %(students)s students, %(reflections)s reflections.
 -- Beside it, in a course of its own, a video of which nothing is known: the page's frame without data.
 SELECT setseed(0.5);
 
@@ -44,4 +44,3 @@ FROM (
     JOIN student ON student.n = 1 + number %% %(students)s
     CROSS JOIN place
 ) AS written;
-VACUUM (ANALYZE);

@@ -21,10 +21,9 @@ with its depth, or if a page needs more than 60 ms more than the empty one.
 import statistics
 import sys
 import time
-from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks import harness, report
+from benchmarks import harness, population, report
 
 LIST_BUFFERS = 300
 ABOVE_EMPTY = 60  # milliseconds
@@ -62,18 +61,10 @@ def measure(connection, options):
 
 
 def populate(connection, options):
-    population = Path(__file__).with_name("class_of_one_video.sql").read_text()
     # Of each student: steps through the video, an attempt at the quiz, and often its passing.
     reflections = max(options.entries - round(8.5 * options.students), options.students)
-    filled = population % {
-        "students": options.students,
-        "entries": options.entries,
-        "reflections": reflections,
-    }
-    with connection.cursor() as cursor:
-        # VACUUM must be alone in its message.
-        for statement in filled.rpartition("VACUUM")[0], "VACUUM (ANALYZE)":
-            cursor.execute(statement)
+    population.run(connection, "class_of_one_video.sql", students=options.students, reflections=reflections)
+    harness.execute(connection, "VACUUM (ANALYZE)")
 
 
 def import_statements(connection, path):
@@ -83,14 +74,14 @@ def import_statements(connection, path):
     from profiles.models import Profile
 
     call_command("import_xapi", path)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE)")
-        cursor.execute(
-            "SELECT video_id FROM student_activity_timeline WHERE video_id <> ALL (%s)"
-            " GROUP BY video_id ORDER BY count(*) DESC LIMIT 1",
-            [list(Video.objects.filter(title__in=["Large", "Empty"]).values_list("pk", flat=True))],
-        )
-        video = Video.objects.get(pk=cursor.fetchone()[0])
+    harness.execute(connection, "VACUUM (ANALYZE)")
+    [(busiest,)] = harness.execute(
+        connection,
+        "SELECT video_id FROM student_activity_timeline WHERE video_id <> ALL (%s)"
+        " GROUP BY video_id ORDER BY count(*) DESC LIMIT 1",
+        [list(Video.objects.filter(title__in=["Large", "Empty"]).values_list("pk", flat=True))],
+    )
+    video = Video.objects.get(pk=busiest)
     instructor = Profile.objects.get(email="instructor@example.com")
     CourseInstructor.objects.create(course=Course.objects.get(lessons__videos=video), instructor=instructor)
     return video
@@ -180,13 +171,7 @@ def buffers(connection, client, url):
 
     with CaptureQueriesContext(connection) as captured:
         assert client.get(url).status_code == 200, url
-    costs = []
-    with connection.cursor() as cursor:
-        for query in captured:
-            cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query["sql"].replace("%", "%%"), [])
-            plan = cursor.fetchone()[0][0]["Plan"]
-            costs.append((query["sql"], plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]))
-    return costs
+    return [(each["sql"], harness.explained(connection, each["sql"]).buffers) for each in captured]
 
 
 def reads_entries(statement):

@@ -153,6 +153,7 @@ def watch(connection, on):
 
 
 def run(connection, file, **values):
+    """Run a file of SQL of this folder, with these values in it."""
     harness.execute(connection, Path(__file__).with_name(file).read_text() % values)
 
 

@@ -3,9 +3,9 @@
     python -m benchmarks.writing [--rounds 40] [--large] [--sources reflections,daily_notes] [--report]
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
-the settings, with a made-up school and its timeline.  Then writes through the
-ORM, each statement committed by itself, in every round and in an order that
-changes:
+the settings, with a made-up school (`even_school.sql`) and its timeline.  Then
+writes through the ORM, each statement committed by itself, in every round and
+in an order that changes:
 
 - one: a row by `save()`, with the wait for the disk at its commit;
 - one, not waiting: the same with `synchronous_commit` off, as a crash may take the last rows, which then tells what
@@ -43,9 +43,8 @@ import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 
-from benchmarks import harness, report
+from benchmarks import harness, population, report
 
 MANY, LARGE = 1_000, 100_000
 AT_ONCE = 20  # single rows of a round
@@ -90,8 +89,7 @@ def main():
     parser.add_argument("--sources", help="only these tables, with commas between")
     options = parser.parse_args()
     with harness.database("benchmarks.settings") as connection:
-        population = Path(__file__).with_name("population.sql").read_text()
-        harness.execute(connection, population % {"students": STUDENTS})
+        population.run(connection, "even_school.sql", students=STUDENTS)
         harness.execute(connection, INSPECT)
         harness.execute(connection, "VACUUM (ANALYZE)")
         print(harness.server(connection))

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -18,13 +17,13 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from benchmarks import population
 from tests import factories
 from tests.processes import wait_until
 from timeline import backfill
 from timeline.management.commands import backfill_timeline
 
 NOBODY = UUID("ffffffff-ffff-4fff-bfff-ffffffffffff")
-POPULATION = Path(__file__).parent.parent / "benchmarks" / "population.sql"
 
 
 def execute(statement, *parameters):
@@ -378,7 +377,7 @@ def test_an_interrupted_run_says_how_to_go_on(students, lock, stop):
 
 @pytest.mark.django_db
 def test_few_students_are_looked_up_by_index_alone():
-    execute(POPULATION.read_text() % {"students": 50})
+    population.run(connection, "even_school.sql", students=50)
     execute("ANALYZE")
     few = [student for (student,) in execute("SELECT id FROM profiles ORDER BY id LIMIT 3")]
     execute("DELETE FROM student_activity_timeline WHERE student_id = %s", few[0])

@@ -4,7 +4,6 @@ import datetime
 import xml.etree.ElementTree as ET
 from collections import Counter
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -150,8 +149,7 @@ def keys(question, sql, values):
 
 @pytest.mark.django_db
 def test_every_way_to_write_a_second_row_writes_as_many_as_the_timeline_does():
-    script = (Path(writing.__file__).parent / "population.sql").read_text()
-    harness.execute(connection, script % {"students": 3})
+    population.run(connection, "even_school.sql", students=3)
     harness.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE")  # the ways alter tables, which may wait for nothing
     ways = writing.WAYS | {"signals": writing.signals}
     for table, rows in writing.School().rows().items():

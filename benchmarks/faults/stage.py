@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.faults.ledger import Ledger, words_in
 from benchmarks.faults.server import Server
@@ -16,7 +15,6 @@ TEMPLATE = "school"
 STUDENTS = 80
 VISITORS = 12  # students who are logged in
 PROGRAMS = 5
-POPULATION = Path(__file__).parents[1] / "population.sql"
 
 
 class NotRun(Exception):
@@ -40,7 +38,7 @@ def found_school(server):
     from django.core.management import call_command
     from django.db import connection
 
-    from benchmarks import harness
+    from benchmarks import harness, population
     from benchmarks.watching import cookie
     from courses.models import Course, CourseInstructor, Video
     from goals.models import Goal
@@ -48,7 +46,7 @@ def found_school(server):
 
     server.create_database(TEMPLATE)
     call_command("migrate", verbosity=0)
-    harness.execute(connection, POPULATION.read_text() % {"students": STUDENTS})
+    population.run(connection, "even_school.sql", students=STUDENTS)
 
     students = list(Profile.objects.order_by("id"))
     instructor = Profile.objects.create(full_name="Instructor", email="instructor@example.org", password="!")

@@ -1,4 +1,4 @@
--- A made-up school: %(students)s students with some 200 entries each, over half a year.
+-- A made-up school whose students do alike: %(students)s of them, with some 200 entries each, over half a year.
 -- Seeded: the same school every time (but for the random part of the ids).
 SELECT setseed(0.5);
 
