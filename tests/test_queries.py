@@ -6,12 +6,15 @@ import uuid
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from courses.models import Course
+from profiles.models import Profile
 from tests import factories
 from tests.plans import buffers, empty_tables, nodes, plans_of, relations, vacuum
 from timeline import access, queries
 from timeline.kinds import KINDS, of_groups
+from timeline.models import Activity
 
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("queries")]
 
@@ -348,6 +351,33 @@ def test_whether_a_student_may_be_seen_does_not_depend_on_how_many_are_taught(sc
     instructor = factories.CourseInstructorFactory(course=school["course"]).instructor
     (plan,) = plans_of(lambda: access.visible_students(instructor).get(pk=school["student"].pk))
     assert buffers(plan) <= 50, json.dumps(plan, indent=1)
+
+
+def test_whom_of_a_page_one_may_see_is_asked_of_their_enrolments_alone(school):
+    instructor = factories.ProfileFactory()
+    for course in Course.objects.all():
+        factories.CourseInstructorFactory(course=course, instructor=instructor)
+    entries = [Activity(student_id=pk) for pk in Profile.objects.order_by("pk").values_list("pk", flat=True)[::100]]
+    (plan,) = plans_of(lambda: access.mark_visible(instructor, entries))
+    (read,) = (node["Actual Rows"] for node in nodes(plan) if node.get("Relation Name") == "enrollments")
+    assert read <= 4 * len(entries), json.dumps(plan, indent=1)
+    assert buffers(plan) <= 100
+
+
+def test_whom_of_a_page_one_may_see_are_the_visible_students():
+    instructor, stranger = factories.CourseInstructorFactory(), factories.ProfileFactory()
+    student = factories.EnrollmentFactory(course=instructor.course).student
+    left = factories.EnrollmentFactory(course=instructor.course, left_at=timezone.now()).student
+    elsewhere = factories.EnrollmentFactory().student
+    people = [instructor.instructor, stranger, student, left, elsewhere]
+    for reader, seen in (
+        (instructor.instructor, {instructor.instructor, student, left}),
+        (student, {student}),
+        (factories.StaffFactory(), set(people)),
+    ):
+        entries = access.mark_visible(reader, [Activity(student=person) for person in people])
+        assert {entry.student for entry in entries if entry.leads_to_student} == seen
+        assert set(access.visible_students(reader).filter(pk__in=[person.pk for person in people])) == seen
 
 
 def test_a_students_planned_goals_come_from_an_index(school):

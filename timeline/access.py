@@ -6,7 +6,7 @@ object from it, so that what is not theirs does not exist for them: 404.
 
 from django.db.models import Exists, OuterRef
 
-from courses.access import visible_students
+from courses.access import visible_among, visible_students
 from courses.models import Course, Video
 from goals.models import GoalMessage
 from profiles.writing import written_by
@@ -25,12 +25,11 @@ def videos_taught(user):
 
 
 def mark_visible(user, entries):
-    """Say in each entry's `leads_to_student` whether `user` may see its student's pages; one query.
+    """Say in each entry's `leads_to_student` whether `user` may see its student's pages; at most one query.
 
     Somebody may have watched a video without being enrolled in its course.
     """
-    students = {entry.student_id for entry in entries}
-    visible = set(visible_students(user).filter(pk__in=students).values_list("pk", flat=True))
+    visible = visible_among(user, {entry.student_id for entry in entries})
     for entry in entries:
         entry.leads_to_student = entry.student_id in visible
     return entries
