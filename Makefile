@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-large bench-backfill bench-faults bench-reading bench-journey bench-pages bench-real bench-watching bench-writing pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-large bench-backfill bench-faults bench-reading bench-journey bench-pages bench-real bench-watching bench-writing bench-packages pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"

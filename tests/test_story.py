@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from psycopg.types.range import TimestamptzRange
 
 from goals import sharing
-from goals.models import Goal
+from goals.models import DailyNote, Goal
 from tests import factories
 from tests.htmx import by_class, loaded, swapped
 from timeline import queries
@@ -142,6 +142,20 @@ def test_only_some_milestones_are_told_one_by_one_and_the_rest_is_counted(goal, 
     ]
     assert story.turns[-1].name == "goal"
     assert story.more == 4
+
+
+def test_what_goes_while_a_story_is_told_is_not_told(goal):
+    """As when its student hides a note just then."""
+
+    def hide(execute, sql, params, many, context):
+        found = execute(sql, params, many, context)
+        if "array_agg" in sql:
+            DailyNote.objects.update(hidden_at=NOON)
+            goal.student.quiz_attempts.all().delete()
+        return found
+
+    with connection.execute_wrapper(hide):
+        assert [turn.name for turn in told(goal).turns] == ["milestone", "answer", "proof", "goal"]
 
 
 @given(st.sets(st.integers(0, 30)))

@@ -126,44 +126,41 @@ def goal_story(*, goal, kinds, answers=True):
 
 
 def _turns_of_days(asked, days, spans):
-    """The first thing done, the longest run of days, the first passed quiz: one statement for all entries of them."""
-    # What a student receives is not what they do.
-    done = {day: [kind for kind in kinds if kind != "instructor_message"] for day, kinds in days.items()}
-    active = sorted(day for day, kinds in done.items() if kinds)
-    own = [kind for kind in asked["kinds"] if kind != "instructor_message"]
-    wanted = []  # (moment, kinds)
-    if active:
-        wanted.append((min(spans[active[0], kind][0] for kind in done[active[0]]), own))
-    run = longest_run(active)
-    if len(run) >= RUN:
-        wanted.append((min(spans[run[0], kind][0] for kind in done[run[0]]), own))
-        wanted.append((max(spans[run[-1], kind][1] for kind in done[run[-1]]), own))
-    passed = min((first for (_, kind), (first, _) in spans.items() if kind == "quiz_completion"), default=None)
-    if passed:
-        wanted.append((passed, ["quiz_completion"]))
-    found = [_entry_at(asked, moment, kinds) for moment, kinds in wanted]
+    """The first thing done, the longest run of days, the first passed quiz: a statement for each of their entries.
+
+    What has gone since the days were counted is not told.
+    """
+    own = [kind for kind in asked["kinds"] if kind != "instructor_message"]  # what is received is not done
+    active = sorted(day for day, kinds in days.items() if not kinds.keys().isdisjoint(own))
+    turns = []
+
+    def edge_of(day, end):
+        """The first (`min`) or last (`max`) thing done on that day."""
+        moments = [span[0 if end is min else 1] for (at, kind), span in spans.items() if at == day and kind in own]
+        return _entry_at(asked, end(moments), own)
+
     # What is told as what it is, is not told as the beginning, too.
-    begun = found[:1] if active and found[0].activity_type not in (*REACHED, "quiz_completion") else []
-    turns = [Turn("first", entry.created_at, entry) for entry in begun]
-    if len(run) >= RUN:
-        turns.append(Turn("run", found[1].created_at, found[1], found[2], len(run)))
-    if passed:
-        turns.append(Turn("quiz", passed, found[-1]))
+    begun = edge_of(active[0], min) if active else None
+    if begun and begun.activity_type not in (*REACHED, "quiz_completion"):
+        turns.append(Turn("first", begun.created_at, begun))
+    run = longest_run(active)
+    if len(run) >= RUN and (first := edge_of(run[0], min)) and (last := edge_of(run[-1], max)):
+        turns.append(Turn("run", first.created_at, first, last, len(run)))
+    passed = min((first for (_, kind), (first, _) in spans.items() if kind == "quiz_completion"), default=None)
+    if passed and (entry := _entry_at(asked, passed, ["quiz_completion"])):
+        turns.append(Turn("quiz", passed, entry))
     return turns
 
 
 def longest_run(days):
     """The longest of the runs of days one after the other in `days` (ascending), the earliest of several; or []."""
-    runs, run = [[]], []
-    for day in days:
-        run = [*run, day] if run and (day - run[-1]).days == 1 else [day]
-        runs.append(run)
-    return max(runs, key=len)
+    numbered = groupby(enumerate(days), key=lambda each: each[1] - datetime.timedelta(each[0]))
+    return max(([day for _, day in run] for _, run in numbered), key=len, default=[])
 
 
 def _entry_at(asked, moment, kinds):
-    """The first entry of `kinds` at that very moment."""
-    return Activity.objects.raw(AT, asked | {"moment": moment, "kinds": kinds})[0]
+    """The first entry of `kinds` at that very moment; None if it has gone."""
+    return next(iter(Activity.objects.raw(AT, asked | {"moment": moment, "kinds": kinds})), None)
 
 
 def _reached(ids):

@@ -4,7 +4,6 @@ import datetime
 from functools import partial
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Greatest
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -178,12 +177,7 @@ def new_answers(request, video):
 
     One's own reflections alone are asked.  Index: reflections_unseen.
     """
-    try:
-        since = datetime.datetime.fromisoformat(request.GET.get("since", ""))
-    except ValueError:
-        since = None
-    if since is None or timezone.is_naive(since):
-        raise BadRequest("The address does not say since when (since).")
+    [since] = queries.BY_MOMENT.parse(request.GET.get("since", ""))
     answered = Greatest("responded_at", "response_edited_at")  # PostgreSQL's leaves nulls out
     found = unseen(request.user).filter(video=video).annotate(answered=answered).filter(answered__gt=since)
     seconds = list(found.order_by("video_timestamp_seconds").values_list("video_timestamp_seconds", flat=True)[:100])
