@@ -123,3 +123,14 @@ def alternate(steps, rounds):
 def ratio(seconds, base):
     """How many times as long as `base`: the median over the rounds of the ratio within a round."""
     return statistics.median(one / other for one, other in zip(seconds, base, strict=True))
+
+
+def drifts():
+    """Whether `backfill_timeline --check` finds anything; it says what."""
+    from django.core.management import call_command
+
+    try:
+        call_command("backfill_timeline", "--check")
+    except SystemExit:
+        return True
+    return False

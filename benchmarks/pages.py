@@ -33,7 +33,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from benchmarks import harness, population, report
-from benchmarks.watching import HOST, cookie, production
+from benchmarks.production import cookie, headers, production
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 AT_LEAST = 15  # times that a page is asked for, and
@@ -237,10 +237,6 @@ def answered(port, address, cookie):
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as client:
         client.request("GET", address, headers=headers(cookie))
         return client.getresponse().status
-
-
-def headers(cookie):
-    return {"Host": HOST, "X-Forwarded-Proto": "https", "Cookie": cookie}
 
 
 def wrk(port, address, cookie, *, seconds, connections):

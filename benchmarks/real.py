@@ -29,7 +29,6 @@ import time
 from pathlib import Path
 
 from benchmarks import harness, oulad, report
-from benchmarks.watching import drifts
 from benchmarks.writing import without_timeline
 
 SOURCES = ("enrollments", "quiz_attempts")  # of those that oulad.load() fills
@@ -74,7 +73,7 @@ def measure_oulad(connection, folder, rounds):
                 written = oulad.load(connection, folder)
             for table, (_, took) in written.items():
                 times.setdefault(table, []).append(took)
-    failed = ["OULAD: the timeline drifts."] if drifts() else []
+    failed = ["OULAD: the timeline drifts."] if harness.drifts() else []
     expected, found = oulad.entries(folder), entries_by_kind(connection)
     if found != expected:
         failed.append(f"OULAD: the files say {expected}, the timeline {found}.")
@@ -119,7 +118,7 @@ def measure_statements(connection, path, rounds):
         except CommandError as error:
             failed.append(f"xAPI: {error}")
             return "", failed
-    failed += ["xAPI: the timeline drifts."] if drifts() else []
+    failed += ["xAPI: the timeline drifts."] if harness.drifts() else []
     number = read_alone(path)
     base = seconds["reading JSON alone"]
     rows = [

@@ -19,24 +19,19 @@ import http.client
 import json
 import os
 import random
-import signal
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from urllib.parse import urlsplit
+from contextlib import closing
 
 from benchmarks import harness, report
+from benchmarks.production import cookie, headers, production
 
 EVERY = 15  # seconds between two reports of a page
 MOST = 100  # milliseconds, of 99 of 100 reports
 IDLE = 100  # students, of three reports each
-HOST = "timeline.example.org"
 CONNECTIONS = 64  # at once, at most
 ROOM = 5  # seconds to make everything ready
 
@@ -78,7 +73,7 @@ def measure(connection, port, log, options):
         failed.append(f"99 of 100 reports take up to {percentile(busy):.0f} ms, and not {MOST} at most")
     if "Traceback" in log():
         failed.append(f"The server's log:\n{log()}")
-    failed += ["The timeline drifts."] if drifts() else []
+    failed += ["The timeline drifts."] if harness.drifts() else []
     print("\n".join(failed))
     if options.report and not failed:
         head = ["**A report of watching**", "reports", "ms: median", "99 %", "slowest"]
@@ -105,69 +100,6 @@ def populate(options):
     return [(person, cookie(person)) for person in people], video
 
 
-def cookie(person):
-    """The header Cookie of a browser in which `person` is logged in."""
-    from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-
-    from profiles.sessions import SessionStore
-
-    session = SessionStore()
-    session[SESSION_KEY] = str(person.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-    session.create()
-    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
-
-
-@contextmanager
-def production(connection):
-    """The port of the production server on this database, and a function of its log."""
-    from django.conf import settings
-
-    from config.database.embedded import embedded_postgres
-    from config.health import can_serve
-
-    described = connection.settings_dict
-    if described["ENGINE"] == "config.database":
-        url = embedded_postgres(described["OPTIONS"]["directory"]).url(described["NAME"])
-    else:
-        url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{described['NAME']}").geturl()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
-        variables = os.environ | {
-            "SECRET_KEY": settings.SECRET_KEY,
-            "ALLOWED_HOSTS": HOST,
-            "DATABASE_URL": url,
-            "BEHIND_PROXY": "on",
-            "LOCAL": "off",
-            "DEBUG": "off",
-            "STATIC_ROOT": f"{folder}/static",
-            "MEDIA_ROOT": f"{folder}/media",
-            "PORT": str(port),
-        }
-        collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
-        subprocess.run(collect, cwd=settings.BASE_DIR, env=variables, check=True)
-        command = [sys.executable, "-m", "gunicorn"]
-        server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=variables, stdout=log, stderr=log)
-
-        def read_log():
-            log.seek(0)
-            return log.read()
-
-        try:
-            deadline = time.monotonic() + 30
-            while not can_serve(port):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"The server does not start:\n{read_log()}")
-                time.sleep(0.1)
-            yield port, read_log
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=30)
-
-
 def pages(students, video):
     """The page of the video that each of the students has opened now."""
     return [Page(student, cookie, video) for student, cookie in students]
@@ -182,7 +114,7 @@ class Page:
         from courses.watching import open_session
 
         self.address = reverse("watched", args=[video.pk])
-        self.headers = {"Host": HOST, "X-Forwarded-Proto": "https", "Cookie": cookie}
+        self.headers = headers(cookie)
         self.opened = time.perf_counter()
         self.token = open_session(student, video)
         self.known = 0  # seconds of the video that the server confirmed, from its start
@@ -239,17 +171,6 @@ def told(name, results):
 def percentile(results):
     """The milliseconds in which 99 of 100 are done."""
     return statistics.quantiles([milliseconds for milliseconds, _ in results], n=100, method="inclusive")[98]
-
-
-def drifts():
-    """Whether `backfill_timeline --check` finds anything; it says what."""
-    from django.core.management import call_command
-
-    try:
-        call_command("backfill_timeline", "--check")
-    except SystemExit:
-        return True
-    return False
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ def website(stage, variables=(), may_fail=False):
 
     Unless requests `may_fail`, an exception in its log is wrong.
     """
-    from benchmarks.watching import production
+    from benchmarks.production import production
 
     described = SimpleNamespace(settings_dict={"ENGINE": "django.db.backends.postgresql", "NAME": stage.name})
     with ExitStack() as stack:

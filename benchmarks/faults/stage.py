@@ -39,7 +39,7 @@ def found_school(server):
     from django.db import connection
 
     from benchmarks import harness, population
-    from benchmarks.watching import cookie
+    from benchmarks.production import cookie
     from courses.models import Course, CourseInstructor, Video
     from goals.models import Goal
     from profiles.models import Profile

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import psycopg
 
 from benchmarks.faults.server import wait_until
-from benchmarks.watching import HOST
+from benchmarks.production import HOST, headers
 
 PHRASES = ("What I would ask next", "Why it took me a week", "The price was the easy part", "Señor Ñandú says “no” 🙂")
 SECRET = "a" * 32  # of the cookie and the form, which must be the same
@@ -227,17 +227,14 @@ class Visitor(Writer):
         """Post a form until it is answered; whether that said that the words are kept."""
         self.ledger.will_write(text)
         body = urlencode({"text": text, "csrfmiddlewaretoken": SECRET, **fields})
-        headers = {
-            "Host": HOST,
-            "X-Forwarded-Proto": "https",
+        sent = headers(f"{cookie}; csrftoken={SECRET}") | {
             "Referer": f"https://{HOST}{address}",
-            "Cookie": f"{cookie}; csrftoken={SECRET}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
         while not self.stopping.is_set():
             try:
                 with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as client:
-                    client.request("POST", address, body, headers)
+                    client.request("POST", address, body, sent)
                     response = client.getresponse()
                     answer = response.read()
             except (OSError, http.client.HTTPException):
