@@ -12,7 +12,6 @@ import django
 
 SETTINGS = (
     "server_version", "shared_buffers", "work_mem", "max_wal_size", "fsync", "synchronous_commit", "full_page_writes",
-    "jit",
 )  # fmt: skip
 
 
@@ -103,7 +102,11 @@ def scanned(plan):
 
 def server(connection):
     """The settings of the server that bear on speed, as one line."""
-    return ", ".join(f"{name} {execute(connection, f'SHOW {name}')[0][0]}" for name in SETTINGS)
+    told = [f"{name} {execute(connection, f'SHOW {name}')[0][0]}" for name in SETTINGS]
+    [(compiles,)] = execute(
+        connection, "SELECT pg_jit_available()"
+    )  # the setting is on where there is no compiler, too
+    return ", ".join([*told, f"jit {'on' if compiles else 'off'}"])
 
 
 def alternate(steps, rounds):
