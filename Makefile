@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 export PORT ?= 8000
 
-.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-large bench-backfill bench-faults bench-reading bench-journey bench-pages bench-real bench-watching bench-writing bench-packages pins demo-packages test-packages
+.PHONY: help demo demo-reset test lint format screenshots demo-videos bench bench-large bench-backfill bench-faults bench-growth bench-reading bench-journey bench-pages bench-real bench-watching bench-writing bench-packages pins demo-packages test-packages
 
 help:
 	@echo "make demo        install, start and serve the demo on http://127.0.0.1:$(PORT) (another port: make demo PORT=8001)"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench-large  reading, with ten million entries, or LARGE=…: up to an hour; goes on where it was stopped"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
 	@echo "make bench-faults  what is lost when servers are killed, disks full and clocks wrong: nothing (many minutes)"
+	@echo "make bench-growth  bytes, memory, writers, updates, partitions, a replica: what grows, and when it breaks (many minutes)"
 	@echo "make bench-journey  what the journey of a video costs with a class of 20,000 (minutes)"
 	@echo "make bench-pages  whole pages from the production server under load, and where their time goes (minutes; needs wrk)"
 	@echo "make bench-real DATA=folder  published data of real learners: how fast they come in, and whether they drift"
@@ -42,7 +43,7 @@ test: test-packages lint
 
 # Each is run, whatever the one before found.
 bench: bench-packages
-	@failed=; for name in reading backfill writing journey pages watching; do \
+	@failed=; for name in reading backfill writing journey pages watching growth; do \
 	    echo "$$name:"; $(BESIDE) $(PYTHON) -m benchmarks.$$name --report || failed="$$failed $$name"; echo; \
 	done; [ -z "$$failed" ] || { echo "Not as fast as the project asks for:$$failed"; exit 1; }
 
@@ -51,7 +52,7 @@ LARGE ?= 10000000
 bench-large: bench-packages
 	@$(BESIDE) $(PYTHON) -m benchmarks.reading --entries 100000 1000000 $(LARGE) --keep --report
 
-bench-backfill bench-faults bench-reading bench-journey bench-pages bench-watching bench-writing: bench-%: bench-packages
+bench-backfill bench-faults bench-growth bench-reading bench-journey bench-pages bench-watching bench-writing: bench-%: bench-packages
 	@$(BESIDE) $(PYTHON) -m benchmarks.$*
 
 # What the project is compared with lies beside its own packages.

@@ -81,10 +81,16 @@ class Explained:
 def explained(connection, statement, params=None):
     """A statement as EXPLAIN (ANALYZE, BUFFERS) finds it, once what it needs is in memory."""
     for _ in range(2):
-        [(plans,)] = execute(connection, f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}", params)
-    plan = plans[0]["Plan"]
+        found = explain(connection, statement, params)
+    plan = found["Plan"]
     buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return Explained(buffers, plans[0]["Execution Time"], ", ".join(sorted(set(scanned(plan)))))
+    return Explained(buffers, found["Execution Time"], ", ".join(sorted(set(scanned(plan)))))
+
+
+def explain(connection, statement, params=None):
+    """What EXPLAIN (ANALYZE, BUFFERS) says of a statement that it runs once."""
+    [(plans,)] = execute(connection, f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}", params)
+    return plans[0]
 
 
 def scanned(plan):

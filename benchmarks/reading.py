@@ -341,6 +341,18 @@ def costs_of(connection, client, address, *, page):
     """A Query for each statement that the page runs; it is run once before, so that what it needs is in memory."""
     from django.db.transaction import atomic, set_rollback
 
+    queries = []
+    statements = statements_of(connection, client, address, page=page)
+    with atomic():
+        for sql, params, function in statements:
+            explained = harness.explained(connection, sql, params)
+            queries.append(Query(function, page, explained.buffers, explained.milliseconds, explained.scans))
+        set_rollback(True)  # what EXPLAIN ANALYZE wrote
+    return queries
+
+
+def statements_of(connection, client, address, *, page):
+    """[(statement, parameters, the function of ours that asks)] of a page, which is asked for once."""
     statements = []
 
     def note(execute, sql, params, many, context):
@@ -351,13 +363,7 @@ def costs_of(connection, client, address, *, page):
     with connection.execute_wrapper(note):
         response = client.get(address)
     assert response.status_code in (200, 204, 302), f"{page}: {response.status_code} for {address}"
-    queries = []
-    with atomic():
-        for sql, params, function in statements:
-            explained = harness.explained(connection, sql, params)
-            queries.append(Query(function, page, explained.buffers, explained.milliseconds, explained.scans))
-        set_rollback(True)  # what EXPLAIN ANALYZE wrote
-    return queries
+    return statements
 
 
 def asking():

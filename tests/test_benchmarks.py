@@ -10,6 +10,8 @@ from django.db import connection, transaction
 from django.template import engines
 
 from benchmarks import alternatives, harness, pages, population, reading, report, writing
+from benchmarks.growth import months, shards, sizes
+from benchmarks.growth.ground import statements_of_pages
 from timeline import queries
 from timeline.models import Activity
 
@@ -161,3 +163,58 @@ def test_every_way_to_write_a_second_row_writes_as_many_as_the_timeline_does():
             written[name] = Activity.objects.count() - before
         entries = len(writing.KINDS[table])
         assert (table, written) == (table, dict.fromkeys(ways, entries) | {"without": 0})
+
+
+@pytest.mark.django_db
+def test_pages_of_a_timeline_in_months_find_what_they_find_in_one_table():
+    with school():
+        harness.execute(connection, "SET CONSTRAINTS ALL IMMEDIATE")  # what waits would forbid to rename tables
+        pages = statements_of_pages(connection, ["days", "journey"])
+        there = rows_of(pages)
+        assert months.partition(connection) > 2
+        months.swapped(connection, months.PLAIN, months.MONTHS)
+        assert rows_of(pages) == there
+        assert "student_activity_timeline_months_0" in harness.execute(connection, PARTITIONS)[0]
+        months.swapped(connection, months.MONTHS, months.PLAIN)
+        assert rows_of(pages) == there
+
+
+PARTITIONS = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'student_activity_timeline'::regclass"
+
+
+def rows_of(pages):
+    found = {}
+    for page, statements in pages.items():
+        for number, (sql, params, _) in enumerate(statements):
+            if "student_activity_timeline" in sql:
+                found[page, number] = sorted(map(repr, harness.execute(connection, sql, params)))
+    return found
+
+
+@pytest.mark.django_db
+def test_bytes_of_an_entry_are_those_of_the_table_and_each_of_its_indexes():
+    with school():
+        found = sizes.bytes_of_entry(connection)
+        indexes = {index.name for index in Activity._meta.indexes} | {"student_activity_timeline_pkey"}
+        assert found.keys() == {"the table", "its TOAST", "all sources, with their indexes"} | indexes
+        [(entries, size)] = harness.execute(
+            connection,
+            "SELECT count(*), pg_indexes_size('student_activity_timeline')::bigint FROM student_activity_timeline",
+        )
+        assert sizes.sums(found)[0] * entries == pytest.approx(size)
+
+
+@pytest.mark.django_db
+def test_what_is_said_of_citus_is_what_the_catalogue_says():
+    """docs/benchmarks.md, "What grows, and when it breaks"."""
+    found = shards.rules(connection)
+    primary, unique = found["their primary keys contain it"], found["their other unique indexes contain it"]
+    assert not primary[0]
+    assert "`student_activity_timeline` (id)" in primary[1]
+    assert unique[1] == ["`shared_stories` (link)"]
+    assert not found["foreign keys between them contain it"][1]
+    assert found["their exclusion constraints contain it"] == (
+        [],
+        ["`goal_periods.goals_goalperiod_one_goal_at_a_time`"],
+    )
+    assert len(found["the timeline's indexes begin with it"][1]) == 5

@@ -1,0 +1,1 @@
+"""What grows, and when it breaks (python -m benchmarks.growth)."""

@@ -1,0 +1,139 @@
+"""Memory against size: what pages and writers have to fetch when less is in memory than there is."""
+
+from benchmarks import harness, report
+from benchmarks.growth import writers
+from benchmarks.growth.ground import may_forget, pages_served, statements_of_pages, taken
+
+PAGES = ("journey", "days", "goal", "inbox")
+MEMORY = {"16MB": 16, "64MB": 64, "256MB": 256, "1GB": 1024}  # shared_buffers: megabytes
+VISITS = 160
+ROWS = 2_000
+FORGOTTEN = ", the system having forgotten its files"
+KEPT = " (the system kept its files in memory, as we may not have it forget them)"
+
+
+def measure(ground):
+    """Blocks of Markdown, of the largest school."""
+    name = ground.school(ground.sizes[-1])
+    with ground.at(name) as connection:
+        harness.execute(connection, writers.NUMBERED)
+        [(size,)] = harness.execute(connection, "SELECT pg_database_size(current_database())")
+        pages = statements_of_pages(connection, PAGES)
+        visits = statements_of_visits(connection, VISITS)
+        scripts = writers.scripts_of(connection)
+    cold = {page: cold_and_warm(ground, name, statements) for page, statements in pages.items()}
+    visited, written = {}, {}
+    for memory in MEMORY:
+        ground.restart(shared_buffers=memory)
+        with ground.at(name) as connection:
+            visited[memory] = visit(connection, visits)
+    for memory in MEMORY:
+        ground.restart(shared_buffers=memory, synchronous_commit="off")  # or the disk's wait hides all else
+        ground.write(name, scripts["reflections"], transactions=ROWS)
+        written[memory] = ground.write(name, scripts["reflections"], transactions=ROWS)
+    ground.restart()
+    return blocks(cold, visited, written, size, ground.document)
+
+
+def cold_and_warm(ground, name, statements):
+    """(Taken with nothing in memory, Taken once it is)."""
+    ground.restart(forget=True)
+    with ground.at(name) as connection:
+        harness.execute(connection, "SELECT 1")
+        return taken(connection, statements), taken(connection, statements)
+
+
+def statements_of_visits(connection, number):
+    """The statements of `number` visits of pages: [[(statement, parameters)]].
+
+    Each visit is about an entry drawn by chance, so a student or video is met as often as they have entries: in turn
+    the student's own days, the video they watch, its journey and the student's days, these two to its instructor.
+    """
+    from benchmarks import reading
+    from courses.models import Course
+    from profiles.models import Profile
+
+    rows = harness.execute(
+        connection,
+        "SELECT student_id, video_id, course_id FROM student_activity_timeline WHERE video_id IS NOT NULL"
+        " ORDER BY hashtextextended(id::text, 1) LIMIT %s",
+        [number],
+    )
+    people, found = {}, []
+
+    def client_of(person):
+        if person.pk not in people:
+            people[person.pk] = reading.logged_in(person)
+        return people[person.pk]
+
+    with pages_served():
+        for turn, (student, video, course) in enumerate(rows):
+            own = turn % 4 < 2
+            person = Profile.objects.get(pk=student) if own else Course.objects.get(pk=course).instructors.first()
+            address = (
+                "/days/", f"/videos/{video}/", f"/videos/{video}/journey/", f"/students/{student}/days/"
+            )[turn % 4]  # fmt: skip
+            statements = reading.statements_of(connection, client_of(person), address, page=address)
+            found.append([(sql, params) for sql, params, _ in statements])
+    return found
+
+
+def visit(connection, visits):
+    """What the visits take the second time: (blocks of a visit, those from outside shared_buffers, their share)."""
+    from django.db.transaction import atomic, set_rollback
+
+    for _ in range(2):
+        before = blocks_of_database(connection)
+        with atomic(), connection.cursor() as cursor:
+            for statements in visits:
+                for sql, params in statements:
+                    cursor.execute(sql, params)
+            set_rollback(True)
+        hit, read = (now - then for now, then in zip(blocks_of_database(connection), before, strict=True))
+    return (hit + read) / len(visits), read / len(visits)
+
+
+def blocks_of_database(connection):
+    """(hit, read) by now."""
+    harness.execute(connection, "SELECT pg_stat_force_next_flush()")
+    harness.execute(connection, "SELECT pg_stat_clear_snapshot()")
+    [row] = harness.execute(
+        connection, "SELECT blks_hit, blks_read FROM pg_stat_database WHERE datname = current_database()"
+    )
+    return row
+
+
+def blocks(cold, visited, written, size, document):
+    megabytes = size / 2**20
+    most = [*MEMORY][-1]
+    return [
+        "**With nothing in memory**: a page's statements after a start of the server"
+        f"{FORGOTTEN if may_forget() else KEPT}, and once more",
+        report.table(
+            ["", "buffers", "of them read", "ms, cold", "ms, warm", "times"],
+            [
+                [f"{page}, {whom}", first.buffers, first.read, first.milliseconds, again.milliseconds,
+                    first.milliseconds / again.milliseconds]
+                for (page, whom), (first, again) in cold.items()
+            ],
+        ),
+        f"**With less memory than there is**: {VISITS} visits of pages, the second time, and {ROWS:,} reflections of"
+        f" students at random after as many, whose commits do not wait for the disk, in {megabytes:,.0f} MB",
+        report.table(
+            ["`shared_buffers`", "of the size", "buffers of a visit", "of them read", "blocks read for a row",
+                "written for a row", "WAL bytes a row", "of it page images", f"time of a row: times {most}"],
+            [
+                [memory, f"{100 * MEMORY[memory] / megabytes:.0f} %", *visited[memory], row.read, row.written, row.wal,
+                    row.images, written[most].rate / row.rate]
+                for memory, row in written.items()
+            ],
+        ),
+        report.lines(
+            "growth-memory", "Blocks that are not in shared_buffers",
+            {
+                "read for a visit of a page": [(MEMORY[memory], max(visited[memory][1], 0.01)) for memory in visited],
+                "read for a new reflection": [(MEMORY[memory], max(row.read, 0.01)) for memory, row in written.items()],
+            },
+            x="shared_buffers, MB", y="blocks of 8 kB", document=document,
+        ),
+    ]  # fmt: skip
