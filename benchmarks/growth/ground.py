@@ -88,15 +88,19 @@ class Ground:
                 [shown] = connection.execute(f"SHOW {name}").fetchone()
                 assert shown == value, f"{name} is {shown}"
 
-    def write(self, database, script, clients=1, *, seconds=None, transactions=None, on=None):
-        """What `clients` of pgbench write at once, each statement of `script` its own transaction: a Written."""
-        on = on or self.server
+    def write(self, database, script, clients=1, *, transactions=None, checkpoint=False):
+        """What `clients` of pgbench write at once, each statement of `script` its own transaction: a Written.
+
+        `checkpoint`: one before it.
+        """
+        on = self.server
         file = on.postgres.home / "growth.sql"
         file.write_text(script)
         file.chmod(0o644)
-        length = ["-t", str(transactions)] if transactions else ["-T", str(seconds or self.seconds)]
+        length = ["-t", str(transactions)] if transactions else ["-T", str(self.seconds)]
         with on.connect(database, autocommit=True) as connection:
-            connection.execute("CHECKPOINT")
+            if checkpoint:
+                connection.execute("CHECKPOINT")
             before, cpu, start = counters(connection), processor_seconds(on), time.monotonic()
             with looked_at(on, database) as waits:
                 threads = str(min(clients, os.cpu_count()))
@@ -105,7 +109,6 @@ class Ground:
                 )  # fmt: skip
             took = time.monotonic() - start
             cpu = (processor_seconds(on) - cpu) / took / os.cpu_count()
-            connection.execute("CHECKPOINT")
             after = counters(connection)
         number = int(re.search(r"actually processed: (\d+)", said)[1])
         rate = float(re.search(r"^tps = ([\d.]+)", said, re.MULTILINE)[1])
@@ -150,8 +153,8 @@ def forget_files():
 class Written:
     """`rate`: transactions a second; `processor`: the server's share of all cores; `waits`: {what: samples}.
 
-    Of a transaction: bytes of `wal`, whole `images` of pages in it; blocks of 8 kB `read` and `written`, with those
-    that a checkpoint wrote after.
+    Of a transaction: bytes of `wal`, `images` of whole pages in it (each page's first change since a checkpoint, by
+    which it will have to be written, too); blocks of 8 kB `read` from outside shared_buffers.
     """
 
     rate: float
@@ -160,15 +163,13 @@ class Written:
     wal: float
     images: float
     read: float
-    written: float
 
 
 def counters(connection):
     connection.execute("SELECT pg_stat_force_next_flush()")
     return connection.execute(
         "SELECT wal_bytes::float8, wal_fpi::float8, io.* FROM pg_stat_wal, ("
-        " SELECT coalesce(sum(read_bytes), 0)::float8 / 8192,"
-        " (coalesce(sum(write_bytes), 0) + coalesce(sum(extend_bytes), 0))::float8 / 8192"
+        " SELECT coalesce(sum(read_bytes), 0)::float8 / 8192"
         " FROM pg_stat_io WHERE object = 'relation') AS io"
     ).fetchone()
 
