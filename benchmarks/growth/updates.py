@@ -1,5 +1,7 @@
 """Updates: how many stay within a page (heap-only), what they leave to vacuum, by fillfactor; what a vacuum gives."""
 
+from contextlib import contextmanager
+
 from benchmarks import harness, report
 from benchmarks.growth.ground import TIMELINE, statements_of_pages, taken
 
@@ -31,18 +33,25 @@ TABLES = (TIMELINE, "video_progress")
 
 def measure(ground):
     """Blocks of Markdown, of the smallest school, made by the triggers."""
-    found, vacuumed = {}, None
+    found = {}
+    with packed(ground, FILLFACTORS[0]) as connection:
+        vacuumed = looked_up(connection)
     for fillfactor in FILLFACTORS:
-        with ground.copy_of(ground.school(ground.sizes[0], by_triggers=True)) as name, ground.at(name) as connection:
-            for table in TABLES:
-                harness.execute(
-                    connection, f"ALTER TABLE {table} SET (fillfactor = {fillfactor}, autovacuum_enabled = off)"
-                )
-                harness.execute(connection, f"VACUUM (FULL, ANALYZE) {table}")
-            if not vacuumed:
-                vacuumed = looked_up(connection)
+        with packed(ground, fillfactor) as connection:
             found[fillfactor] = updated(connection)
     return blocks(found, vacuumed)
+
+
+@contextmanager
+def packed(ground, fillfactor):
+    """The connection to a copy of the school, whose tables are written anew so full, and left alone by autovacuum."""
+    with ground.copy_of(ground.school(ground.sizes[0], by_triggers=True)) as name, ground.at(name) as connection:
+        for table in TABLES:
+            harness.execute(
+                connection, f"ALTER TABLE {table} SET (fillfactor = {fillfactor}, autovacuum_enabled = off)"
+            )
+            harness.execute(connection, f"VACUUM (FULL, ANALYZE) {table}")
+        yield connection
 
 
 def updated(connection):
