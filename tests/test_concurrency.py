@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import psycopg
@@ -19,6 +20,7 @@ from psycopg import errors
 from psycopg.types.range import TimestamptzRange
 
 from config.database.embedded import EmbeddedPostgres, postmaster_pid
+from config.frozen import FrozenSQL
 from tests import factories
 from tests.drift import DRIFT
 from tests.processes import open_folder, wait_until
@@ -237,6 +239,27 @@ def test_a_student_who_writes_while_a_lesson_moves_waits_and_is_filed_under_the_
     writer.commit()
     assert observer.execute("SELECT course_id FROM student_activity_timeline").fetchall() == [(course.pk,)]
     assert_no_drift(observer)
+
+
+def test_a_migration_of_triggers_refuses_nobody_who_writes_two_tables(connect, student):
+    writer, observer = connect(), connect(autocommit=True)
+    writer.execute("INSERT INTO reflections (student_id, content) VALUES (%s, 'r')", [student.pk])
+    held = (
+        "SELECT FROM pg_locks WHERE relation = 'daily_notes'::regclass AND mode = 'ShareRowExclusiveLock' AND granted"
+    )
+    migration = FrozenSQL("SELECT timeline_watch('daily_notes'), timeline_watch('reflections')")
+
+    def write_on():
+        wait_until(lambda: observer.execute(held).rowcount)
+        writer.execute(INSERT_NOTE, [NOTE, student.pk, NOON])
+        writer.commit()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write_on)
+        with connection.schema_editor() as editor:
+            migration.database_forwards("timeline", editor, None, None)
+        writing.result()
+    assert_no_drift(writer)
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])

@@ -170,10 +170,8 @@ def replicate(stage, chance):
         crowd.all_write_again()
     since = stage.ledger.position()
     with stage.connect(autocommit=True) as publisher, second.connect(replica, autocommit=True) as subscriber:
-        wait_until(
-            lambda: not subscriber.execute("SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r'").fetchall(),
-            "the tables are not copied",
-        )
+        while left := uncopied(subscriber):
+            wait_until(lambda left=left: uncopied(subscriber) < left, f"{left} tables are not copied")
         [(end,)] = publisher.execute("SELECT pg_current_wal_lsn()").fetchall()
         caught_up = (
             "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn >= %s)"
@@ -198,6 +196,11 @@ def replicate(stage, chance):
     wrong += drift(second, replica) + writable(stage, replica, chance, second)
     second.drop_database(replica)
     return wrong + stage.wrong()
+
+
+def uncopied(subscriber):
+    """How many tables do not follow the publisher yet."""
+    return subscriber.execute("SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r'").rowcount
 
 
 def stand_by(stage, chance, number):
