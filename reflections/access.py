@@ -15,7 +15,8 @@ def answerable_reflections(user):
     reflections = Reflection.objects.filter(hidden_at=None).exclude(student=user)
     if user.is_staff:
         return reflections
-    # Asked of one reflection at a time: a list of everything taught would be read anew for each.
+    # Asked of one reflection at a time: a list of everything taught would be read anew for each.  PostgreSQL may make
+    # one all the same where many without a video are asked for; timeline.access.mark_answerable() asks otherwise.
     teaches = CourseInstructor.objects.filter(instructor=user)
     of_video = teaches.filter(course__lessons__videos=OuterRef("video"))
     of_student = Enrollment.objects.filter(student=OuterRef("student"), course__instructors=user)

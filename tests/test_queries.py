@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from courses.models import Course
 from profiles.models import Profile
+from reflections.access import answerable_reflections
 from tests import factories
 from tests.plans import buffers, empty_tables, nodes, plans_of, relations, vacuum
 from timeline import access, queries
@@ -357,19 +358,25 @@ def test_whom_of_a_page_one_may_see_is_asked_of_their_enrolments_alone(school):
     instructor = factories.ProfileFactory()
     for course in Course.objects.all():
         factories.CourseInstructorFactory(course=course, instructor=instructor)
-    entries = [Activity(student_id=pk) for pk in Profile.objects.order_by("pk").values_list("pk", flat=True)[::100]]
-    (plan,) = plans_of(lambda: access.mark_visible(instructor, entries))
-    (read,) = (node["Actual Rows"] for node in nodes(plan) if node.get("Relation Name") == "enrollments")
-    assert read <= 4 * len(entries), json.dumps(plan, indent=1)
-    assert buffers(plan) <= 100
+    students = Profile.objects.order_by("pk").values_list("pk", flat=True)[::100]
+    entries = [Activity(student_id=student, requires_response=True) for student in students]
+    for mark in (access.mark_visible, access.mark_answerable):
+        (plan,) = plans_of(lambda mark=mark: mark(instructor, entries))
+        (read,) = (node["Actual Rows"] for node in nodes(plan) if node.get("Relation Name") == "enrollments")
+        assert read <= 4 * len(entries), json.dumps(plan, indent=1)
+        assert buffers(plan) <= 100
 
 
-def test_whom_of_a_page_one_may_see_are_the_visible_students():
+def test_whom_of_a_page_one_may_see_and_answer_are_the_visible_students():
     instructor, stranger = factories.CourseInstructorFactory(), factories.ProfileFactory()
     student = factories.EnrollmentFactory(course=instructor.course).student
     left = factories.EnrollmentFactory(course=instructor.course, left_at=timezone.now()).student
     elsewhere = factories.EnrollmentFactory().student
     people = [instructor.instructor, stranger, student, left, elsewhere]
+    for person in people:
+        factories.ReflectionFactory(student=person)
+        factories.ReflectionFactory(student=person, video=None, video_timestamp_seconds=None)
+    factories.ReflectionFactory(student=stranger, video=factories.VideoFactory(lesson__course=instructor.course))
     for reader, seen in (
         (instructor.instructor, {instructor.instructor, student, left}),
         (student, {student}),
@@ -378,6 +385,10 @@ def test_whom_of_a_page_one_may_see_are_the_visible_students():
         entries = access.mark_visible(reader, [Activity(student=person) for person in people])
         assert {entry.student for entry in entries if entry.leads_to_student} == seen
         assert set(access.visible_students(reader).filter(pk__in=[person.pk for person in people])) == seen
+        entries = access.mark_answerable(reader, Activity.objects.filter(requires_response=True))
+        answerable = set(answerable_reflections(reader).values_list("pk", flat=True))
+        assert {entry.source_id for entry in entries if entry.answerable} == answerable
+        assert len(answerable) == {instructor.instructor: 3, student: 0}.get(reader, 11)
 
 
 def test_a_students_planned_goals_come_from_an_index(school):

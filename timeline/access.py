@@ -36,15 +36,19 @@ def mark_visible(user, entries):
 
 
 def mark_answerable(user, entries, *, in_video_taught=False):
-    """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most one query.
+    """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most two queries.
 
     Nobody answers themself: what waits of `user` is for others to answer, which `waits_for_others` says.
     `in_video_taught` says that all are in one of videos_taught(), where `user` answers everybody else.
     """
-    reflections = {entry.source_id for entry in entries if entry.requires_response and entry.student_id != user.pk}
-    answerable = reflections if in_video_taught else set()
-    if reflections and not in_video_taught:
-        answerable |= set(answerable_reflections(user).filter(pk__in=reflections).values_list("pk", flat=True))
+    asked = [entry for entry in entries if entry.requires_response and entry.student_id != user.pk]
+    answerable = {entry.source_id for entry in asked if in_video_taught or entry.video_id}
+    if not in_video_taught:
+        # Of those without a video, by their students: from a list, PostgreSQL would read everybody who is taught.
+        answerable = set(answerable_reflections(user).filter(pk__in=answerable).values_list("pk", flat=True))
+        alone = [entry for entry in asked if not entry.video_id]
+        visible = visible_among(user, {entry.student_id for entry in alone})
+        answerable |= {entry.source_id for entry in alone if entry.student_id in visible}
     for entry in entries:
         entry.answerable = entry.source_id in answerable
         entry.waits_for_others = entry.response_status == "pending" and entry.student_id == user.pk
