@@ -32,7 +32,6 @@ class Attachment {
     this.seconds = Number(this.input.dataset.seconds);
     root.dataset.ready = "";
     root.querySelector("label").className = "button small";
-    this.part("ready")?.removeAttribute("hidden");
     this.part("record").hidden = !canRecord();
     this.part("longest").textContent = clock(this.seconds);
     this.listen();
