@@ -236,8 +236,7 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
         assert page.evaluate("document.documentElement.scrollWidth") <= width, query
         if not query:
             page.get_by_text("Numbers").click()
-        if width != 640:
-            assert_accessible(page)
+        assert_accessible(page)
         targets = page.locator(".mark:visible .target").evaluate_all(
             "marks => marks.map(mark => { const box = mark.getBoundingClientRect();"
             " return [box.left, box.right, box.top, box.bottom] })"
