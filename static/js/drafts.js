@@ -189,9 +189,13 @@ document.addEventListener("click", (event) => {
     discard(form);
   }
 });
-document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
-  if (xhr.status === 204 && elt.dataset.keeps) {
-    write(elt.dataset.keeps, null);
+const sentAt = new WeakMap(); // by the element that keeps
+
+document.addEventListener("htmx:beforeSend", ({ detail: { elt } }) => sentAt.set(elt, Date.now()));
+document.addEventListener("htmx:afterRequest", async ({ detail: { elt, xhr } }) => {
+  const key = elt.dataset.keeps;
+  if (key && xhr.status === 204 && !(read(await placeOf(key))?.at >= sentAt.get(elt))) {
+    write(key, null); // unless more was typed in the meantime
   }
 });
 document.addEventListener("htmx:load", (event) => arrived(event.detail.elt));
