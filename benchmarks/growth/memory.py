@@ -130,10 +130,10 @@ def blocks(cold, visited, written, size, document):
             ],
         ),
         report.lines(
-            "growth-memory", "Blocks that are not in shared_buffers",
+            "growth-memory", "Blocks read, as they are not in shared_buffers",
             {
-                "read for a visit of a page": [(MEMORY[memory], visited[memory][1]) for memory in visited],
-                "read for a new reflection": [(MEMORY[memory], row.read) for memory, row in written.items()],
+                "for a visit of a page": [(MEMORY[memory], visited[memory][1]) for memory in visited],
+                "for a new reflection": [(MEMORY[memory], row.read) for memory, row in written.items()],
             },
             x="shared_buffers, MB", y="blocks of 8 kB", log_y=False, document=document,
         ),

@@ -6,7 +6,7 @@ from benchmarks import harness, population, report
 
 CLIENTS = (1, 2, 4, 8, 16)
 WITHOUT = "reflections, without the timeline"
-NOT_WAITING = "reflections, not waiting for the disk"
+NOT_WAITING = "reflections, no wait for the disk"
 
 # Whom writers write about, by number.
 NUMBERED = """
@@ -70,8 +70,8 @@ def scripts_of(connection):
         "reflections": REFLECTION.format(students=students, videos=videos),
         WITHOUT: REFLECTION.format(students=students, videos=videos),
         NOT_WAITING: REFLECTION.format(students=students, videos=videos),
-        "reflections of one student": REFLECTION.format(students=1, videos=videos),
-        "reflections on one video": REFLECTION.format(students=students, videos=1),
+        "reflections, one student": REFLECTION.format(students=1, videos=videos),
+        "reflections, one video": REFLECTION.format(students=students, videos=1),
         "heartbeats": HEARTBEAT.format(beats=beats),
     }
 
@@ -91,7 +91,8 @@ def blocks(found, document):
         for case, of in found.items()
     ]
     rates = {
-        case: [(clients, written.rate / of[1].rate) for clients, written in of.items()] for case, of in found.items()
+        case.removeprefix("reflections, "): [(clients, each.rate / of[1].rate) for clients, each in of.items()]
+        for case, of in found.items()
     }
     return [
         "**Writers at once**, each row committed by itself: rows a second of one writer, and how many"
