@@ -3,7 +3,7 @@
 What the database runs today stands in `<app>/sql/current/`, where it is read
 and edited.  A migration installs a frozen copy of it from
 `<app>/migrations/sql/`: files there never change once they have landed
-(`tests/test_sql.py` holds their hashes).
+(`tests/test_sql.py` holds their hashes, and those of all migrations).
 """
 
 import time

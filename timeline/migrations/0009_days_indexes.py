@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='activity',
-            index=models.Index(models.F('student'), models.F('activity_date'), condition=models.Q(('source_table__gt', '')), name='idx_student_day'),
+            index=models.Index(models.F('student'), models.F('activity_date'), condition=models.Q(('activity_type__gt', '')), name='idx_student_day'),
         ),
         AddIndexConcurrently(
             model_name='activity',
