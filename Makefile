@@ -39,7 +39,7 @@ demo-reset: demo-packages
 test: test-packages lint
 	@$(PYTHON) -m tests.chromium
 	@$(PYTHON) manage.py makemigrations --check --dry-run
-	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
 
 # Each is run, whatever the one before found.
 bench: bench-packages

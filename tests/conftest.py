@@ -14,6 +14,24 @@ from django.template.defaulttags import CsrfTokenNode
 
 from tests import chromium
 
+# The files whose tests share what takes long to make: a server, a class, a year of entries.  One process has all tests
+# of such a file; any other test goes to whichever process is free.
+SHARING = ["conversation_queries", "database", "demo", "goal_plans", "production", "queries", "two_commands"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    files = {f"tests/test_{name}.py" for name in SHARING}
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file, _, _ = nodeid.partition("::")
+            return file if file in files else nodeid
+
+    return Scheduling(config, log)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def forms_have_their_tokens():

@@ -11,7 +11,7 @@ from tests.plans import empty_tables, nodes, plans_of, vacuum
 from timeline import queries
 from timeline.kinds import KINDS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("conversation_queries")]
+pytestmark = pytest.mark.django_db
 
 NOON = datetime.datetime(2026, 3, 15, 16, tzinfo=datetime.UTC)  # of a Sunday in New York
 hour, day = datetime.timedelta(hours=1), datetime.timedelta(days=1)

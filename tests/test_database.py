@@ -26,8 +26,6 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 
-pytestmark = pytest.mark.xdist_group("database")  # one process, as what all need is made once
-
 
 @pytest.fixture(scope="module")
 def cluster():

@@ -38,8 +38,6 @@ from timeline.models import Activity
 
 FRIDAY = datetime.date(2026, 11, 20)  # eight weeks that hold the end of daylight saving time
 
-pytestmark = pytest.mark.xdist_group("demo")  # one process, as what all need is made once
-
 
 @pytest.fixture(scope="module")
 def loaded(django_db_setup, django_db_blocker):

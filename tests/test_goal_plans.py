@@ -21,7 +21,7 @@ from tests.plans import buffers, empty_tables, nodes, plans_of, vacuum
 from timeline import queries
 from timeline.kinds import KINDS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("goal_plans")]
+pytestmark = pytest.mark.django_db
 
 ENTRIES, GOALS, CLASS = 100_000, 50, 5_000
 BUFFERS = 300  # pages of 8 kB that one query of a page may read

@@ -3,6 +3,7 @@
 import datetime
 import json
 import uuid
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -74,7 +75,7 @@ def assert_says(entry, source, at, **columns):
     assert entry == EVERY_COLUMN | columns | {
         "student_id": source.student_id,
         "created_at": at,
-        "activity_date": at.astimezone(datetime.timezone(-4 * HOUR)).date(),
+        "activity_date": at.astimezone(ZoneInfo("America/New_York")).date(),
         "source_table": source._meta.db_table,
         "source_id": source.pk,
     }

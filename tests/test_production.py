@@ -30,10 +30,7 @@ from tests import factories
 
 ROOT = settings.BASE_DIR
 SECRET_KEY = secrets.token_urlsafe(50)
-pytestmark = [
-    pytest.mark.django_db,  # so that pytest-django makes the database that the server uses
-    pytest.mark.xdist_group("production"),
-]
+pytestmark = pytest.mark.django_db  # so that pytest-django makes the database that the server uses
 BEHIND_HTTPS = {"Host": "timeline.example.org", "X-Forwarded-Proto": "https"}
 
 

@@ -17,7 +17,7 @@ from timeline import access, queries
 from timeline.kinds import KINDS, of_groups
 from timeline.models import Activity
 
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("queries")]
+pytestmark = pytest.mark.django_db
 
 HOT_ENTRIES = 30_000  # of the hot student; as many on the hot video; and as many of everyone else
 DAYS = 400

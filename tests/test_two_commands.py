@@ -22,8 +22,6 @@ from tests.processes import open_folder, wait_until
 
 ROOT = settings.BASE_DIR
 
-pytestmark = pytest.mark.xdist_group("two_commands")  # one process, as what all need is made once
-
 
 @pytest.fixture(scope="module")
 def port():
