@@ -23,6 +23,9 @@ if DATABASES["default"]["ENGINE"] == "config.database":
             "fsync": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
+            "wal_level": "minimal",
+            "max_wal_senders": "0",
+            "max_wal_size": "4GB",
             "max_connections": "200",
         },
     }

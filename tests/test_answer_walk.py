@@ -9,7 +9,8 @@ from profiles.models import Session
 from reflections.answers import answer
 from reflections.models import Reflection
 from tests import factories
-from tests.test_walk import PASSWORD, log_in
+from tests.test_log_in import PASSWORD
+from tests.test_walk import log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

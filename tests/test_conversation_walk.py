@@ -11,7 +11,8 @@ from profiles.models import Session
 from reflections.models import Reflection
 from tests import factories, samples
 from tests.test_attach_page import PASTE
-from tests.test_walk import PASSWORD, log_in
+from tests.test_log_in import PASSWORD
+from tests.test_walk import log_in
 from timeline import queries
 from uploads.models import Upload
 

@@ -10,7 +10,7 @@ from psycopg.types.range import TimestamptzRange
 
 from goals.models import Goal, GoalCorrection, SuccessProof
 from tests import factories, samples
-from tests.test_walk import PASSWORD, log_in
+from tests.test_walk import log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -18,8 +18,8 @@ day = datetime.timedelta(days=1)
 
 
 def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
-    instructor = factories.ProfileFactory(full_name="Ines Teixeira", email="ines@example.org", password=PASSWORD)
-    sara = factories.ProfileFactory(full_name="Sara Lindqvist", email="sara@example.org", password=PASSWORD)
+    instructor = factories.ProfileFactory(full_name="Ines Teixeira", email="ines@example.org")
+    sara = factories.ProfileFactory(full_name="Sara Lindqvist", email="sara@example.org")
     course = factories.CourseInstructorFactory(instructor=instructor).course
     factories.EnrollmentFactory(student=sara, course=course, enrolled_at=timezone.now() - 50 * day)
     start = timezone.now() - 40 * day

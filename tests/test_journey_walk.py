@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from tests import factories
+from tests.test_walk import log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PASSWORD = "a long enough password"
 LONG_AGO = timezone.now() - datetime.timedelta(days=3)
 DURATION = 1002  # seconds, of the demo's video
 
@@ -21,7 +21,7 @@ DURATION = 1002  # seconds, of the demo's video
 def address(settings, tmp_path):
     """A video that plays, with a page of reflections around 1:00 and another from 9:00 on; Ann wrote, Ben watched."""
     settings.MEDIA_ROOT = tmp_path
-    instructor = factories.ProfileFactory(full_name="Ines Teixeira", email="ines@example.org", password=PASSWORD)
+    instructor = factories.ProfileFactory(full_name="Ines Teixeira", email="ines@example.org")
     course = factories.CourseInstructorFactory(instructor=instructor).course
     video = factories.VideoFactory(lesson__course=course, title="Whom to ask", duration_seconds=DURATION)
     with (settings.BASE_DIR / "demo" / "videos" / "call.webm").open("rb") as film:
@@ -41,15 +41,6 @@ def address(settings, tmp_path):
     return reverse("video_journey", args=[video.pk])
 
 
-def log_in(page, to):
-    page.goto(f"/login/?next={to}")
-    page.get_by_label("E-mail address").fill("ines@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("heading", name="Whom to ask").wait_for()
-    page.wait_for_load_state()  # keys are heard once the modules are there
-
-
 def played(page):
     """Where the player stands, in whole seconds."""
     return page.evaluate("Math.floor(document.getElementById('player').currentTime)")
@@ -64,7 +55,7 @@ def current(page, text):
 
 
 def test_the_player_and_the_list_keep_together(address, page):
-    log_in(page, address)
+    log_in(page, "ines", address)
     page.evaluate("document.getElementById('player').kept = true")
 
     page.locator(".moment", has_text="1:10").click()
@@ -118,7 +109,7 @@ def test_the_player_and_the_list_keep_together(address, page):
 
 
 def test_keys_go_through_the_page_and_never_get_into_what_is_typed(address, page):
-    log_in(page, address)
+    log_in(page, "ines", address)
     page.wait_for_load_state("load")  # the keys listen from then on
     focused = "text => (it => it.matches('[data-item]') && it.textContent.includes(text))(document.activeElement)"
     page.keyboard.press("j")
@@ -151,7 +142,7 @@ def test_keys_go_through_the_page_and_never_get_into_what_is_typed(address, page
 
 def test_an_answer_under_way_stays_open_while_the_video_plays_on(address, page):
     page.set_viewport_size({"width": 1280, "height": 560})
-    log_in(page, address)
+    log_in(page, "ines", address)
     page.keyboard.press("e")
     page.keyboard.press("r")
     box = page.get_by_label("Your answer to Ann Abara")
@@ -172,7 +163,7 @@ def test_an_answer_under_way_stays_open_while_the_video_plays_on(address, page):
 
 
 def test_what_waits_is_gone_through_to_the_next_page(address, page):
-    log_in(page, f"{address}?waiting=1")
+    log_in(page, "ines", f"{address}?waiting=1")
     page.locator("[data-item]").nth(49).evaluate("item => { item.tabIndex = -1; item.focus() }")
     page.keyboard.press("e")
     page.wait_for_function("() => document.activeElement.matches('.load-more a')")
@@ -183,7 +174,7 @@ def test_what_waits_is_gone_through_to_the_next_page(address, page):
 
 
 def test_a_choice_made_at_the_start_of_the_video_leads_to_its_start(address, page):
-    log_in(page, f"{address}?t=545")
+    log_in(page, "ines", f"{address}?t=545")
     wait_until_played(page, 545)
     page.evaluate("document.getElementById('player').currentTime = 0")
     page.get_by_role("button", name="Copy link to 0:00").wait_for()
@@ -193,7 +184,7 @@ def test_a_choice_made_at_the_start_of_the_video_leads_to_its_start(address, pag
 
 
 def test_a_link_is_copied_and_the_address_opens_there(address, page):
-    log_in(page, f"{address}?t=545")
+    log_in(page, "ines", f"{address}?t=545")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     current(page, "Thought 065.")
     wait_until_played(page, 545)
@@ -209,7 +200,7 @@ def test_a_link_is_copied_and_the_address_opens_there(address, page):
 
 
 def test_what_is_new_is_announced_and_shown_on_request(address, page):
-    log_in(page, address)
+    log_in(page, "ines", address)
     look_again = "document.dispatchEvent(new Event('visibilitychange'))"
     page.evaluate(look_again)
     student = factories.ProfileFactory(full_name="Cem Can")
@@ -230,7 +221,7 @@ def test_what_is_new_is_announced_and_shown_on_request(address, page):
 def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessible, width, theme):
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": 700})
-    log_in(page, address)
+    log_in(page, "ines", address)
     for query in ("", "?view=students", "?q=nothing&from=2026-01-01"):
         page.goto(address + query)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, query
@@ -260,7 +251,7 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
 def test_it_works_without_javascript(address, browser, live_server):
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
     page = context.new_page()
-    log_in(page, address)
+    log_in(page, "ines", address)
     page.get_by_role("link", name=re.compile("from 9:03 to 9:45")).click()
     page.get_by_text("Thought 063.").wait_for()
     assert page.get_by_text("Thought 062.").count() == 0
@@ -284,7 +275,7 @@ def test_it_works_without_javascript(address, browser, live_server):
 
 
 def test_a_page_on_paper_is_a_report_without_controls(address, page):
-    log_in(page, f"{address}?kind=reflections")
+    log_in(page, "ines", f"{address}?kind=reflections")
     page.emulate_media(media="print")
     for shown in ("Whom to ask", "Thought 000.", "2 in the class, 2 watched"):
         assert page.get_by_text(shown).first.is_visible(), shown

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from courses.models import Enrollment, LessonCompletion, QuizAttempt
 from tests import factories
-from tests.test_walk import PASSWORD, log_in
+from tests.test_walk import log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,8 +22,8 @@ def course():
     for position, fields in enumerate(more, 2):
         factories.QuizQuestionFactory(quiz=question.quiz, position=position, **fields)
     course = question.quiz.lesson.course
-    factories.ProfileFactory(full_name="Sara Lindqvist", email="sara@example.org", password=PASSWORD)
-    tom = factories.ProfileFactory(full_name="Tom Abara", email="tom@example.org", password=PASSWORD)
+    factories.ProfileFactory(full_name="Sara Lindqvist", email="sara@example.org")
+    tom = factories.ProfileFactory(full_name="Tom Abara", email="tom@example.org")
     factories.EnrollmentFactory(student=tom, course=course)
     return course
 

@@ -279,7 +279,7 @@ def test_shared_stories_are_found_by_course_the_newest_first(school):
         assert "shared_stories" not in {
             node.get("Relation Name") for node in nodes(places) if node["Node Type"] in ("Seq Scan", "Sort")
         }
-        assert buffers(places) <= 600, json.dumps(places, indent=1)
+        assert buffers(places) <= 300, json.dumps(places, indent=1)
         assert buffers(stories) <= 300
     (plan,) = plans_of(lambda: queries.applause(first.entries, by=school["student"]))
     assert buffers(plan) <= 100

@@ -1,6 +1,7 @@
 """Sharing a story: what others see and what they do not, who sees it, until when; congratulating."""
 
 import datetime
+import itertools
 import re
 import threading
 
@@ -19,6 +20,8 @@ from privacy.erasure import erase
 from profiles.models import Profile
 from tests import factories
 from tests.htmx import by_class, by_id, loaded, swapped
+from timeline import queries
+from timeline.queries import community
 
 pytestmark = pytest.mark.django_db
 
@@ -198,6 +201,29 @@ def test_who_sees_a_story_in_the_community(client, goal):
     client.logout()
     for page in (address, "/community/"):
         assert client.get(page)["Location"].startswith("/login/")
+
+
+def test_stories_that_nobody_sees_make_pages_shorter_and_every_other_comes_once(monkeypatch):
+    monkeypatch.setattr(community, "LOOK", 3)
+    courses = factories.CourseFactory.create_batch(2)
+    stories = [
+        factories.SharedStoryFactory(
+            course=courses[number % 2],
+            community_at=NOON - number * DAY,
+            goal__student=factories.EnrollmentFactory(course=courses[number % 2]).student,
+        )
+        for number in range(10)
+    ]
+    unseen = {0, 1, 2, 4, 9}
+    for number in unseen:
+        Goal.objects.filter(pk=stories[number].goal_id).update(completed_at=None)
+    found, after = [], None
+    while page := queries.shared_stories(courses=courses, after=after, size=2):
+        found.append([stories.index(story) for story in page.entries])
+        if not (after := page.next):
+            break
+    assert found[0] == [], "where the newest are unseen, the page says what comes after"
+    assert list(itertools.chain(*found)) == [number for number in range(10) if number not in unseen]
 
 
 def test_only_the_student_shares_previews_and_sees_what_is_shared(client, goal):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from psycopg.types.range import TimestamptzRange
 
 from tests import factories
-from tests.test_walk import PASSWORD, log_in
+from tests.test_walk import log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,9 +23,7 @@ def fits(page):
 def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live_server, assert_accessible):
     now = timezone.now()
     people = {
-        name: factories.ProfileFactory(
-            full_name=f"{name.title()} Lindqvist", email=f"{name}@example.org", password=PASSWORD
-        )
+        name: factories.ProfileFactory(full_name=f"{name.title()} Lindqvist", email=f"{name}@example.org")
         for name in ("sara", "tom")
     }
     course = factories.CourseFactory(title="Selling")

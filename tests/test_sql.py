@@ -10,6 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
+from django.db.migrations.recorder import MigrationRecorder
 
 from timeline.sql import current_sql
 
@@ -164,8 +165,10 @@ def test_migrating_back_to_zero_and_forward_again_gives_the_same_schema(empty_da
     before = snapshot(INSTALLED | TABLES, using)
     labels = [app.label for app in project_apps() if list((Path(app.path) / "migrations").glob("0*.py"))]
     assert {"profiles", "courses", "reflections", "goals", "xapi", "timeline"} <= {*labels}
+    applied = MigrationRecorder(using).applied_migrations
     for label in labels:
-        migrate(label, "zero")
+        if any(app == label for app, _ in applied()):  # not yet taken back with what it stands on
+            migrate(label, "zero")
     nothing = snapshot(INSTALLED | TABLES, using)
     assert not nothing["functions"] | nothing["triggers"] | nothing["views"] | nothing["types"]
     ours = {model._meta.db_table for app in project_apps() for model in app.get_models(include_auto_created=True)}

@@ -9,7 +9,7 @@ from courses.models import Enrollment
 from goals.models import Goal
 from reflections.models import Reflection
 from tests import factories
-from tests.test_walk import PASSWORD, log_in
+from tests.test_walk import log_in
 from timeline.models import Activity
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,8 +21,8 @@ DURATION = 6  # seconds that the lesson has of a longer film
 def video(settings, tmp_path):
     """The one video of a course, with a checkpoint at 0:01 and at 0:03 a quiz that holds; Sara is in no course."""
     settings.MEDIA_ROOT = tmp_path
-    ines = factories.ProfileFactory(full_name="Ines Teixeira", email="ines@example.org", password=PASSWORD)
-    factories.ProfileFactory(full_name="Sara Lindqvist", email="sara@example.org", password=PASSWORD)
+    ines = factories.ProfileFactory(full_name="Ines Teixeira", email="ines@example.org")
+    factories.ProfileFactory(full_name="Sara Lindqvist", email="sara@example.org")
     video = factories.VideoFactory(title="Whom to ask", duration_seconds=DURATION)
     factories.CourseInstructorFactory(instructor=ines, course=video.lesson.course)
     with (settings.BASE_DIR / "demo" / "videos" / "call.webm").open("rb") as film:

@@ -1,20 +1,16 @@
 """The stories that students share with their courses, and who congratulated."""
 
-import datetime
-import uuid
 from dataclasses import dataclass
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import OuterRef
-from django.db.models.functions import JSONObject
 
-from courses.models import Course
-from goals.models import Congratulation, SharedStory
+from goals.models import Congratulation
 from goals.sharing import communities, shown_stories
+from timeline.keyset import Page
 from timeline.queries.common import BY_COMMUNITY, COUNT_LIMIT, first_page
 
 COMMUNITY_COURSES = 100  # of one person, the first by title, that their community looks into
+LOOK = 24  # stories that are looked at for one page, of 20; most of them are shown
 APPLAUDED = 1_000  # who congratulated on a story, that are counted
 FANS = 50  # who congratulated, that are named, the last ones
 
@@ -34,21 +30,37 @@ def courses_of_community(user):
 
 
 def shared_stories(*, courses, after=None, size=20):
-    """The stories shared with `courses`, the newest first, as a Page of SharedStory.
+    """The stories shared with `courses` that others see, the newest first, as a Page of SharedStory.
 
-    Looks at the ids of a page of each course, and reads a page of them.
+    Looks at the ids of LOOK stories of each course, whether they are shown or not, and reads the newest LOOK of all:
+    a page may hold fewer than `size`, even none, and have a `next`.
     Indexes: shared_with_course, courses_enrollment_once.
     """
-    newest = BY_COMMUNITY.rows(shown_stories().filter(course=OuterRef("pk")), after)[: size + 1]
-    found = ArraySubquery(newest.values(json=JSONObject(at="community_at", id="pk")))
-    listed = Course.objects.filter(pk__in=[course.pk for course in courses]).values_list(found, flat=True)
-    places = sorted(
-        ((datetime.datetime.fromisoformat(each["at"]), uuid.UUID(each["id"])) for ids in listed for each in ids),
-        reverse=True,
-    )
-    ids = [pk for _, pk in places[: size + 1]]
-    stories = SharedStory.objects.select_related("goal", "student", "course").in_bulk(ids)
-    return first_page([stories[pk] for pk in ids if pk in stories], size, BY_COMMUNITY)
+    params, within = {"courses": [course.pk for course in courses], "look": LOOK}, ""
+    if after:
+        params, within = params | BY_COMMUNITY.params(after), f"AND {BY_COMMUNITY.condition()}"
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST.format(within=within), params)
+        newest = cursor.fetchall()
+    shown = shown_stories().select_related("goal", "student", "course").in_bulk([pk for _, pk in newest])
+    stories = [shown[pk] for _, pk in newest if pk in shown]
+    if len(stories) <= size and len(newest) == LOOK:
+        return Page(stories, BY_COMMUNITY.cursor_of(newest[-1]))
+    return first_page(stories, size, BY_COMMUNITY)
+
+
+NEWEST = f"""
+    SELECT story.community_at, story.id
+    FROM unnest(%(courses)s::uuid[]) AS course (id)
+    CROSS JOIN LATERAL (
+        SELECT community_at, id FROM shared_stories
+        WHERE course_id = course.id {{within}}
+        ORDER BY {BY_COMMUNITY.sql}
+        LIMIT %(look)s
+    ) AS story
+    ORDER BY {BY_COMMUNITY.sql}
+    LIMIT %(look)s
+"""
 
 
 def applause(stories, *, by):
