@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import harness, population
-from benchmarks.faults.server import Server
+from benchmarks.faults.server import Server, wait_until
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "4GB", "max_connections": "100"}
 TEMPLATE = "growth_migrated"
@@ -101,6 +101,8 @@ class Ground:
         with on.connect(database, autocommit=True) as connection:
             if checkpoint:
                 connection.execute("CHECKPOINT")
+            # Their processor time is known once they have ended.
+            wait_until(lambda: not connection.execute(WRITING).fetchall(), "those who wrote before are still there")
             before, cpu, start = counters(connection), processor_seconds(on), time.monotonic()
             with looked_at(on, database) as waits:
                 threads = str(min(clients, os.cpu_count()))
@@ -147,6 +149,8 @@ def forget_files():
 
 
 # What writers take
+
+WRITING = "SELECT FROM pg_stat_activity WHERE application_name = 'pgbench'"
 
 
 @dataclass
