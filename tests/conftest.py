@@ -20,11 +20,6 @@ SHARING = ["conversation_queries", "database", "demo", "goal_plans", "production
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config):
-    return (os.cpu_count() or 1) + 1  # as who waits for a browser leaves a processor idle
-
-
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     from xdist.scheduler import LoadScopeScheduling
 
