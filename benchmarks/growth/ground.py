@@ -101,8 +101,6 @@ class Ground:
         with on.connect(database, autocommit=True) as connection:
             if checkpoint:
                 connection.execute("CHECKPOINT")
-            # Their processor time is known once they have ended.
-            wait_until(lambda: not connection.execute(WRITING).fetchall(), "those who wrote before are still there")
             before, cpu, start = counters(connection), processor_seconds(on), time.monotonic()
             with looked_at(on, database) as waits:
                 threads = str(min(clients, os.cpu_count()))
@@ -110,6 +108,9 @@ class Ground:
                     database, "pgbench", "-n", "-c", str(clients), "-j", threads, *length, "-f", file
                 )  # fmt: skip
             took = time.monotonic() - start
+            # Who ends while they are counted would be counted twice: by itself, and by the postmaster.
+            wait_until(lambda: not connection.execute(WRITING).fetchall(), "those who wrote are still there")
+            time.sleep(0.1)
             cpu = (processor_seconds(on) - cpu) / took / os.cpu_count()
             after = counters(connection)
         number = int(re.search(r"actually processed: (\d+)", said)[1])
