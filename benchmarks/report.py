@@ -31,6 +31,7 @@ STYLE = """
     .line { fill: none; stroke-width: 2 } .end { text-anchor: end } .middle { text-anchor: middle }
     .m0 { --c: #24478f } .m1 { --c: #b3541e; stroke-dasharray: 6 3 } .m2 { --c: #2f7d4f; stroke-dasharray: 2 3 }
     .m3 { --c: #8a3b86; stroke-dasharray: 9 3 2 3 } .m4 { --c: #7a6a10; stroke-dasharray: 12 4 } .m5 { --c: #5c584f }
+    .lead { fill: none; stroke: var(--c); stroke-width: 1; stroke-dasharray: none; opacity: 0.5 }
     .line { stroke: var(--c) } .mark { fill: var(--c); stroke: none } .bar { fill: var(--c); stroke: none }
     @media (prefers-color-scheme: dark) {
       .paper { fill: #191814 } text { fill: #efece4 } .soft { fill: #b5b0a4 }
@@ -130,9 +131,7 @@ def lines(name, title, series, *, x, y, log_x=True, log_y=True, document=DOCUMEN
     for height, end, index, label in sorted(labels):
         at = max(height, at + 17)  # none on another
         left = WIDTH - LABELS + 12
-        shapes.append(
-            f'<path class="line m{index % MARKS}" stroke-width="1" d="M{end + 5:.1f} {height:.1f}L{left} {at:.1f}h14"/>'
-        )
+        shapes.append(f'<path class="lead m{index % MARKS}" d="M{end + 5:.1f} {height:.1f}L{left} {at:.1f}h14"/>')
         shapes.append(f'<text x="{left + 19}" y="{at + 4:.1f}">{escape(label)}</text>')
     described = f"{y} by {x}: " + "; ".join(
         f"{label} " + ", ".join(f"{short(other)} at {short(one)}" for one, other in sorted(line))
