@@ -23,7 +23,6 @@ if DATABASES["default"]["ENGINE"] == "config.database":
             "fsync": "off",
             "synchronous_commit": "off",
             "full_page_writes": "off",
-            "autovacuum": "off",  # statistics are there where a test asks for them, and plans do not change meanwhile
             "wal_level": "minimal",
             "max_wal_senders": "0",
             "max_wal_size": "4GB",
