@@ -95,23 +95,28 @@ def explain(connection, statement, params=None):
 
 def scanned(plan):
     """The timeline's indexes that a plan reads; "all of it" for a scan of the whole table."""
-    index, table = plan.get("Index Name", ""), plan.get("Relation Name")
-    if table == "student_activity_timeline" and plan["Node Type"] == "Seq Scan":
-        yield "all of it"
-    if index.startswith("idx_"):
-        yield index
-    if index.startswith("student_activity_timeline_pkey"):
-        yield "its primary key"
+    for node in nodes(plan):
+        index, table = node.get("Index Name", ""), node.get("Relation Name")
+        if table == "student_activity_timeline" and node["Node Type"] == "Seq Scan":
+            yield "all of it"
+        if index.startswith("idx_"):
+            yield index
+        if index.startswith("student_activity_timeline_pkey"):
+            yield "its primary key"
+
+
+def nodes(plan):
+    """A plan's nodes, itself first."""
+    yield plan
     for part in plan.get("Plans", ()):
-        yield from scanned(part)
+        yield from nodes(part)
 
 
 def server(connection):
     """The settings of the server that bear on speed, as one line."""
     told = [f"{name} {execute(connection, f'SHOW {name}')[0][0]}" for name in SETTINGS]
-    [(compiles,)] = execute(
-        connection, "SELECT pg_jit_available()"
-    )  # the setting is on where there is no compiler, too
+    # The setting is on where there is no compiler, too.
+    [(compiles,)] = execute(connection, "SELECT pg_jit_available()")
     return ", ".join([*told, f"jit {'on' if compiles else 'off'}"])
 
 

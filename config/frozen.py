@@ -27,7 +27,8 @@ class FrozenSQL(migrations.RunSQL):
     """RunSQL that has the locks of all tables with triggers before it begins.
 
     It makes triggers anew, table after table.  Whoever writes two such tables in one transaction would now and then
-    hold the lock that it waits for, and wait for one that it holds; and PostgreSQL would refuse one of them.
+    hold the lock that it waits for, and wait for one that it holds; and PostgreSQL would refuse one of them.  What an
+    operation before it in the same migration has locked it cannot give up: it had better stand alone in its migration.
     """
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.faults.ledger import Ledger
-from benchmarks.faults.server import what_to_do_next
+from benchmarks.server import what_to_do_next
 
 
 @pytest.fixture

@@ -203,7 +203,7 @@ def test_who_sees_a_story_in_the_community(client, goal):
         assert client.get(page)["Location"].startswith("/login/")
 
 
-def test_stories_that_nobody_sees_make_pages_shorter_and_every_other_comes_once(monkeypatch):
+def test_stories_that_nobody_sees_make_pages_shorter_and_every_other_comes_once(client, monkeypatch):
     monkeypatch.setattr(community, "LOOK", 3)
     courses = factories.CourseFactory.create_batch(2)
     stories = [
@@ -224,6 +224,10 @@ def test_stories_that_nobody_sees_make_pages_shorter_and_every_other_comes_once(
             break
     assert found[0] == [], "where the newest are unseen, the page says what comes after"
     assert list(itertools.chain(*found)) == [number for number in range(10) if number not in unseen]
+    client.force_login(factories.StaffFactory())
+    page = client.get("/community/").text
+    assert "not shown any more" in page
+    assert "Earlier stories" in page
 
 
 def test_only_the_student_shares_previews_and_sees_what_is_shared(client, goal):

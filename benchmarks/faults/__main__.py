@@ -38,8 +38,8 @@ from pathlib import Path
 
 from benchmarks import harness, report
 from benchmarks.faults import copies, killed, places
-from benchmarks.faults.server import Server
 from benchmarks.faults.stage import TEMPLATE, NotRun, Stage, found_school
+from benchmarks.server import Server
 
 TOLD = 8  # sentences of what is wrong with a round
 KILLED, OTHER = 4, 20  # the rounds of a fault are these parts of all

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.faults.killed import kill_some_of
 from benchmarks.faults.ledger import Ledger, hashes, words_in
-from benchmarks.faults.server import InVain, delete_folder, wait_until
 from benchmarks.faults.stage import differences, drift
+from benchmarks.server import InVain, delete_folder, wait_until
 from config.database.embedded import PORT, SUPERUSER
 
 MAPPINGS = Path(__file__).parents[2] / "timeline" / "migrations" / "sql"

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import psutil
 
-from benchmarks.faults.server import environment, wait_until, what_to_do_next
+from benchmarks.server import environment, wait_until, what_to_do_next
 
 FAILED = (500, 503)  # answers to a form while the database is away
 VIDEO = "https://w3id.org/xapi/video"

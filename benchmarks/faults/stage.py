@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from benchmarks.faults.ledger import Ledger, words_in
-from benchmarks.faults.server import Server
 from benchmarks.faults.writers import Crowd, Program, Visitor
+from benchmarks.server import Server
 
 TEMPLATE = "school"
 STUDENTS = 80

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import psycopg
 
-from benchmarks.faults.server import wait_until
 from benchmarks.production import HOST, headers
+from benchmarks.server import wait_until
 
 PHRASES = ("What I would ask next", "Why it took me a week", "The price was the easy part", "Señor Ñandú says “no” 🙂")
 SECRET = "a" * 32  # of the cookie and the form, which must be the same

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import harness, population
-from benchmarks.faults.server import Server, wait_until
+from benchmarks.server import Server, wait_until
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "4GB", "max_connections": "100"}
 TEMPLATE = "growth_migrated"
@@ -241,15 +241,9 @@ def taken(connection, statements):
             total.read += plan["Shared Read Blocks"]
             total.milliseconds += found["Execution Time"]
             total.planning += found["Planning Time"]
-            total.fetches += sum(node.get("Heap Fetches", 0) for node in nodes(plan))
+            total.fetches += sum(node.get("Heap Fetches", 0) for node in harness.nodes(plan))
         set_rollback(True)
     return total
-
-
-def nodes(plan):
-    yield plan
-    for part in plan.get("Plans", ()):
-        yield from nodes(part)
 
 
 @contextmanager

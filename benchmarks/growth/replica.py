@@ -6,8 +6,8 @@ import time
 from contextlib import contextmanager
 
 from benchmarks import report
-from benchmarks.faults.server import wait_until
 from benchmarks.growth import writers
+from benchmarks.server import wait_until
 
 WRITERS = (1, 4, 16)
 POSTS = 200

@@ -1,4 +1,4 @@
-"""PostgreSQL servers of the faults' own, that may be killed, filled, copied and set back."""
+"""PostgreSQL servers of a benchmark's own, that may be killed, filled, copied and set back."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ import psycopg
 
 from config.database.embedded import PORT, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError, postmaster_pid
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PATIENCE = 60  # seconds for anything that must happen
 
 
