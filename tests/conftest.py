@@ -103,6 +103,8 @@ def assert_accessible():
     axe = Axe()
 
     def check(page):
+        # A colour on its way to another (to the dark ones, say) is neither, and may be too pale for an instant.
+        page.wait_for_function("() => document.getAnimations().every(each => each.playState !== 'running')")
         results = axe.run(
             page,
             options={
