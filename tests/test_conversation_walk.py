@@ -12,7 +12,7 @@ from reflections.models import Reflection
 from tests import factories, samples
 from tests.test_attach_page import PASTE
 from tests.test_log_in import PASSWORD
-from tests.test_walk import log_in
+from tests.test_walk import YESTERDAY, log_in
 from timeline import queries
 from uploads.models import Upload
 
@@ -28,9 +28,9 @@ def sara():
     ines = factories.ProfileFactory(full_name="Ines Teixeira", email="ines@example.org", password=PASSWORD)
     sara = factories.ProfileFactory(full_name="Sara Lindqvist", email="sara@example.org", password=PASSWORD)
     video = factories.VideoFactory(lesson__course=factories.CourseInstructorFactory(instructor=ines).course)
-    factories.EnrollmentFactory(student=sara, course=video.lesson.course, enrolled_at=timezone.now() - 30 * AN_HOUR)
+    factories.EnrollmentFactory(student=sara, course=video.lesson.course, enrolled_at=YESTERDAY)
     factories.GoalPeriodFactory(goal__student=sara)
-    factories.ReflectionFactory(student=sara, video=video, created_at=timezone.now() - 26 * AN_HOUR)
+    factories.ReflectionFactory(student=sara, video=video, created_at=YESTERDAY + AN_HOUR)
     for viewer in (ines, sara):
         ConversationVisit.objects.create(viewer=viewer, student=sara, seen_at=timezone.now() - AN_HOUR)
     return sara
