@@ -151,9 +151,13 @@ def test_a_reflection_with_a_frame_is_answered_and_the_way_to_the_answer_is_one_
     assert moment in ("1:41", "1:42", "1:43")
     page.get_by_role("button", name="Take this frame").click()
     page.get_by_role("img", name="The picture that will be sent").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 420})  # the list begins out of sight
     page.get_by_role("button", name="Save").click()
     own = page.locator(".timeline .entry", has_text="And if nobody answers?")
-    own.get_by_text("Waiting for an answer").wait_for()
+    expect(own).to_be_focused()
+    expect(own.get_by_text("Waiting for an answer")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#status")).to_have_text(f"Your reflection at {moment} is saved.")
+    page.set_viewport_size({"width": 1280, "height": 800})
     assert page.get_by_label("What do you think?").input_value() == ""
     page.wait_for_function("() => !document.getElementById('player').paused")
     page.evaluate("() => document.getElementById('player').pause()")
@@ -186,6 +190,12 @@ def test_a_reflection_with_a_frame_is_answered_and_the_way_to_the_answer_is_one_
     assert page.get_by_text("A new answer at").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert_accessible(page)
+
+    # Whoever has gone on to the player stays there.
+    page.evaluate("() => document.addEventListener('htmx:beforeSend', () => document.getElementById('player').focus())")
+    page.get_by_label("What do you think?").press("Control+Enter")
+    expect(page.locator(".timeline .entry", has_text="One more thought").locator("h3")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#player")).to_be_focused()
 
 
 def test_the_video_stops_at_a_quiz_until_it_is_handed_in(watching, student, video, assert_accessible):

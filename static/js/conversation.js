@@ -1,4 +1,11 @@
-// After an event `said`: what the server tells of a day beside what it sends, and the keyboard's place.
+// After an event `said`: what the server tells of a day beside what it sends, and the keyboard's place: at what was
+// said, unless somebody has gone on elsewhere while it was under way.
+
+let stayed = false; // where it was sent from
+
+document.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig } }) => {
+  stayed = requestConfig.elt.contains(document.activeElement);
+});
 
 document.addEventListener("said", ({ detail }) => {
   document.getElementById("status").textContent = detail.status;
@@ -10,6 +17,8 @@ document.addEventListener("said", ({ detail }) => {
   const place = detail.entry && document.getElementById(detail.entry);
   if (place) {
     place.tabIndex = -1;
-    place.focus({ preventScroll: true });
+    if (stayed || document.activeElement === document.body) {
+      place.focus({ preventScroll: true });
+    }
   }
 });

@@ -318,7 +318,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
     show(player?.currentTime ?? second);
     mark(second);
   }
-  if (event.detail.target?.id === "panel") {
+  // What was written in it says itself where the keyboard goes, and what is to be seen.
+  if (event.detail.target?.id === "panel" && event.detail.requestConfig.verb === "get") {
     arrive();
   }
   if (!event.detail.target?.matches(".slot, .entry, #track")) {

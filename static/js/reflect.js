@@ -186,10 +186,12 @@ document.addEventListener("htmx:afterSettle", ({ detail: { requestConfig } }) =>
     document.querySelector(`#list [data-second="${toAnswer}"] .moment`)?.click();
   }
 });
-document.addEventListener("said", () => {
+document.addEventListener("said", ({ detail }) => {
+  document.getElementById(detail.entry)?.scrollIntoView({ block: "nearest" }); // it may be far down the list
   chosen = false;
   if (player) {
     release();
+    take();
     follow();
   }
 });
