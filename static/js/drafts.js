@@ -3,7 +3,8 @@
 //   [data-restored]  is shown when words came back
 //   [data-discard]   throws them away
 //   [data-sent=key]  anywhere in what the server sends: they arrived
-//   [data-keeps=key]  an element by which htmx sends them as they are typed: once that is answered by 204, they arrived
+//   [data-keeps=key]  an element by which htmx sends them as they are typed, and at an event `keep`: once that is
+//                     answered by 204, they arrived
 //   [data-drafted=key]  is shown where there are words, before the form is open
 // Only the person who typed them gets them back, for two weeks.  Two tabs with the same form keep their words in two
 // places: each holds a lock on its own, and whoever opens the form anew finds the words that no tab holds.
@@ -177,9 +178,12 @@ storage((store) => {
   }
 });
 
+const changed = new WeakSet(); // forms, since they were last sent by their [data-keeps], or because that failed
+
 document.addEventListener("input", (event) => {
   const form = event.target.closest("form[data-draft]");
   if (form) {
+    changed.add(form);
     keep(form);
   }
 });
@@ -189,15 +193,39 @@ document.addEventListener("click", (event) => {
     discard(form);
   }
 });
-const sentAt = new WeakMap(); // by the element that keeps
 
-document.addEventListener("htmx:beforeSend", ({ detail: { elt } }) => sentAt.set(elt, Date.now()));
-document.addEventListener("htmx:afterRequest", async ({ detail: { elt, xhr } }) => {
-  const key = elt.dataset.keeps;
-  if (key && xhr.status === 204 && !(read(await placeOf(key))?.at >= sentAt.get(elt))) {
-    write(key, null); // unless more was typed in the meantime
+// What is chosen or typed while a request is keeping what was there before is kept as soon as that has ended; and as
+// the page goes away, for what is chosen, not typed, is kept nowhere in this browser.
+document.addEventListener("htmx:beforeSend", ({ detail: { elt } }) => {
+  if (elt.dataset.keeps) {
+    changed.delete(elt.closest("form"));
   }
 });
+document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
+  const key = elt.dataset.keeps;
+  const form = elt.closest("form");
+  if (key && changed.has(form)) {
+    queueMicrotask(() => htmx.trigger(elt, "keep")); // htmx has not quite done with this request
+  } else if (key && xhr.status === 204) {
+    write(key, null);
+  } else if (key && xhr.status !== 202) {
+    changed.add(form);
+  }
+});
+document.addEventListener("visibilitychange", () => {
+  for (const elt of document.hidden ? document.querySelectorAll("[data-keeps]") : []) {
+    const form = elt.closest("form");
+    if (changed.has(form) || elt.matches(".htmx-request")) {
+      const body = new FormData(form);
+      for (const [name, value] of Object.entries(JSON.parse(elt.getAttribute("hx-vals")))) {
+        body.set(name, value);
+      }
+      const headers = { "HX-Request": "true" };
+      fetch(elt.getAttribute("hx-post"), { method: "POST", body, headers, keepalive: true }).catch(() => {});
+    }
+  }
+});
+
 document.addEventListener("htmx:load", (event) => arrived(event.detail.elt));
 window.addEventListener("pagehide", () => leave());
 window.addEventListener("pageshow", (event) => event.persisted && arrive());
