@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from config.uploads import CaptionsUploadField, PictureUploadField, VideoUploadField
 from courses.finishing import NOTE_LIMIT, reason
-from courses.models import Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
+from courses.models import LONGEST_VIDEO, Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 from profiles.forms import WordsField
 
 
@@ -40,8 +40,8 @@ class ClockField(forms.Field):
         seconds = 0
         for part in parts:
             seconds = seconds * 60 + int(part)
-        if seconds > 86_400:
-            raise ValidationError("A video lasts 24 hours at most.", code="too_long")
+        if seconds > LONGEST_VIDEO:
+            raise ValidationError(f"A video lasts {LONGEST_VIDEO // 3600} hours at most.", code="too_long")
         return seconds
 
     def has_changed(self, initial, data):

@@ -11,6 +11,8 @@ from courses.fields import RandomName, SecondRangesField, SecondsField
 from profiles.models import Identified, calendar_constraint
 
 TITLE_BEGINNING = 200  # characters of a course's title that say its place in the catalogue
+LONGEST_VIDEO = 86_400  # seconds
+MOST_ATTEMPTS = 1_000  # at a quiz, that its author may allow
 TENTHS = 9  # 10 % to 90 %; the last step is the completion
 
 
@@ -110,7 +112,7 @@ class Video(Identified):
         help_text="Where the video is if its file is not here: an address that begins with https://.",
     )
     duration_seconds = models.IntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(86_400)], help_text="Length in seconds."
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_VIDEO)], help_text="Length in seconds."
     )
     completion_threshold = models.DecimalField(
         max_digits=4,
@@ -127,7 +129,7 @@ class Video(Identified):
         constraints = [
             models.CheckConstraint(condition=~Q(title=""), name="courses_video_title"),
             models.CheckConstraint(
-                condition=Q(duration_seconds__gte=1, duration_seconds__lte=86_400), name="courses_video_duration"
+                condition=Q(duration_seconds__gte=1, duration_seconds__lte=LONGEST_VIDEO), name="courses_video_duration"
             ),
             models.CheckConstraint(
                 condition=Q(completion_threshold__gt=0, completion_threshold__lte=1),
@@ -192,7 +194,7 @@ class Quiz(Identified):
     attempts_allowed = models.IntegerField(
         null=True,
         blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(1_000)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_ATTEMPTS)],
         help_text="How often one may try. Empty: as often as one likes.",
     )
     skippable = models.BooleanField(
@@ -209,7 +211,8 @@ class Quiz(Identified):
                 condition=Q(passing_score__gte=0, passing_score__lte=100), name="courses_quiz_passing_score"
             ),
             models.CheckConstraint(
-                condition=Q(attempts_allowed__isnull=True) | Q(attempts_allowed__gte=1, attempts_allowed__lte=1_000),
+                condition=Q(attempts_allowed__isnull=True)
+                | Q(attempts_allowed__gte=1, attempts_allowed__lte=MOST_ATTEMPTS),
                 name="courses_quiz_attempts_allowed",
             ),
             moment_constraint("courses_quiz_moment"),

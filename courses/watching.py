@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from courses.finishing import finish
-from courses.models import VideoProgress
+from courses.models import LONGEST_VIDEO, VideoProgress
 
 FASTEST = 2  # seconds of the video in a second; a player's highest speed
 SLACK = 20  # seconds of the video that all reports of a student and a video may be ahead of their sessions' clocks
@@ -28,7 +28,6 @@ SESSIONS = 8  # of a student and a video, whose clocks are kept
 DAYS = 14  # how old a session may be
 MOST_RANGES = 500  # of a report
 MOST_BYTES = 16_384
-LONGEST = 86_400  # seconds of a video
 
 KEPT = "What you watch is kept in this browser, and sent once you have logged in again."
 
@@ -100,7 +99,7 @@ def read(body):
     at, position = found.get("at"), found.get("position")
     if not _is_whole(at) or not 0 <= at <= DAYS * 86_400_000:
         raise Refused("A report says at which millisecond of its session it was made.")
-    if position is not None and not (_is_whole(position) and 0 <= position <= LONGEST):
+    if position is not None and not (_is_whole(position) and 0 <= position <= LONGEST_VIDEO):
         raise Refused("The position is a whole second of the video.")
     return token, Report(at, [(start, end) for start, end in watched], position)
 
@@ -213,7 +212,7 @@ def _is_whole(value):
 
 def _is_range(value):
     whole = isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value))
-    return whole and 0 <= value[0] < value[1] <= LONGEST
+    return whole and 0 <= value[0] < value[1] <= LONGEST_VIDEO
 
 
 def _locked(student, video, seen_at):

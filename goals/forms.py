@@ -14,13 +14,15 @@ from django.utils import timezone
 from courses.models import Course
 from goals import living
 from goals.living import Begin
-from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, Part, SuccessProof
+from goals.models import MEASURE_LIMIT, Goal, GoalMessage, GoalMilestone, GoalPeriod, Part, SuccessProof
 from goals.sharing import Contents, shareable_courses
 from profiles.forms import WordsField
+from profiles.models import OUTSIDE_YEARS, YEARS
 from profiles.writing import words
 from uploads.forms import AttachmentField
 
 END = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+TITLE_LIMIT = 300  # characters of a goal's title, or a milestone's
 
 
 NOT_WHOLE = "Nothing was saved, as this form was not whole. It is now: send it again."
@@ -113,17 +115,19 @@ class GoalForm(ActionForm):
 
     title = LineField(
         label="Goal",
-        max_length=300,
+        max_length=TITLE_LIMIT,
         help_text="Said so that one knows when it is reached.",
         error_messages={"required": "Say what the goal is."},
     )
-    measure = LineField(label="Measure", max_length=200, required=False, help_text="For instance: $1K a month.")
+    measure = LineField(
+        label="Measure", max_length=MEASURE_LIMIT, required=False, help_text="For instance: $1K a month."
+    )
     target_date = forms.DateField(label="By", required=False, widget=forms.DateInput({"type": "date"}, "%Y-%m-%d"))
 
     def clean_target_date(self):
         day = self.cleaned_data["target_date"]
-        if day and not 1900 <= day.year <= 9998:
-            raise ValidationError("Days must lie in the years 1900 to 9998.")
+        if day and day.year not in YEARS:
+            raise ValidationError(OUTSIDE_YEARS)
         return day
 
 
@@ -145,7 +149,9 @@ class NewGoalForm(GoalForm, BeginForm):
 
 
 class MilestoneForm(ActionForm):
-    title = LineField(label="Milestone", max_length=300, error_messages={"required": "Say what the milestone is."})
+    title = LineField(
+        label="Milestone", max_length=TITLE_LIMIT, error_messages={"required": "Say what the milestone is."}
+    )
 
 
 class ProofForm(ActionForm):
@@ -186,8 +192,8 @@ class CorrectionForm(ActionForm):
     def _as_it_was(self, name, bound):
         """A bound that nobody touched keeps its fraction of a minute."""
         moment = self.cleaned_data[name]
-        if moment and not 1900 <= moment.year <= 9998:
-            raise ValidationError("Dates must lie in the years 1900 to 9998.")
+        if moment and moment.year not in YEARS:
+            raise ValidationError(OUTSIDE_YEARS)
         return bound if moment and bound and moment == bound.replace(second=0, microsecond=0) else moment
 
     def clean_start(self):
@@ -232,8 +238,8 @@ class GoalPeriodForm(forms.ModelForm):
             start = start if "start" in self.changed_data else self.before.lower
             end = end if "end" in self.changed_data else self.before.upper
         for name, moment in (("start", start), ("end", end)):
-            if moment and not 1900 <= moment.year <= 9998:
-                self.add_error(name, "Dates must lie in the years 1900 to 9998.")
+            if moment and moment.year not in YEARS:
+                self.add_error(name, OUTSIDE_YEARS)
                 return cleaned
         if end is not None and end <= start:
             self.add_error("end", "A period ends after it has started.")

@@ -21,12 +21,14 @@ from profiles.models import (
     media_type_field,
 )
 
+MEASURE_LIMIT = 200  # characters
+
 
 def measure_constraint():
     return models.CheckConstraint(
-        condition=Q(measure__length__lte=200),
+        condition=Q(measure__length__lte=MEASURE_LIMIT),
         name="%(app_label)s_%(class)s_measure_length",
-        violation_error_message="A measure has at most 200 characters.",
+        violation_error_message=f"A measure has at most {MEASURE_LIMIT} characters.",
     )
 
 

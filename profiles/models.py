@@ -9,22 +9,28 @@ from django.db import models
 from django.db.models import DB_CASCADE, Q
 from django.db.models.functions import UUID7, Length, Lower, Now, Upper
 
+NAME_LIMIT = 300  # characters
+CONTENT_LIMIT = 20_000  # characters
+ADDRESS_LIMIT = 2_000  # characters
+YEARS = range(1900, 9999)  # that times lie in
+BEGINNING = datetime.datetime(YEARS.start, 1, 1, tzinfo=datetime.UTC)  # no time lies before it
+OUTSIDE_YEARS = f"Dates must lie in the years {YEARS[0]} to {YEARS[-1]}."
+
 
 def calendar_constraint(*fields):
-    """A CHECK that the named timestamps lie in the years 1900 to 9998.
+    """A CHECK that the named timestamps lie in YEARS.
 
     PostgreSQL's timestamps reach further than Python's ('infinity', the year
     294276): a row written by psql could otherwise be one that no page can read.
     """
-    first = datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
-    last = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
+    end = datetime.datetime(YEARS.stop, 1, 1, tzinfo=datetime.UTC)
     condition = Q()
     for field in fields:
-        condition &= Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": first, f"{field}__lt": last})
+        condition &= Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": BEGINNING, f"{field}__lt": end})
     return models.CheckConstraint(
         condition=condition,
         name="%(app_label)s_%(class)s_calendar",
-        violation_error_message="Dates must lie in the years 1900 to 9998.",
+        violation_error_message=OUTSIDE_YEARS,
     )
 
 
@@ -78,8 +84,6 @@ class Profile(Identified, AbstractBaseUser):
     is_superuser = models.BooleanField("superuser", db_default=False, help_text="May also make others staff.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    NAME_LIMIT = 300
-
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["full_name"]
 
@@ -94,9 +98,9 @@ class Profile(Identified, AbstractBaseUser):
                 violation_error_message="E-mail addresses are kept in lower case.",
             ),
             models.CheckConstraint(
-                condition=Q(full_name__length__lte=300),
+                condition=Q(full_name__length__lte=NAME_LIMIT),
                 name="profiles_profile_full_name_length",
-                violation_error_message="A name has at most 300 characters.",
+                violation_error_message=f"A name has at most {NAME_LIMIT} characters.",
             ),
             models.CheckConstraint(
                 condition=Q(is_superuser=False) | Q(is_staff=True), name="profiles_profile_superuser_is_staff"
@@ -209,8 +213,6 @@ class Writing(Identified):
     edited_at = models.DateTimeField(null=True, blank=True)
     hidden_at = models.DateTimeField(null=True, blank=True)
 
-    CONTENT_LIMIT = 20_000  # characters
-
     class Meta:
         abstract = True
         constraints = [
@@ -220,9 +222,9 @@ class Writing(Identified):
                 violation_error_message="Write something, or add a recording or a picture.",
             ),
             models.CheckConstraint(
-                condition=Q(content__length__lte=20_000),
+                condition=Q(content__length__lte=CONTENT_LIMIT),
                 name="%(app_label)s_%(class)s_content_length",
-                violation_error_message="That is longer than 20,000 characters.",
+                violation_error_message=f"That is longer than {CONTENT_LIMIT:,} characters.",
             ),
             media_constraint(),
             # Never javascript: or data:, which a browser would run or show as ours.
@@ -232,9 +234,11 @@ class Writing(Identified):
                 violation_error_message="The address of a recording or picture begins with https://, http:// or one /.",
             ),
             models.CheckConstraint(
-                condition=Q(media_url__isnull=True) | Q(media_url__length__lte=2_000),
+                condition=Q(media_url__isnull=True) | Q(media_url__length__lte=ADDRESS_LIMIT),
                 name="%(app_label)s_%(class)s_media_address_length",
-                violation_error_message="The address of a recording or picture is longer than 2,000 characters.",
+                violation_error_message=(
+                    f"The address of a recording or picture is longer than {ADDRESS_LIMIT:,} characters."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(media_duration_seconds__isnull=True) | Q(media_duration_seconds__gte=0),

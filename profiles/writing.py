@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from profiles.models import Writing
+from profiles.models import CONTENT_LIMIT
 
 
 class WritingConflict(Exception):
@@ -19,7 +19,7 @@ class WritingConflict(Exception):
         self.row = row
 
 
-def words(text, limit=Writing.CONTENT_LIMIT):
+def words(text, limit=CONTENT_LIMIT):
     """`text` as it is kept: trimmed, lines ending in a line feed; ValidationError, in the writer's words, if unfit."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if "\0" in text:

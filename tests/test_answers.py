@@ -11,6 +11,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from profiles.models import CONTENT_LIMIT
 from reflections import access, answers
 from reflections.answers import AnswerConflict, NothingToAnswer, answer, answer_all, version
 from reflections.models import Reflection
@@ -108,7 +109,7 @@ def test_a_text_that_was_cleaned_stays_as_it_is(text):
 
 def test_a_text_of_the_greatest_length_is_kept_whole():
     reflection, (ines,) = factories.ReflectionFactory(), people("Ines")
-    text = "😀" * Reflection.CONTENT_LIMIT
+    text = "😀" * CONTENT_LIMIT
     assert answer(reflection.pk, by=ines, text=text, seen="").instructor_response == text
 
 

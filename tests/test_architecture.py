@@ -17,6 +17,7 @@ from tests import factories
 from timeline.models import Activity, ReadOnlyError
 
 ROOT = Path(settings.BASE_DIR)
+LIMIT_IN_A_TEMPLATE = re.compile(r'maxlength="\d|capped:\d|slice:"|[<>]=? \d\d|\d,\d{3}')
 PROJECT = {
     *("config", "profiles", "courses", "uploads", "reflections", "goals", "xapi", "timeline", "privacy", "demo"),
     "tests",
@@ -221,3 +222,12 @@ def test_foreign_keys_of_the_sources_act_in_the_database():
                 assert action in (
                     {models.DO_NOTHING} if model is Activity else {models.DB_CASCADE, models.DB_SET_NULL}
                 ), field
+
+
+def test_no_template_writes_a_limit_that_python_has():
+    written = {
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in (ROOT / "templates").rglob("*.html")
+        for found in LIMIT_IN_A_TEMPLATE.finditer(path.read_text())
+    }
+    assert not written

@@ -287,10 +287,10 @@ def test_ones_own_reflection_waits_for_somebody_else(seen):
 def test_what_was_not_looked_through_is_not_said_to_be_absent(seen, monkeypatch):
     monkeypatch.setattr("timeline.queries.journey.SCAN_LIMIT", 5)
     page = words(seen.client.get(f"{seen.at}?q=nowhere"))
-    assert "Nothing among the newest 10,000 entries" in page
+    assert "Nothing among the newest 5 entries" in page
     assert "No entry and no answer" not in page
     assert "Looked through" not in page
-    assert "Looked through the newest 10,000 entries" in words(seen.client.get(f"{seen.at}?q=thought"))
+    assert "Looked through the newest 5 entries" in words(seen.client.get(f"{seen.at}?q=thought"))
 
 
 def test_the_list_of_students_says_how_far_each_is_and_who_waits(seen):

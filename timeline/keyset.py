@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from django.core.exceptions import BadRequest
 from django.db.models import BooleanField, F, Func, Value
 
+from profiles.models import YEARS
+
 
 class BigInt(int):
     """The type of a column of eight bytes."""
@@ -120,6 +122,6 @@ def _read(kind, text):
         if value.tzinfo is None:
             raise ValueError
         value = value.astimezone(datetime.UTC)  # Python knows offsets that PostgreSQL refuses
-        if not 1900 <= value.year <= 9998:  # no row has another (profiles.models.calendar_constraint)
+        if value.year not in YEARS:  # no row has another
             raise ValueError
     return value

@@ -15,7 +15,7 @@ from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range
 
 from courses.models import Course, Enrollment, Lesson, Video, VideoProgress
-from profiles.models import Profile
+from profiles.models import NAME_LIMIT, Profile
 from xapi.loading import retrying
 from xapi.models import Agent, Pending, Written
 from xapi.statements import COMPLETED, EXTENSIONS, derived_id, read_segments
@@ -108,7 +108,7 @@ def _settle_people(agent_ids):
     wanted = {}
     for key, name, first in _people(agent_ids):
         if agents[key].profile_id == key:
-            wanted[key] = {"full_name": (name or agents[key].pseudonym)[: Profile.NAME_LIMIT], "created_at": first}
+            wanted[key] = {"full_name": (name or agents[key].pseudonym)[:NAME_LIMIT], "created_at": first}
     changed = _write(Profile, wanted, agents={key: key for key in wanted})
     linked = set(Profile.objects.filter(id__in=[a.profile_id for a in found.values()]).values_list("id", flat=True))
     Agent.objects.bulk_update([agent for agent in found.values() if agent.profile_id in linked], ["profile_id"])

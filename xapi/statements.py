@@ -13,6 +13,9 @@ import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 
+from courses.models import LONGEST_VIDEO
+from profiles.models import YEARS
+
 COURSE_TYPE = "http://adlnet.gov/expapi/activities/course"
 VIDEO_TYPE = "https://w3id.org/xapi/video/activity-type/video"
 VIDEO_PROFILE = "https://w3id.org/xapi/video"
@@ -22,7 +25,6 @@ COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
 MAX_DIGITS = 1_000  # of one number; PostgreSQL's numeric takes more, a sane statement needs fewer
-MAX_DURATION = 86_400  # media_files.duration_seconds; one day
 
 # Never change this: the ids of everything imported hang on it.
 NAMESPACE = uuid.UUID("6f0a5a9e-5c1b-5d0e-9d3c-2f3f0b8c7a41")
@@ -359,8 +361,8 @@ def _timestamp(value):
         raise InvalidStatement(f"Its timestamp {_shown(value)} is not an ISO 8601 date and time.") from None
     if moment.tzinfo is None:
         raise InvalidStatement(f"Its timestamp {_shown(value)} has no time zone.")
-    if not 1900 < moment.year < 9998:  # a day's margin for the zone; profiles.models.calendar_constraint
-        raise InvalidStatement(f"Its timestamp {_shown(value)} lies outside the years 1901 to 9997.")
+    if not YEARS[0] < moment.year < YEARS[-1]:  # a day's margin for the zone
+        raise InvalidStatement(f"Its timestamp {_shown(value)} lies outside the years {YEARS[1]} to {YEARS[-2]}.")
     return moment.astimezone(datetime.UTC)
 
 
@@ -418,8 +420,8 @@ def _watching(context, result):
     ours = _object(result.get("extensions", {}), "result's extensions")
     theirs = _object(context.get("extensions", {}), "context's extensions")
     lengths = [_number(part, "length") for part in (ours, theirs) if part.get(f"{EXTENSIONS}length") is not None]
-    if any(not 0 < length <= MAX_DURATION for length in lengths):
-        raise InvalidStatement(f"The video's length must be more than 0 and at most {MAX_DURATION:,} seconds.")
+    if any(not 0 < length <= LONGEST_VIDEO for length in lengths):
+        raise InvalidStatement(f"The video's length must be more than 0 and at most {LONGEST_VIDEO:,} seconds.")
     length = math.ceil(max(lengths)) if lengths else None
 
     played = ours.get(f"{EXTENSIONS}played-segments")

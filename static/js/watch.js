@@ -7,10 +7,9 @@ const EVERY = 15_000; // milliseconds
 const SETTLED = 1000; // after a jump, until which there may be another
 const NEAR = 0.25; // seconds that may be missing from a whole one
 const LATE = 1; // seconds that a browser may take to say that the time has changed
-const MOST = 500; // parts in a report
 
 const player = document.getElementById("player");
-const { reports: address, session: token } = document.querySelector("[data-reports]").dataset;
+const { reports: address, session: token, most } = document.querySelector("[data-reports]").dataset;
 const unsent = document.getElementById("unsent");
 const PREFIX = `watched:${document.body.dataset.person}:`;
 const mine = `${PREFIX}${token.split(":").at(-1)}`;
@@ -117,7 +116,7 @@ function storage(act) {
 }
 
 function compose() {
-  const watched = unconfirmed().slice(0, MOST);
+  const watched = unconfirmed().slice(0, most);
   const position = played.length ? Math.floor(player.currentTime) : null;
   if (refused || (watched.length === 0 && position === told)) {
     return null;

@@ -6,7 +6,18 @@ students stop at COUNT_LIMIT, and what entries refer to is fetched by
 `with_places()` in a fixed number of queries.
 """
 
-from timeline.queries.common import BY_DAY, BY_MOMENT, BY_NAME, BY_SECOND, BY_TIME, BY_TITLE, COUNT_LIMIT, NEWEST, today
+from timeline.queries.common import (
+    BY_DAY,
+    BY_MOMENT,
+    BY_NAME,
+    BY_SECOND,
+    BY_TIME,
+    BY_TITLE,
+    COUNT_LIMIT,
+    NEW_LIMIT,
+    NEWEST,
+    today,
+)
 from timeline.queries.community import (
     COMMUNITY_COURSES,
     FANS,
@@ -17,7 +28,6 @@ from timeline.queries.community import (
     shared_stories,
 )
 from timeline.queries.conversation import (
-    NEW_LIMIT,
     SINCE_LIMIT,
     WEEKS,
     DaysFilter,
@@ -84,6 +94,7 @@ from timeline.queries.story import (
 from timeline.queries.track import LANDMARKS, MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
 from timeline.queries.waiting import (
     INBOX_COURSES,
+    WAITING_LIMIT,
     Inbox,
     WaitingMoment,
     awaiting_response_counts,

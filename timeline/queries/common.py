@@ -9,6 +9,7 @@ from timeline.keyset import Keyset, Page
 from timeline.models import DAY_ZONE
 
 COUNT_LIMIT = 10_000  # a count shown to a person is exact up to here, then "10,000+"
+NEW_LIMIT = 99  # … of what is new, up to here
 BY_SECOND = Keyset(("video_timestamp_seconds", "id"), (int, uuid.UUID))
 BY_TIME = Keyset(("created_at", "id"), (datetime.datetime, uuid.UUID))
 NEWEST = Keyset(BY_TIME.columns, BY_TIME.types, descending=True)

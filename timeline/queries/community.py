@@ -17,10 +17,16 @@ FANS = 50  # who congratulated, that are named, the last ones
 
 @dataclass(frozen=True)
 class Applause:
-    """How many congratulated on a story, up to APPLAUDED + 1, and whether the reader is among them."""
+    """How many congratulated on a story, up to APPLAUDED + 2, and whether the reader is among them."""
 
     count: int = 0
     mine: bool = False
+
+    most = APPLAUDED
+
+    @property
+    def others(self):
+        return self.count - self.mine
 
 
 def courses_of_community(user):
@@ -65,7 +71,7 @@ NEWEST = f"""
 
 def applause(stories, *, by):
     """{a story's id: its Applause}.  Index: goals_congratulation_once."""
-    asked = {"stories": [story.pk for story in stories], "by": by.pk, "limit": APPLAUDED + 1}
+    asked = {"stories": [story.pk for story in stories], "by": by.pk, "limit": APPLAUDED + 2}
     with connection.cursor() as cursor:
         cursor.execute(APPLAUSE, asked)
         return {pk: Applause(count, mine) for pk, count, mine in cursor.fetchall()}

@@ -8,10 +8,11 @@ from itertools import groupby
 from django.db import connection
 
 from goals.models import GoalMessage
+from profiles.models import BEGINNING
 from reflections.models import Reflection
 from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
-from timeline.queries.common import BY_TIME, COUNT_LIMIT, today
+from timeline.queries.common import BY_TIME, COUNT_LIMIT, NEW_LIMIT, today
 from timeline.queries.days import Day
 from timeline.queries.places import with_places
 
@@ -21,7 +22,6 @@ LOOK_ROWS = 100  # entries that one step of a search reads, to look through what
 STEPS = 10  # of one search
 BATCH = 100  # entries that one statement of an export looks at
 SINCE_LIMIT = 5_000  # what was done since a moment is exact up to here, then "5,000+"
-NEW_LIMIT = 99  # a count of what is new is exact up to here, then "99+"
 
 
 @dataclass(frozen=True)
@@ -335,7 +335,7 @@ def since_spoken(*, student, instructor, size=5):
     Indexes: those of `last_spoken()`; idx_student_date; idx_student_pending.
     """
     moment = last_spoken(student=student, instructor=instructor)
-    since = moment or datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
+    since = moment or BEGINNING
     asked = {
         "student": student.pk,
         "day": since.astimezone(DAY_ZONE).date(),

@@ -14,6 +14,7 @@ from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
 from timeline.queries.common import BY_START, BY_TIME, COUNT_LIMIT, NEWEST, today
 
+PERIODS = 5  # of a goal, that are told one by one, the last ones
 MARKS = 20  # milestones and pieces of proof of a goal that its line has, of each the newest
 
 
@@ -45,6 +46,16 @@ class LivedGoal:
     @property
     def periods(self):
         return self.goal.periods.all()
+
+    @property
+    def latest(self):
+        """The last PERIODS of its periods."""
+        return self.periods[:PERIODS]
+
+    @property
+    def earlier(self):
+        """How many periods it had before these."""
+        return max(len(self.periods) - PERIODS, 0)
 
     @property
     def days(self):

@@ -32,7 +32,7 @@ class JourneyPage(Page):
     `first` is the number of its first entry among all `total` of them; both
     are counted to COUNT_LIMIT + 1 (`first` to one more).  `limited` says that
     there were more entries than SCAN_LIMIT to look through, and which ones
-    were: the "newest" of the video, or the "first" by second; else "".
+    were: the "newest 10,000" of the video, or the "first 10,000" by second; else "".
     """
 
     first: int
@@ -108,7 +108,8 @@ def _scan(asked, after, size):
     params = asked.params | (order.params(after) if after else {})
     rows = list(Activity.objects.raw(statement, params | {"limit": SCAN_LIMIT + 1, "size": size + 1}))
     entries = [row for row in rows if row.pk]  # without any, the one row has the counts alone
-    limited = ("newest" if source.order == NEWEST else "first") if rows[0].candidates > SCAN_LIMIT else ""
+    which = "newest" if source.order == NEWEST else "first"
+    limited = f"{which} {SCAN_LIMIT:,}" if rows[0].candidates > SCAN_LIMIT else ""
     return entries, rows[0].before, rows[0].total, limited
 
 

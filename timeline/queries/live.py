@@ -5,12 +5,12 @@ import uuid
 from django.db import connection
 from django.db.models.functions import Now
 
+from profiles.models import BEGINNING
 from timeline.kinds import COUNTED
 from timeline.models import DAY_ZONE, Activity
-from timeline.queries.common import BY_TIME
+from timeline.queries.common import BY_TIME, NEW_LIMIT
 from timeline.queries.filters import JourneyFilter, listed, reading_of_new
 
-NEW_LIMIT = 99  # new entries are counted to here, then "99+"
 NEW_SCAN = 1_000  # entries since then that are looked at
 
 
@@ -55,7 +55,7 @@ def new_since(asked, *, since):
     source = reading_of_new(asked)
     if not source.branches:
         return 0
-    params = BY_TIME.params(since or f"1900-01-01T00:00:00+00:00~{uuid.UUID(int=0)}")
+    params = BY_TIME.params(since or f"{BEGINNING.isoformat()}~{uuid.UUID(int=0)}")
     day = params["after_created_at"].astimezone(DAY_ZONE).date()
     looked_at = source.sql(
         f"({source.rest}) AS matches",

@@ -49,6 +49,8 @@ class ClassSize:
     students: int
     active: int
 
+    most = COUNT_LIMIT
+
 
 @dataclass(frozen=True)
 class ClassMovement(Page):

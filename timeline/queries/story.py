@@ -54,6 +54,8 @@ class Story:
     turns: list[Turn]
     more: int
 
+    most = ENTRIES
+
     @property
     def first(self):
         return min(self.days)

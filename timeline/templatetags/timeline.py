@@ -24,6 +24,8 @@ from timeline.words import WORDS
 
 register = template.Library()
 HIGHEST = 352  # pixels of a picture in an entry: 22rem, as in timeline.css
+MOMENTS = 5  # of a video where several wait, that its page shows at once
+MORE_MOMENTS = 105  # … and on demand, these among them
 MINUTE = datetime.timedelta(minutes=1)
 register.filter(clock)
 
@@ -207,8 +209,9 @@ def capped(number, limit=COUNT_LIMIT):
 
 @register.filter
 def together(moments):
-    """Those of `moments` where several wait."""
-    return [moment for moment in moments if moment.count > 1]
+    """Those of `moments` where several wait: the `first`, `more` to look for, and whether there are any `beyond`."""
+    found = [moment for moment in moments if moment.count > 1]
+    return {"first": found[:MOMENTS], "more": found[MOMENTS:MORE_MOMENTS], "beyond": len(found) > MORE_MOMENTS}
 
 
 @register.filter

@@ -8,11 +8,10 @@ from django.core.exceptions import BadRequest
 from django.http import QueryDict
 from django.urls import reverse
 
+from profiles.models import OUTSIDE_YEARS, YEARS
 from timeline.kinds import IN_VIDEO, of_groups
 from timeline.queries import JourneyFilter
 from timeline.views.page import text_asked
-
-YEARS = range(1900, 9999)  # that a time in the database may lie in
 
 
 def journey_asked(request, video, student):
@@ -67,7 +66,7 @@ def day_asked(request, name):
     except ValueError as error:
         raise BadRequest(f"“{text[:40]}” is no day. A day is written as 2026-03-15.") from error
     if day.year not in YEARS:
-        raise BadRequest("Days must lie in the years 1900 to 9998.")
+        raise BadRequest(OUTSIDE_YEARS)
     return day
 
 

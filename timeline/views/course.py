@@ -12,7 +12,7 @@ from courses.access import courses_joinable, courses_seen
 from courses.enrolling import enrol, leave
 from courses.forms import CompletionForm
 from courses.models import Enrollment
-from courses.progress import outline
+from courses.progress import LESSONS, outline
 from timeline import access, queries
 from timeline.views.asked import choice_asked
 from timeline.views.page import Page, text_asked, uuid_asked
@@ -59,7 +59,7 @@ class CourseTaught(Page):
     def get_context_data(self, **kwargs):
         name = text_asked(self.request, "name")
         students = queries.students_of_course(course=self.course, name=name, after=self.request.GET.get("after"))
-        lessons = self.course.lessons.prefetch_related("videos")[:200]
+        lessons = self.course.lessons.prefetch_related("videos")[:LESSONS]
         videos = [video for lesson in lessons for video in lesson.videos.all()]
         waiting = queries.awaiting_response_in_videos(videos=[video.pk for video in videos])
         for video in videos:
@@ -67,6 +67,7 @@ class CourseTaught(Page):
         return super().get_context_data(
             course=self.course,
             lessons=lessons,
+            waiting_limit=queries.WAITING_LIMIT,
             name=name,
             students=students.entries,
             more=students.next,

@@ -16,6 +16,7 @@ from django.views.generic import View
 
 from goals import conversation
 from goals.models import Goal
+from profiles.models import BEGINNING
 from timeline import access, calendar, kinds, queries
 from timeline.fold import folded, item_of
 from timeline.gaps import with_gaps
@@ -27,7 +28,6 @@ from timeline.views.page import text_asked
 from timeline.views.student import StudentPage
 
 A_DAY = datetime.timedelta(days=1)
-NEVER = datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
 CHOICES = 200  # courses and goals to choose from
 ANSWERS = 20  # new ones that are told of
 
@@ -69,7 +69,7 @@ class DaysPage(StudentPage):
         if self.own:
             return {}
         since = queries.since_spoken(student=self.student, instructor=self.request.user)
-        moment = since.moment or NEVER
+        moment = since.moment or BEGINNING
         total = sum(since.counts.values())
         waiting = queries.with_places(since.waiting)
         to_answer = None

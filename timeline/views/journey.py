@@ -194,4 +194,5 @@ class NewInJourney(JourneyView):
         number = queries.new_since(self.asked, since=self.since)
         if not number:
             return HttpResponse(status=204)
-        return render(request, "timeline/news.html", {"number": number, "video": self.video, "since": self.since})
+        context = {"number": number, "limit": queries.NEW_LIMIT, "video": self.video, "since": self.since}
+        return render(request, "timeline/news.html", context)

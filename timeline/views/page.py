@@ -7,6 +7,8 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 
+SEARCH_LIMIT = 200  # characters of what is searched for
+
 
 class Page(TemplateView):
     """A page at one URL; to htmx, the fragment of it (a partialdef of its template) that it asked for.
@@ -15,6 +17,7 @@ class Page(TemplateView):
     """
 
     fragments = ("entries",)
+    extra_context = {"search_limit": SEARCH_LIMIT}
 
     def get(self, request, *args, **kwargs):
         # The address is read in setup(); it is not the template's business.
@@ -58,5 +61,5 @@ def uuid_asked(text):
 
 
 def text_asked(request, name):
-    """A text of the query string, without what PostgreSQL cannot hold; at most 200 characters."""
-    return request.GET.get(name, "").replace("\0", "").strip()[:200]
+    """A text of the query string, without what PostgreSQL cannot hold; at most SEARCH_LIMIT characters."""
+    return request.GET.get(name, "").replace("\0", "").strip()[:SEARCH_LIMIT]

@@ -75,6 +75,7 @@ class VideoPage(Page):
         return {
             "second": second,
             "session": watching.open_session(user, video),
+            "most_ranges": watching.MOST_RANGES,
             "track": drawn,
             "playhead": track.at(second, video.duration_seconds),
             "draft": self.draft,
