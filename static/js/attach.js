@@ -3,11 +3,11 @@
 // Whatever it comes from, the file is put into the form's own file input, so that the form is sent as ever.
 // Without this file the input works by itself.
 
+import { clock } from "./playtime.js";
 import { Recorder, canRecord, reason } from "./recorder.js";
 
 const megabyte = 2 ** 20;
 
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 const megabytes = (bytes) => `${Math.ceil((bytes * 10) / megabyte) / 10} MB`;
 const weight = (bytes) => (bytes < megabyte / 10 ? `${Math.ceil(bytes / 1024)} KB` : megabytes(bytes));
 const isPicture = (file) => file.type.startsWith("image/");

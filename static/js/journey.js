@@ -1,6 +1,8 @@
 // A video and the list of what was done in it, kept together: a moment in the list, in the track or in a sentence
 // seeks the player, and the list follows the player.  Without this file, all of them are links.
 
+import { clock } from "./playtime.js";
+
 const player = document.getElementById("player"); // null: the video itself is not here
 const status = document.getElementById("status");
 const MARGIN = 16; // pixels above what is brought into view
@@ -17,12 +19,6 @@ let scrolledAt = -Infinity;
 function addressed() {
   const text = new URLSearchParams(location.search).get("t");
   return text === null ? null : Number(text);
-}
-
-function clock(time) {
-  const [hours, minutes, seconds] = [Math.floor(time / 3600), Math.floor(time / 60) % 60, time % 60];
-  const end = `${String(seconds).padStart(2, "0")}`;
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${end}` : `${minutes}:${end}`;
 }
 
 // The address of this page at a moment, whatever page of the list it showed.

@@ -2,6 +2,8 @@
 // What has been watched is drawn under it, and an answer that has been looked at is no longer new.
 // Without this file the form has a second to type.
 
+import { clock } from "./playtime.js";
+
 const player = document.getElementById("player"); // null: the video itself is not here
 const DRAWN = "http://www.w3.org/2000/svg";
 const LOOKED_AT = 1000; // milliseconds in view
@@ -11,16 +13,10 @@ let waits = false; // it would play if nobody wrote
 const form = () => document.getElementById("reflect");
 const moment = () => form().elements.at;
 
-function clock(time) {
-  const [hours, minutes, seconds] = [Math.floor(time / 3600), Math.floor(time / 60) % 60, time % 60];
-  const end = String(seconds).padStart(2, "0");
-  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${end}` : `${minutes}:${end}`;
-}
-
 // The second that plays; the last one at the end.
 function now() {
   const duration = Number(document.getElementById("track").dataset.duration);
-  return clock(Math.floor(Math.min(player.currentTime, duration - 1)));
+  return clock(Math.min(player.currentTime, duration - 1));
 }
 
 function begun() {
