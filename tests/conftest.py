@@ -11,8 +11,13 @@ import time
 import pytest
 from django.db import connection
 from django.template.defaulttags import CsrfTokenNode
+from hypothesis import settings
 
 from tests import chromium
+
+# Hypothesis' own, for machines that decide about a change: the same examples each time, and none is too slow by chance.
+# Others are searched for by pytest --hypothesis-profile=default.
+settings.load_profile("ci")
 
 # The files whose tests share what takes long to make: a server, a class, a year of entries.  One process has all tests
 # of such a file; any other test goes to whichever process is free.
@@ -103,6 +108,7 @@ def assert_accessible():
     axe = Axe()
 
     def check(page):
+        page.wait_for_load_state()  # a click that leads to another page does not wait for its style sheets
         # A colour on its way to another (to the dark ones, say) is neither, and may be too pale for an instant.
         page.wait_for_function("() => document.getAnimations().every(each => each.playState !== 'running')")
         results = axe.run(

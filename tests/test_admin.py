@@ -1190,6 +1190,7 @@ def test_a_list_is_filtered_by_typing_part_of_a_name(page, transactional_db):
     page.fill("input[name=password]", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#result_list")
+    page.wait_for_load_state()
     assert page.locator("#result_list tbody tr").count() == 2
     page.click("#changelist-filter .select2-selection")
     page.keyboard.type("okaf")

@@ -29,6 +29,21 @@ DROP = """([bytes, name, type]) => {
         document.querySelector("textarea").dispatchEvent(new DragEvent(event, options));
     }
 }"""
+# A recording that may take a second is discarded as soon as it runs: we might hear of it too late.
+RECORD_AND_DISCARD = """() => new Promise(discarded => {
+    const part = name => document.querySelector(`[data-${name}]`);
+    part("record").click();
+    const look = () => {
+        if (part("recorder").hidden) {
+            requestAnimationFrame(look);
+        } else {
+            part("discard-recording").click();
+            discarded();
+        }
+    };
+    look();
+})"""
+SOME_SECONDS = re.compile("0:(?:0[1-9]|[1-5][0-9])")
 CHOSEN = "input => [...input.files].map(file => file.name)"
 
 
@@ -83,9 +98,9 @@ def test_a_voice_memo_is_recorded_paused_heard_and_sent(composer, assert_accessi
     expect(button(composer, "Stop and listen")).to_be_focused()
     composer.wait_for_function("() => document.querySelector('[data-level]').getAttribute('width') > 20")
     assert_accessible(composer)
-    expect(composer.locator("[data-elapsed]")).to_have_text(re.compile("0:0[1-9]"))
+    expect(composer.locator("[data-elapsed]")).to_have_text(SOME_SECONDS)
     button(composer, "Pause").press("Enter")
-    said(composer, "Paused at 0:0")
+    said(composer, "Paused at 0:")
     paused, began = composer.locator("[data-elapsed]").inner_text(), time.monotonic()
     composer.wait_for_timeout(2200)
     expect(composer.locator("[data-elapsed]")).to_have_text(paused)
@@ -99,7 +114,7 @@ def test_a_voice_memo_is_recorded_paused_heard_and_sent(composer, assert_accessi
     sound = composer.get_by_label("The recording that will be sent")
     expect(sound).to_be_focused()
     sound.evaluate("sound => sound.play()")
-    expect(composer.locator("[data-name]")).to_have_text(re.compile(r"^Voice memo, 0:0[1-9] · \d+ KB$"))
+    expect(composer.locator("[data-name]")).to_have_text(re.compile(rf"^Voice memo, {SOME_SECONDS.pattern} · \d+ KB$"))
     assert_accessible(composer)
     assert composer.evaluate("document.documentElement.scrollWidth") <= 320
     assert not DailyNote.objects.exists()
@@ -122,8 +137,7 @@ def test_a_recording_stops_by_itself_and_can_be_discarded(composer, monkeypatch)
     button(composer, "Record a voice memo").click()
     said(composer, "0:01 are full, so it has stopped. The recording is attached")
     assert chosen(composer) == ["voice-memo.webm"]
-    button(composer, "Record a voice memo").click()
-    button(composer, "Discard").click()
+    composer.evaluate(RECORD_AND_DISCARD)
     said(composer, "The recording is discarded.")
     expect(button(composer, "Record a voice memo")).to_be_focused()
     assert chosen(composer) == ["voice-memo.webm"]  # the first one

@@ -82,6 +82,7 @@ def test_the_admin_wears_the_sites_colours(page, assert_accessible, theme):
     page.get_by_label("Password").fill("three options")
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="Student Activity Timeline", exact=True).wait_for()
+    page.wait_for_load_state()
     assert page.get_by_text("Daniel Reyes").is_visible()
     paper = "getComputedStyle(document.documentElement).getPropertyValue('--body-bg')"
     assert page.evaluate(f"{paper} === {paper.replace('--body-bg', '--paper')}")

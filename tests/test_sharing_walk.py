@@ -48,6 +48,7 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
     assert fits(page)
     page.get_by_role("link", name="Show all, to read or print").press("Enter")
     page.get_by_text("Note 59.").wait_for()
+    page.wait_for_load_state()  # with its style sheets
     assert fits(page)
     page.emulate_media(media="print")
     for hidden in ("Share this story", "My days", "Week by week"):

@@ -85,13 +85,14 @@ def test_an_instructor_opens_a_journey_filters_it_pages_through_it_and_goes_to_a
 
     page.go_back()
     page.locator("#showing", has_text="Showing 1–50 of 121").wait_for()
+    page.wait_for_load_state()
     page.get_by_role("checkbox", name="Watching").check()
     page.locator("#showing", has_text="How far students came").wait_for()
     page.get_by_role("link", name="Students").click()
     page.locator(".roster").get_by_role("link", name="Tom Abara").click()
+    page.get_by_role("heading", name="Tom Abara").wait_for()
     assert "kind=watching" in page.url
     assert page.get_by_role("checkbox", name="Watching").is_checked()
-    page.get_by_role("heading", name="Tom Abara").wait_for()
     page.get_by_text("Watched to 50 %").wait_for()
     assert page.get_by_text("Thought 000.").count() == 0
 
@@ -116,6 +117,7 @@ def test_a_student_sees_own_days_and_goals_and_not_anothers(school, page, assert
     assert_accessible(page)
     page.get_by_text("120 reflections").wait_for()
     page.get_by_role("heading", name="$1K a month").get_by_role("link").click()
+    page.wait_for_load_state()  # from then on more is loaded in place
     page.get_by_role("link", name="Later weeks").click()
     page.locator(".entry").nth(60).wait_for()
 
@@ -128,9 +130,9 @@ def test_a_student_sees_own_days_and_goals_and_not_anothers(school, page, assert
 
 def test_a_day_pages_within_itself_and_leads_to_its_neighbours(school, page):
     log_in(page, "sara")
-    factories.DailyNoteFactory(student=school["sara"], created_at=timezone.now() - datetime.timedelta(days=5))
-    before = queries.today() - datetime.timedelta(days=5)
-    page.goto(reverse("student_day", args=[school["sara"].pk, before.isoformat()]))
+    before = YESTERDAY - datetime.timedelta(days=4)
+    factories.DailyNoteFactory(student=school["sara"], created_at=before)
+    page.goto(reverse("student_day", args=[school["sara"].pk, timezone.localdate(before).isoformat()]))
     page.get_by_text("Wrote to five shops").wait_for()
     page.get_by_role("navigation", name="Days").get_by_role("link").first.click()
     page.locator(".entry").nth(1).wait_for()
