@@ -6,6 +6,7 @@ uses it fails if the page throws an error or breaks the Content-Security-Policy.
 """
 
 import os
+import threading
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from django.db import connection
 from django.template.defaulttags import CsrfTokenNode
 from hypothesis import settings
 
+from config.health import can_serve
 from tests import chromium
 
 # Hypothesis' own, for machines that decide about a change: the same examples each time, and none is too slow by chance.
@@ -70,9 +72,17 @@ def browser():
         browser.close()
 
 
-def wait_for_the_server():
-    """Until nothing that a page sent as it closed is being answered: the tables will be emptied next."""
+@pytest.fixture
+def live_server(live_server, transactional_db):
+    """pytest-django's; the tables are emptied once it has answered whatever was sent, also as a page was closed."""
+    yield live_server
+    wait_for_the_server(live_server.thread.port)
+
+
+def wait_for_the_server(port):
+    """Until nothing that was sent is being answered, and no transaction is open."""
     until = time.monotonic() + 5
+    can_serve(port)  # connections are taken in turn: those before this one are in the hands of their threads now
     with connection.cursor() as cursor:
         while time.monotonic() < until:
             cursor.execute(
@@ -80,9 +90,10 @@ def wait_for_the_server():
                 " WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
                 " AND backend_type = 'client backend'"
             )
-            if not cursor.fetchall():
+            answering = [each for each in threading.enumerate() if "process_request_thread" in each.name]
+            if not cursor.fetchall() and not answering:
                 return
-            time.sleep(0.05)
+            time.sleep(0.02)
 
 
 @pytest.fixture
@@ -96,7 +107,6 @@ def page(browser, live_server):
     page.on("console", lambda message: "Content Security Policy" in message.text and errors.append(message.text))
     yield page
     context.close()
-    wait_for_the_server()
     assert not errors, "The page reported errors:\n" + "\n".join(errors)
 
 
