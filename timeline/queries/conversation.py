@@ -322,11 +322,9 @@ def last_spoken(*, student, instructor):
     """
     written = GoalMessage.objects.filter(student=student, author=instructor, hidden_at=None).order_by("-created_at")
     answered = Reflection.objects.filter(student=student, responded_by=instructor, responded_at__isnull=False)
-    moments = [
-        written.values_list("created_at", flat=True).first(),
-        answered.order_by("-responded_at").values_list("responded_at", flat=True).first(),
-    ]
-    return max((moment for moment in moments if moment), default=None)
+    last_written = written.values_list("created_at", flat=True)[:1]
+    last_answered = answered.order_by("-responded_at").values_list("responded_at", flat=True)[:1]
+    return max(last_written.union(last_answered, all=True), default=None)
 
 
 def since_spoken(*, student, instructor, size=5):
