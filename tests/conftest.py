@@ -57,13 +57,14 @@ def forms_have_their_tokens():
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium, one for all tests."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = chromium.find()
     if path is None:
         pytest.fail(chromium.ADVICE, pytrace=False)
     # Playwright's event loop runs in this thread; Django would refuse to use the database beside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    expect.set_options(timeout=10_000)  # as for everything else that is waited for
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path, args=chromium.SWITCHES, chromium_sandbox=os.geteuid() != 0
