@@ -225,6 +225,8 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
     for query in ("", "?view=students", "?q=nothing&from=2026-01-01"):
         page.goto(address + query)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, query
+        player, track = (page.locator(part).bounding_box()["width"] for part in ("#player", "#track"))
+        assert player >= track
         if not query:
             page.get_by_text("Numbers").click()
         assert_accessible(page)
