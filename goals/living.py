@@ -16,7 +16,7 @@ from itertools import pairwise
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -162,6 +162,15 @@ def waiting_proposals(student):
     """The student's undecided proposals, the newest first."""
     proposals = GoalProposal.objects.filter(student=student, accepted_at=None, declined_at=None)
     return proposals.select_related("author").order_by("-created_at", "-pk")
+
+
+def open_proposals(student):
+    """What is proposed to the student and not accepted: undecided, the newest first, then declined, the last first.
+
+    Index: goal_proposals_of_student.
+    """
+    proposals = GoalProposal.objects.filter(student=student, accepted_at=None).select_related("author")
+    return proposals.order_by(F("declined_at").desc(nulls_first=True), "-created_at", "-pk")
 
 
 def accept(proposal, begin=None):

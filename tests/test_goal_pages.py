@@ -423,6 +423,37 @@ def test_a_proposal_is_made_and_accepted_and_is_the_students_then(client, school
     assert "has been accepted meanwhile" in text_of(late)
 
 
+def test_a_declined_proposal_stands_with_its_day_on_the_path_until_it_is_proposed_again(client, school):
+    client.force_login(school.sara)
+    path, address = path_of(school.sara), to(school, "decline_goal")
+    page = htmx.loaded(client.get(path))
+    assert "Ines Teixeira sees that." in text_of(client.get(address))
+    response = client.post(address, opened(client, address), headers=HTMX)
+    page = htmx.swapped(page, response, htmx.by_id(page, "path"))
+    assert str(page) == str(htmx.loaded(client.get(path)))
+    GoalProposal.objects.update(created_at=timezone.now() - 9 * day, declined_at=timezone.now() - 8 * day)
+    said = "Declined proposals Speak at the club proposed by Ines Teixeira,"
+    for person, folded in ((school.sara, True), (school.ines, False), (school.staff, False)):
+        client.force_login(person)
+        response = client.get(path)
+        assert said in text_of(response)
+        assert (
+            f"declined {timezone.localdate(GoalProposal.objects.get().declined_at):%-d %b}"
+            in text_of(response).split(said)[1]
+        )
+        assert ("open><summary>Declined" not in response.text) == folded
+    client.force_login(school.ines)
+    new = to(school, "new_goal")
+    client.post(new, opened(client, new) | {"title": "Speak at the club"})
+    again = text_of(client.get(path))
+    assert again.index("Proposed Speak at the club proposed by Ines Teixeira") < again.index(said)
+    withdrawn = reverse("withdraw_goal", args=[GoalProposal.objects.get(declined_at=None).pk])
+    client.post(withdrawn, opened(client, withdrawn), follow=True)
+    assert text_of(client.get(path)).count("Speak at the club") == 1
+    GoalProposal.objects.update(author=None)
+    assert said.replace("Ines Teixeira", "an instructor") in text_of(client.get(path))
+
+
 def test_a_correction_says_what_moves_is_done_once_and_is_written_down(client, school):
     client.force_login(school.ines)
     address = to(school, "correct_period")

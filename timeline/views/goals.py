@@ -15,7 +15,7 @@ from timeline import calendar, curve, kinds, queries
 from timeline.fold import folded
 from timeline.views.student import StudentPage
 
-PROPOSALS = 20  # that are shown, the newest
+PROPOSALS = 20  # that are shown; those that wait go first
 PLANNED = 5  # goals at a time, so that the current one is not far
 A_DAY = datetime.timedelta(days=1)
 
@@ -90,8 +90,10 @@ class StudentGoals(GoalsPage):
             page = queries.planned_goals(**asked, after=self.request.GET.get("planned"), size=PLANNED)
             kwargs |= {"planned": on_path(page.entries, self.first_weekday), "more_planned": page.next}
         if self.fragment in (None, "path"):
+            proposals = living.open_proposals(self.student)[:PROPOSALS]
             kwargs |= {
-                "proposals": list(living.waiting_proposals(self.student)[:PROPOSALS]),
+                "proposals": [each for each in proposals if not each.declined_at],
+                "declined": [each for each in proposals if each.declined_at],
                 "corrected": GoalCorrection.objects.filter(student=self.student).exists(),
             }
         return super().get_context_data(**kwargs)

@@ -394,9 +394,8 @@ class DeclineGoal(OfProposal):
     heading, button = "Decline it", "Decline it"
 
     def says(self):
-        return [
-            f"“{self.proposal}” will not be one of your goals. {self.proposal.author or 'Who proposed it'} sees that."
-        ]
+        who = f"{self.proposal.author} sees" if self.proposal.author else "Your instructors see"
+        return [f"“{self.proposal}” will not be one of your goals. {who} that."]
 
     def act(self, form):
         living.decline(self.proposal)
