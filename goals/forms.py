@@ -372,7 +372,7 @@ class SharingForm(forms.Form):
         choices=Part,
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="The goal, its milestones and when it was reached are always shown.",
+        help_text="The goal, its days, its milestones and when it was reached are always shown.",
         error_messages={"invalid_choice": "“%(value)s” is nothing that can be shared."},
     )
     media = forms.BooleanField(

@@ -1,5 +1,7 @@
 """What a student works towards, and what is written on the way."""
 
+from itertools import pairwise
+
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.contrib.postgres.fields.ranges import RangeStartsWith
@@ -73,6 +75,13 @@ class Goal(Identified):
         if self.is_current:
             return "current"
         return "left" if self.periods.all() else "planned"
+
+    @property
+    def days(self):
+        """How many days it was the current one; a day on which it was left and come back to counts once."""
+        spans = sorted(period.span for period in self.periods.all())
+        days = sum((last - first).days + 1 for first, last in spans)
+        return days - sum(earlier[1] == later[0] for earlier, later in pairwise(spans))
 
 
 def goal_key(on_delete, **options):

@@ -198,7 +198,7 @@ def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once_and_is_said_
         factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(start, end))
     factories.GoalPeriodFactory(goal=goal, period=TimestamptzRange(noon + 9 * day, noon + 10 * day))
     page = queries.goal_path(student=goal.student, first_weekday=0)
-    assert [lived.days for lived in page.entries] == [4 + 2]
+    assert [lived.goal.days for lived in page.entries] == [4 + 2]
     client.force_login(goal.student)
     said = "11 March 2026 to 12 March 2026, 2 March 2026 to 5 March 2026, 2 March 2026 · 6 days"
     assert said in text_of(client.get("/goals/")).replace(" ,", ",")

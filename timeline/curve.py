@@ -28,7 +28,7 @@ class Curve:
     @property
     def path(self):
         """A bar for each week that has entries, as high as they are many; the fullest week has the full height."""
-        most = max(self.bars.values(), default=0)
+        most = max(self.bars.values())
         return "".join(
             f"M{week * PITCH + 1} {HEIGHT}v-{max(LEAST, round(HEIGHT * number / most))}h{PITCH - 2}V{HEIGHT}z"
             for week, number in self.bars.items()
@@ -37,8 +37,6 @@ class Curve:
     @property
     def sentence(self):
         """What it shows: "Active in 7 of 9 weeks, most in that of 3 March 2026 (41 entries)."."""
-        if not self.bars:
-            return ""
         fullest = max(self.bars, key=lambda week: (self.bars[week], -week))
         number = self.bars[fullest]
         entries = "1 entry" if number == 1 else f"{number:,} entries"
@@ -53,13 +51,14 @@ class Curve:
 
 
 def drawn(counts, *, spans, week_of):
-    """The Curve of `counts`, {a week's first day: entries}, over all weeks from the first to the last.
+    """The Curve of `counts`, {a week's first day: entries}, from the first week to the last; None without any.
 
     `spans`: [(first day, last day)] that it covers as well; `week_of`: the first day of a day's week.
     """
-    days = [*counts, *(week_of(day) for span in spans for day in span)]
-    if not days:
+    counts = {week: number for week, number in sorted(counts.items()) if number}
+    if not counts:
         return None
+    days = [*counts, *(week_of(day) for span in spans for day in span)]
     first, last = min(days), max(days)
-    bars = {(week - first) // WEEK: number for week, number in sorted(counts.items()) if number}
+    bars = {(week - first) // WEEK: number for week, number in counts.items()}
     return Curve(first, (last - first) // WEEK + 1, bars)

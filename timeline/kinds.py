@@ -80,6 +80,9 @@ KINDS = tuple(
 # What every student leaves at the same seconds of a video: counted for everyone, listed for one.
 COUNTED = ("video_progress", "checkpoint_reached")
 
+# What a student receives is not what they do.
+RECEIVED = ("instructor_message",)
+
 BY_VALUE = {kind.value: kind for kind in KINDS}
 
 
@@ -90,6 +93,11 @@ IN_VIDEO = ("watching", "reflections", "quizzes")
 def of_groups(groups):
     """The `activity_type`s of the named groups, in the order of the plan."""
     return [kind.value for kind in KINDS if kind.group in groups]
+
+
+def done(counts):
+    """Of {activity_type: number}, what the student did."""
+    return {kind: number for kind, number in counts.items() if kind not in RECEIVED}
 
 
 def phrases(counts):

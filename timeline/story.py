@@ -1,10 +1,13 @@
 """The story of a reached goal as a page tells it; one function for its student, for a preview and for others.
 
-To others it tells what its student chose, and nothing else has any part in it:
-not in the entries, not in a count, not in which day was the first.
+To others it tells when the goal was the current one and what its student chose;
+nothing else has any part in it: not in the entries, not in a count.
 """
 
+import datetime
 from dataclasses import dataclass
+
+from django.db.models import prefetch_related_objects
 
 from profiles.models import Profile
 from timeline import curve, kinds, queries
@@ -15,10 +18,24 @@ EVERYTHING = tuple(kind.value for kind in kinds.KINDS)
 
 
 @dataclass(frozen=True)
-class Week:
-    """A week with entries: its first day, how many, and a sentence."""
+class Length:
+    """When a goal was the current one: `days` from the `first` to the `last`, `active` of them with something done."""
 
-    first: object
+    first: datetime.date
+    last: datetime.date
+    days: int
+    active: int
+
+    @property
+    def has_breaks(self):
+        return self.days <= (self.last - self.first).days
+
+
+@dataclass(frozen=True)
+class Week:
+    """A week in which the student did something: its first day, how many entries, and a sentence."""
+
+    first: datetime.date
     number: int
     sentence: str
 
@@ -44,31 +61,45 @@ def told(goal, *, contents=None, after=None, whole=False):
 
 
 def beginning(goal, *, contents=None, first_weekday=0):
-    """What stands above the entries: the `story` (None: nothing is told), its `weeks`, their `curve`, its `counts`."""
+    """What stands above the entries: the `length` (None: it never was the current goal), the `story`, its `weeks`.
+
+    Without a `story` nothing is told of what happened; `weeks`, and their `curve`, are of what the student did.
+    """
+    prefetch_related_objects([goal], "periods")
+    spans = [period.span for period in goal.periods.all()]
     story = queries.goal_story(
         goal=goal,
         kinds=contents.kinds if contents else EVERYTHING,
         answers=contents.answers if contents else True,
     )
     if story is None:
-        return {"story": None}
+        return {"story": None, "length": _length(goal, spans, ())}
     _prepared([entry for turn in story.turns for entry in (turn.entry, turn.last) if entry], goal, contents)
 
     def week_of(day):
         return queries.week_of(day, first_weekday)
 
-    counts = story.weeks(week_of)
+    counts = {week: did for week, of_week in story.weeks(week_of).items() if (did := kinds.done(of_week))}
     numbers = {week: sum(of_week.values()) for week, of_week in counts.items()}
     return {
         "story": story,
+        "length": _length(goal, spans, [day for day, of_day in story.days.items() if kinds.done(of_day)]),
         "turns": [
             (turn, queries.BY_TIME.cursor_before(turn.entry), turn.last and queries.BY_TIME.cursor_before(turn.last))
             for turn in story.turns
         ],
         "weeks": [Week(week, numbers[week], kinds.sentence(of_week)) for week, of_week in counts.items()],
-        "curve": curve.drawn(numbers, spans=[], week_of=week_of),
-        "total": sum(numbers.values()),
+        "curve": curve.drawn(numbers, spans=spans, week_of=week_of),
+        "total": sum(story.counts.values()),
     }
+
+
+def _length(goal, spans, active):
+    """The Length of a goal, of whose days `active` are those on which something was done."""
+    if not spans:
+        return None
+    active = sum(any(first <= day <= last for first, last in spans) for day in active)
+    return Length(min(spans)[0], max(last for _, last in spans), goal.days, active)
 
 
 def _prepared(entries, goal, contents):

@@ -58,14 +58,6 @@ class LivedGoal:
         return max(len(self.periods) - PERIODS, 0)
 
     @property
-    def days(self):
-        """How many days it was the current goal; a day on which it was left and come back to counts once."""
-        days = 0
-        for later, period in pairwise([None, *self.periods]):
-            days += period.days - bool(later and later.span[0] == period.span[1])
-        return days
-
-    @property
     def counts(self):
         """How many entries of each activity_type."""
         counts = defaultdict(int)

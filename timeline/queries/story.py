@@ -8,6 +8,7 @@ from itertools import groupby
 from django.db import connection
 
 from timeline.keyset import Page
+from timeline.kinds import RECEIVED
 from timeline.models import Activity
 from timeline.queries.common import BY_TIME, first_page
 from timeline.words import WORDS
@@ -55,19 +56,6 @@ class Story:
     more: int
 
     most = ENTRIES
-
-    @property
-    def first(self):
-        return min(self.days)
-
-    @property
-    def last(self):
-        return max(self.days)
-
-    @property
-    def span(self):
-        """How many days it took, the first and the last included."""
-        return (self.last - self.first).days + 1
 
     @property
     def counts(self):
@@ -132,7 +120,7 @@ def _turns_of_days(asked, days, spans):
 
     What has gone since the days were counted is not told.
     """
-    own = [kind for kind in asked["kinds"] if kind != "instructor_message"]  # what is received is not done
+    own = [kind for kind in asked["kinds"] if kind not in RECEIVED]
     active = sorted(day for day, kinds in days.items() if not kinds.keys().isdisjoint(own))
     turns = []
 

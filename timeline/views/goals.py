@@ -39,7 +39,7 @@ def on_path(lived, first_weekday):
 
 def _curve(lived, first_weekday):
     spans = [period.span for period in lived.periods]
-    counts = {week: sum(numbers.values()) for week, numbers in lived.weeks.items()}
+    counts = {week: sum(kinds.done(numbers).values()) for week, numbers in lived.weeks.items()}
     return curve.drawn(counts, spans=spans, week_of=lambda day: queries.week_of(day, first_weekday))
 
 
