@@ -25,7 +25,7 @@ from tests import factories
 from tests.drift import assert_no_drift
 
 settings.register_profile("quick", max_examples=60, stateful_step_count=25)
-settings.register_profile("long", max_examples=5000, stateful_step_count=40)
+settings.register_profile("long", max_examples=5000, stateful_step_count=40, derandomize=False)
 PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 UTC = datetime.UTC
