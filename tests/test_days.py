@@ -471,12 +471,18 @@ def test_nobody_is_told_to_answer_first_what_others_answer(client, school, clock
     factories.ReflectionFactory(student=school.sara, video=video, created_at=NOON - 3 * hour)
     client.force_login(school.ines)
     page = client.get(days_of(school.sara))
+    assert f"(in {elsewhere.title}, whose instructors answer it) at 9:00 a.m." in text_of(page)
     assert "1 reflection waits for an answer" in text_of(page)
     assert "What could be said first Take up the latest: reflection at 9:00 a.m., and ask" in text_of(page)
     own = factories.ReflectionFactory(student=school.sara, video=school.video, created_at=NOON - 2 * hour)
     page = client.get(days_of(school.sara)).content.decode()
     address = reverse("entry", args=[entry_of(own).pk])
     assert f'Answer the <a href="{address}">reflection that has waited longest</a>' in page
+    assert page.count("whose instructors answer it") == 1
+    factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - hour)
+    assert client.get(days_of(school.sara)).text.count("whose instructors answer it") == 1, "also once one has spoken"
+    client.force_login(factories.StaffFactory())
+    assert "whose instructors answer it" not in client.get(days_of(school.sara)).text, "staff answer everybody"
 
 
 def test_a_sentence_that_ends_with_a_time_ends_with_one_full_stop(client, school, clock):

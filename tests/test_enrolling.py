@@ -1,5 +1,6 @@
 """The catalogue, and a course as a student sees it: found, joined, gone through, left; completions set by hand."""
 
+import datetime
 import re
 import uuid
 from types import SimpleNamespace
@@ -368,3 +369,23 @@ def test_an_outline_is_five_queries_that_look_up_one_student_by_index(school):
         scanned = {node.get("Relation Name") for node in found if node["Node Type"] == "Seq Scan"}
         assert scanned & {"video_progress", "quiz_attempts", "lesson_completions"} == set()
         assert "courses_videoprogress_once" in {node.get("Index Name") for node in found}
+
+
+def test_who_left_stands_last_in_the_class_with_the_day_and_is_not_counted(client, school):
+    left_at = datetime.datetime(2026, 10, 21, 16, tzinfo=datetime.UTC)
+    for name, left in (("Ada", left_at), ("Bo", None), ("Cy", left_at), ("Zoe", None)):
+        factories.EnrollmentFactory(
+            student__full_name=name, course=school.course, enrolled_at="2026-10-01T12:00Z", left_at=left
+        )
+    Enrollment.objects.filter(student=school.left).delete()
+    met, after = [], None
+    while after or not met:
+        page = queries.students_of_course(course=school.course, after=after, size=1)
+        met += [(student.full_name, student.left_at) for student in page.entries]
+        after = page.next
+    assert met == [("Bo", None), ("Sara Lindqvist", None), ("Zoe", None), ("Ada", left_at), ("Cy", left_at)]
+    client.force_login(school.instructor)
+    page = text_of(client.get(page_of(school.course)))
+    assert "Students 3 " in page
+    assert page.index("Zoe") < page.index("Ada left on 21 October 2026") < page.index("Cy left on 21 October 2026")
+    assert client.get(f"{page_of(school.course)}?after=-1~A~{uuid.uuid4()}").status_code == 200

@@ -348,6 +348,11 @@ def test_students_of_a_course_come_in_order_of_name_from_an_index(school):
     assert "Seq Scan" not in {node["Node Type"] for node in nodes(plan)}
 
 
+def test_a_class_is_counted_in_an_index(school):
+    (plan,) = plans_of(lambda: queries.class_size(course=school["course"]))
+    assert "enrollments_current" in {node.get("Index Name") for node in nodes(plan)}, json.dumps(plan, indent=1)
+
+
 def test_whether_a_student_may_be_seen_does_not_depend_on_how_many_are_taught(school):
     instructor = factories.CourseInstructorFactory(course=school["course"]).instructor
     (plan,) = plans_of(lambda: access.visible_students(instructor).get(pk=school["student"].pk))

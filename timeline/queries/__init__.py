@@ -45,6 +45,7 @@ from timeline.queries.conversation import (
 from timeline.queries.courses import (
     Beginning,
     beginning,
+    class_size,
     courses_by_title,
     courses_of_student,
     open_courses,

@@ -1,22 +1,47 @@
 """Courses and who is in them."""
 
+import uuid
 from dataclasses import dataclass
 
+from django.db.models import F
 from django.db.models.functions import Left
 
 from courses.models import TITLE_BEGINNING, Course, Enrollment, Video
 from profiles.models import Profile
-from timeline.queries.common import BY_CALLED, BY_NAME, BY_TITLE
+from timeline.keyset import Keyset, Page
+from timeline.queries.common import BY_CALLED, BY_NAME, BY_TITLE, COUNT_LIMIT
 
 
 def students_of_course(*, course, name="", after=None, size=50):
-    """The people enrolled in a course, by name; with `name`, those whose name contains it.
+    """The people of a course by name, those who left it after the others; with `name`, those whose name contains it.
 
+    Each has `left_at`: when they left the course, or None.
     Indexes: profiles_full_name, courses_enrollment_once (or, in a small
     course of a large platform, the index of enrollments.course_id).
     """
-    students = Profile.objects.filter(enrollments__course=course)
-    return BY_NAME.page(students.filter(full_name__icontains=name) if name else students, after, size)
+    of_those_who_left, cursor, entries = 0, None, []
+    if after:
+        of_those_who_left, *place = BY_STAYING.parse(after)
+        cursor = BY_NAME.cursor_of(place)
+    for has_left in (False, True)[max(of_those_who_left, 0) :]:
+        students = Profile.objects.filter(enrollments__course=course, enrollments__left_at__isnull=not has_left)
+        students = students.annotate(left_at=F("enrollments__left_at"))
+        students = BY_NAME.rows(students.filter(full_name__icontains=name) if name else students, cursor)
+        entries += students[: size + 1 - len(entries)]
+        if len(entries) > size:
+            last = entries[size - 1]
+            return Page(entries[:size], BY_STAYING.cursor_of((int(last.left_at is not None), last.full_name, last.pk)))
+        cursor = None
+    return Page(entries, None)
+
+
+def class_size(*, course):
+    """How many are in a course now, up to COUNT_LIMIT + 1.  Index: enrollments_current."""
+    current = Enrollment.objects.filter(course=course, left_at=None)
+    return current.order_by("student_id")[: COUNT_LIMIT + 1].count()
+
+
+BY_STAYING = Keyset(("has_left", "full_name", "id"), (int, str, uuid.UUID))
 
 
 def courses_by_title(courses, *, after=None, size=24):

@@ -69,6 +69,7 @@ class CourseTaught(Page):
             lessons=lessons,
             waiting_limit=queries.WAITING_LIMIT,
             name=name,
+            class_size=None if self.fragment else queries.class_size(course=self.course),
             students=students.entries,
             more=students.next,
             **kwargs,

@@ -71,11 +71,7 @@ class DaysPage(StudentPage):
         since = queries.since_spoken(student=self.student, instructor=self.request.user)
         moment = since.moment or BEGINNING
         total = sum(since.counts.values())
-        waiting = queries.with_places(since.waiting)
-        to_answer = None
-        if since.moment is None:  # what could be said first: others may be the ones to answer what waits
-            marked = access.mark_answerable(self.request.user, waiting)
-            to_answer = next((entry for entry in marked if entry.answerable), None)
+        waiting = access.mark_answerable(self.request.user, queries.with_places(since.waiting))
         return {
             "since": since,
             "since_total": total,
@@ -87,7 +83,7 @@ class DaysPage(StudentPage):
             "proofs": since.counts.get("success_proof", 0),
             "proofs_address": self.address_of(kind="success_proof", since=moment),
             "waiting": waiting,
-            "to_answer": to_answer,
+            "to_answer": next((entry for entry in waiting if entry.answerable), None),
             "move": queries.goal_move(student=self.student, since=moment),
         }
 
