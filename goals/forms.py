@@ -155,10 +155,19 @@ class MilestoneForm(ActionForm):
 
 
 class ProofForm(ActionForm):
+    use_required_attribute = False  # a file alone will do
+
     text = WordsField(
-        label="What shows it", required=False, help_text="What happened; a link if there is something to look at."
+        label="What shows it",
+        help_text="Words, a file or both: what happened, a link if there is something to look at.",
     )
     attachment = AttachmentField(documents=True)
+
+    def clean(self):
+        cleaned = super().clean()
+        if not self.errors and not (cleaned["text"] or cleaned["attachment"]):
+            self.add_error("text", "Write something, or add a picture, a recording or a document.")
+        return cleaned
 
 
 def reason_of_correction(text):

@@ -218,6 +218,21 @@ def test_milestones_and_proofs_stand_on_the_line_by_time_and_what_is_planned_bef
     assert [said.index(name) for name in names] == sorted(said.index(name) for name in names)
 
 
+def test_a_milestone_is_marked_until_its_goal_is_reached(client, school):
+    factories.GoalMilestoneFactory(goal=school.current, title="First call", reached_at=timezone.now())
+    client.force_login(school.sara)
+    page = text_of(client.get(path_of(school.sara)))
+    assert "First client planned Mark as reached : First client" in page
+    assert "Mark as not reached : First call" in page
+    assert "Correct the dates" not in page
+    Goal.objects.filter(pk=school.current.pk).update(completed_at=timezone.now())
+    page = text_of(client.get(path_of(school.sara)))
+    assert "First client not reached First call" in page
+    assert "Mark as" not in page
+    client.force_login(school.ines)
+    assert "Correct the dates of Earn $3K from" in text_of(client.get(path_of(school.sara)))
+
+
 def test_the_curve_covers_all_weeks_and_says_what_it_shows():
     from timeline import curve
 
@@ -373,6 +388,7 @@ def test_a_milestone_and_proof_change_their_own_goal_alone(client, school):
     mark = to(school, "mark_milestone")
     proof = to(school, "submit_proof left")
     milestone = to(school, "add_milestone planned")
+    assert "What shows it Words, a file or both" in text_of(client.get(proof)), "neither is optional without the other"
     picture = SimpleUploadedFile("a.png", samples.picture(), "image/png")
     for address, sent in (
         (mark, {"reached": "1"}),
@@ -509,7 +525,7 @@ BAD = [
     ("new_goal", {"title": "x", "id": "nonsense"}, "not whole"),
     ("change_goal current", {"title": " "}, "Say what the goal is."),
     ("add_milestone current", {"title": ""}, "Say what the milestone is."),
-    ("submit_proof current", {"text": " "}, "Write something"),
+    ("submit_proof current", {"text": " "}, "Write something, or add a picture, a recording or a document."),
     ("submit_proof current", {"text": "x" * 20_001}, "at most 20,000"),
     ("make_current left", {"id": ""}, "not whole"),
     ("remove_goal left", {}, "stays on your path"),

@@ -77,8 +77,8 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     plan.press("Enter")
     goal.get_by_label("Milestone").fill("First client")
     page.keyboard.press("Enter")
-    goal.get_by_role("button", name=re.compile("Reached.*First client")).press("Enter")
-    goal.get_by_role("button", name=re.compile("Not yet.*First client")).wait_for()
+    goal.get_by_role("button", name=re.compile("Mark as reached.*First client")).press("Enter")
+    goal.get_by_role("button", name=re.compile("Mark as not reached.*First client")).wait_for()
 
     # Proof; what is wrong is said in the form.
     goal.get_by_role("link", name="Submit proof").press("Enter")
@@ -116,7 +116,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     log_in(page, "ines")
     page.goto(reverse("student_goals", args=[sara.pk]))
     page.wait_for_load_state()
-    page.get_by_role("link", name="Correct Old goal").last.press("Enter")
+    page.get_by_role("link", name="Correct the dates of Old goal").last.press("Enter")
     page.get_by_label("It began").fill((timezone.localtime(start) + 3 * day).strftime("%Y-%m-%dT%H:%M"))
     page.get_by_label("Why").fill("She began later.")
     page.get_by_role("button", name="Show what moves").press("Enter")
