@@ -76,6 +76,7 @@ def test_a_person_logs_in_and_out_by_the_menu(gallery, page, settings, assert_ac
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_admin_wears_the_sites_colours(page, assert_accessible, theme):
     Profile.objects.create_superuser("daniel@example.org", "three options", full_name="Daniel Reyes")
+    maya = Profile.objects.create_user("maya@example.org", "a plumber's logo", full_name="Maya Okafor")
     page.emulate_media(color_scheme=theme)
     page.goto("/admin/")
     page.get_by_label("E-mail address").fill("daniel@example.org")
@@ -86,6 +87,13 @@ def test_the_admin_wears_the_sites_colours(page, assert_accessible, theme):
     assert page.get_by_text("Daniel Reyes").is_visible()
     paper = "getComputedStyle(document.documentElement).getPropertyValue('--body-bg')"
     assert page.evaluate(f"{paper} === {paper.replace('--body-bg', '--paper')}")
+    assert_accessible(page)
+    page.goto("/admin/courses/course/")  # a list, and the button that adds to it
+    assert_accessible(page)
+    page.goto(f"/admin/profiles/profile/{maya.pk}/change/")  # a form, with every kind of button
+    assert_accessible(page)
+    page.locator("a.deletelink").click()
+    page.locator(".cancel-link").wait_for()
     assert_accessible(page)
 
 
