@@ -4,9 +4,12 @@ import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from goals.models import ConversationVisit, DailyNote, Goal, GoalMessage
+from profiles.models import BEGINNING
 from profiles.writing import words, write_once
 
 VISIT = datetime.timedelta(minutes=30)  # whoever comes back sooner is still on the same visit
@@ -41,24 +44,39 @@ def write_message(*, id, student, author, text, goal=None, **media):
 
 
 def visit(*, viewer, student, now):
-    """Note that `viewer` reads the conversation; return when they had last done so on an earlier visit, or None."""
+    """Note that `viewer` reads the conversation; return since when things are new to them.
+
+    That is when they had last read it on an earlier visit; on the first visit,
+    when that began.  None throughout a first visit that was noted without its beginning.
+    """
     with connection.cursor() as cursor:
         cursor.execute(VISITED, {"viewer": viewer.pk, "student": student.pk, "now": now, "visit": VISIT})
         return cursor.fetchone()[0]
 
 
 def last_visit(*, viewer, student, now):
-    """What `visit()` would return, without noting anything."""
+    """What `visit()` would return, without noting anything; None before the first visit."""
     seen = ConversationVisit.objects.filter(viewer=viewer, student=student).first()
     if seen is None:
         return None
     return seen.seen_at if now - seen.seen_at > VISIT else seen.previous_seen_at
 
 
+def unread(student):
+    """The messages to `student` that came after they last read their conversation, the newest first.
+
+    Indexes: goals_conversationvisit_once, goal_messages_of_student.
+    """
+    seen = ConversationVisit.objects.filter(viewer=student, student=student).values("seen_at")
+    since = Coalesce(Subquery(seen), Value(BEGINNING))
+    messages = GoalMessage.objects.filter(student=student, hidden_at=None, created_at__gt=since)
+    return messages.select_related("author").order_by("-created_at", "-pk")
+
+
 # GREATEST: of two pages that are opened at once, the later clock stands.
 VISITED = """
-    INSERT INTO conversation_visits AS visits (viewer_id, student_id, seen_at)
-    VALUES (%(viewer)s, %(student)s, %(now)s)
+    INSERT INTO conversation_visits AS visits (viewer_id, student_id, seen_at, previous_seen_at)
+    VALUES (%(viewer)s, %(student)s, %(now)s, %(now)s)
     ON CONFLICT (viewer_id, student_id) DO UPDATE SET
         seen_at = GREATEST(visits.seen_at, excluded.seen_at),
         previous_seen_at = CASE

@@ -239,7 +239,7 @@ class GoalMessage(Writing):
 class ConversationVisit(Identified):
     """When `viewer` last read the goal conversation of `student`, and when they did so the time before.
 
-    `previous_seen_at` is where what is new to them begins; None on the first visit.
+    `previous_seen_at` is where what is new to them begins; on the first visit, when that began.
     """
 
     viewer = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="+", db_index=False)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.utils import timezone
 
-from goals.conversation import visit, write_message, write_note
+from goals.conversation import last_visit, visit, write_message, write_note
 from goals.models import ConversationVisit, DailyNote, GoalMessage
 from profiles.writing import WritingConflict, bring_back, edit, hide, version, words
 from tests import factories
@@ -126,8 +126,9 @@ def test_a_visit_tells_when_the_visit_before_it_ended(student):
     def read(minutes):
         return visit(viewer=reader, student=student, now=start + datetime.timedelta(minutes=minutes))
 
-    assert read(0) is None
-    assert read(10) is None, "still the first visit"
+    assert last_visit(viewer=reader, student=student, now=start) is None
+    assert read(0) == start, "what comes from now on is new"
+    assert read(10) == start, "still the first visit"
     assert read(60) == start + datetime.timedelta(minutes=10)
     assert read(61) == start + datetime.timedelta(minutes=10), "a reload does not read everything"
     assert read(200) == start + datetime.timedelta(minutes=61)

@@ -56,7 +56,7 @@ class DaysPage(StudentPage):
 
     @cached_property
     def since_visit(self):
-        """When the viewer read this conversation before; None if never."""
+        """When the viewer read this conversation before, or began to; None if never."""
         return conversation.last_visit(viewer=self.request.user, student=self.student, now=timezone.now())
 
     def prepare(self, entries):

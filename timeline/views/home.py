@@ -3,7 +3,7 @@
 from courses.access import videos_recorded
 from courses.models import Enrollment
 from courses.progress import lessons_done, stopped_in
-from goals import living
+from goals import conversation, living
 from reflections.answers import unseen
 from timeline import access, kinds, queries
 from timeline.fold import folded
@@ -12,6 +12,7 @@ from timeline.views.page import Page
 
 PROPOSALS = 3  # proposed goals that are told of, the newest
 NEW_ANSWERS = 5
+NEW_MESSAGES = 3
 
 
 def new_answers(user):
@@ -44,6 +45,7 @@ class Home(Page):
             limited=queries.INBOX_COURSES if searched.next else None,
             enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in enrollments],
             new_answers=new_answers(user),
+            new_messages=conversation.unread(user)[:NEW_MESSAGES],
             stopped=stopped_in(user) if enrollments else None,
             today=today,
             items=folded(queries.with_places(today.entries.entries)),
