@@ -514,6 +514,23 @@ def test_a_sentence_that_ends_with_a_time_ends_with_one_full_stop(client, school
     assert "the first at 10:00 a.m. Waiting" in page
 
 
+def test_what_became_of_an_instructors_proposals_is_told_to_them_since_the_last_word(client, school, clock):
+    factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 2 * day)
+    asked = {"student": school.sara, "author": school.ines, "created_at": NOON - 9 * day}
+    factories.GoalProposalFactory(**asked, title="Speak at the club")
+    factories.GoalProposalFactory(**asked, title="Raise prices", declined_at=NOON - day)
+    factories.GoalProposalFactory(**asked, title="Write a book", accepted_at=NOON - hour)
+    factories.GoalProposalFactory(**asked, title="Told before", declined_at=NOON - 3 * day)
+    factories.GoalProposalFactory(**asked | {"author": factories.StaffFactory()}, title="Of another")
+    client.force_login(school.ines)
+    page = text_of(client.get(reverse("student_since", args=[school.sara.pk])))
+    made = f"on {NOON - 9 * day:%A, %-d %B}"
+    assert f"You proposed Speak at the club {made}: not decided yet" in page
+    assert f"You proposed Raise prices {made}: declined yesterday" in page
+    assert f"You proposed Write a book {made}: accepted at 11:00 a.m." in page
+    assert page.count("You proposed") == 3
+
+
 def test_quiet_since_the_last_word_is_said(client, school, clock):
     note(school.sara, NOON - 3 * day)
     factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 2 * day)

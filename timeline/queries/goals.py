@@ -7,9 +7,9 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Prefetch
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 
-from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
+from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
 from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
 from timeline.queries.common import BY_START, BY_TIME, COUNT_LIMIT, NEWEST, today
@@ -106,7 +106,8 @@ class GoalMove:
 
     `goal` is the current one (None without), today its day number `day`, with
     `reached` of its `planned` milestones.  `milestones`: those reached since,
-    of any goal, oldest first; `goals`: the goals reached since.
+    of any goal, oldest first; `goals`: the goals reached since; `proposals`:
+    the instructor's that are undecided, or decided since, the newest first.
     """
 
     goal: Goal | None
@@ -115,12 +116,14 @@ class GoalMove:
     planned: int
     milestones: list
     goals: list
+    proposals: list
 
 
-def goal_move(*, student, since, size=5):
-    """How the student's goals moved since a moment, as a GoalMove with at most `size` milestones and goals.
+def goal_move(*, student, instructor, since, size=5):
+    """How the student's goals moved since a moment, as a GoalMove with at most `size` of each.
 
-    Indexes: goals_goalperiod_of_student, that of a goal's milestones, goal_milestones_of_student, goals_of_student.
+    Indexes: goals_goalperiod_of_student, that of a goal's milestones, goal_milestones_of_student, goals_of_student,
+    goal_proposals_of_student.
     """
     current = GoalPeriod.objects.filter(student=student, period__endswith=None).select_related("goal").first()
     goal = current and current.goal
@@ -128,11 +131,17 @@ def goal_move(*, student, since, size=5):
         planned=Count("pk"), reached=Count("reached_at")
     )
     milestones = GoalMilestone.objects.filter(student=student, reached_at__gt=since).select_related("goal")
+    proposals = GoalProposal.objects.filter(
+        Q(accepted_at=None, declined_at=None) | Q(accepted_at__gt=since) | Q(declined_at__gt=since),
+        student=student,
+        author=instructor,
+    )
     return GoalMove(
         goal=goal,
         day=current and (today() - current.period.lower.astimezone(DAY_ZONE).date()).days + 1,
         milestones=list(milestones.order_by("reached_at")[:size]),
         goals=list(Goal.objects.filter(student=student, completed_at__gt=since).order_by("completed_at")[:size]),
+        proposals=list(proposals.order_by("-created_at", "-pk")[:size]),
         **numbers,
     )
 

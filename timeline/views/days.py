@@ -84,7 +84,7 @@ class DaysPage(StudentPage):
             "proofs_address": self.address_of(kind="success_proof", since=moment),
             "waiting": waiting,
             "to_answer": next((entry for entry in waiting if entry.answerable), None),
-            "move": queries.goal_move(student=self.student, since=moment),
+            "move": queries.goal_move(student=self.student, instructor=self.request.user, since=moment),
         }
 
     def start(self):
