@@ -1,14 +1,25 @@
 """Form fields for what people upload, told by its content: its name and its declared type say nothing."""
 
+import contextlib
+import logging
 import re
+import shutil
+import tempfile
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db.models.fields.files import FieldFile
 from django.forms.widgets import FileInput
 from django.template.defaultfilters import filesizeformat
 
+from config import apart, measuring
+
+log = logging.getLogger(__name__)
+
 MEGABYTE = 2**20
+PATIENCE = 60  # seconds that reading a video's length may take
+NEAR = 0.25  # seconds that may be missing from a whole one, as in static/js/watch.js
 
 # How files begin whose pictures move: ISO 14496-12, section 4.3 (the brands of MP4); RFC 8794, section 11.2 (EBML).
 VIDEOS = {
@@ -68,6 +79,32 @@ class VideoUploadField(UploadField):
             if pattern.match(beginning):
                 return suffix
         raise ValidationError("This is not a video that browsers play: choose an MP4 or a WebM file.", code="no_video")
+
+
+def video_seconds(file):
+    """How long a video plays: the whole seconds that can be watched of it; None if that cannot be read.
+
+    Args:
+        file: an upload that a VideoUploadField has taken, or the value of a StoredFileField.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            if hasattr(file, "temporary_file_path"):
+                path = file.temporary_file_path()
+            elif isinstance(file, FieldFile):
+                path = file.path
+            else:
+                copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="video-"))
+                file.seek(0)
+                shutil.copyfileobj(file, copy)
+                copy.flush()
+                file.seek(0)
+                path = copy.name
+            found = apart.run(measuring.__file__, path, patience=PATIENCE)
+        except apart.Failed as failed:
+            log.info("The length of a video file could not be read: %s", failed)
+            return None
+    return int(found + NEAR) or None
 
 
 class PictureUploadField(UploadField, forms.ImageField):

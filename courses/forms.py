@@ -8,10 +8,13 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 
-from config.uploads import CaptionsUploadField, PictureUploadField, VideoUploadField
+from config.uploads import CaptionsUploadField, PictureUploadField, VideoUploadField, video_seconds
 from courses.finishing import NOTE_LIMIT, reason
 from courses.models import LONGEST_VIDEO, Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 from profiles.forms import WordsField
+
+TOO_LONG = f"A video lasts {LONGEST_VIDEO // 3600} hours at most."
+ROUNDED = 2  # seconds by which a length that was typed may differ from the file's, which is then taken
 
 
 def clock(seconds):
@@ -41,7 +44,7 @@ class ClockField(forms.Field):
         for part in parts:
             seconds = seconds * 60 + int(part)
         if seconds > LONGEST_VIDEO:
-            raise ValidationError(f"A video lasts {LONGEST_VIDEO // 3600} hours at most.", code="too_long")
+            raise ValidationError(TOO_LONG, code="too_long")
         return seconds
 
     def has_changed(self, initial, data):
@@ -85,7 +88,8 @@ class VideoForm(PositionedForm):
     parent = "lesson"
     duration_seconds = ClockField(
         label="Length",
-        help_text="For instance 12:05; seconds alone will do.",
+        required=False,
+        help_text="For instance 12:05; seconds alone will do. Left empty, it is read from the file.",
         validators=Video._meta.get_field("duration_seconds").validators,
     )
 
@@ -106,6 +110,28 @@ class VideoForm(PositionedForm):
         if url and not url.startswith("https://"):
             raise ValidationError("Give an address that begins with https://: a player takes no other.")
         return url
+
+    def clean(self):
+        """The length is the file's: what players cannot show could never be watched."""
+        cleaned = super().clean() or self.cleaned_data
+        if self.errors.keys() & {"file", "duration_seconds"}:
+            return cleaned
+        file, typed = cleaned.get("file", self.instance.file), cleaned["duration_seconds"]
+        is_typed = typed is not None and "duration_seconds" in self.changed_data
+        asks = typed is None or is_typed or "file" in self.changed_data
+        found = video_seconds(file) if file and asks else None
+        if found and is_typed and abs(found - typed) > ROUNDED:
+            self.add_error(
+                "duration_seconds", f"The file is {clock(found)} long: write that, or leave the length empty."
+            )
+        elif found and found > LONGEST_VIDEO:
+            self.add_error("file", TOO_LONG)
+        elif found:
+            cleaned["duration_seconds"] = found
+        elif typed is None:
+            unread = "The length of this file cannot be read. " if file else ""
+            self.add_error("duration_seconds", f"{unread}Write how long the video is, for instance 12:05.")
+        return cleaned
 
 
 class WithinVideo:

@@ -10,9 +10,10 @@ from django.db import connection
 from django.urls import reverse
 from PIL import Image
 
+from config import measuring
 from courses.models import Video
 from demo.load import VIDEOS
-from tests import factories
+from tests import factories, samples
 from tests.test_admin import errors_of, fill_in
 
 MP4 = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41" + bytes(500)
@@ -170,6 +171,39 @@ def test_another_file_takes_the_place_of_the_first(as_staff, video, media_root, 
     assert Video.objects.get().poster == ""
 
 
+@pytest.mark.parametrize(("typed", "before"), [("", 600), ("8:53", 600), ("10:00", 600), ("8:54", 534)])
+def test_the_length_of_a_video_is_that_of_its_file(as_staff, typed, before):
+    """Rounded otherwise, left empty, or left as it was with another file."""
+    video = factories.VideoFactory(duration_seconds=before)
+    assert upload(as_staff, video, file=("v.webm", WEBM), duration_seconds=typed).status_code == 302
+    assert Video.objects.get().duration_seconds == 534
+
+
+def test_a_length_that_is_not_that_of_the_file_is_refused_in_words(as_staff, video, media_root):
+    page = errors_of(upload(as_staff, video, file=("v.webm", WEBM), duration_seconds="12:05"))
+    assert "The file is 8:54 long: write that, or leave the length empty." in page
+    assert stored(media_root) == []
+    upload(as_staff, video, file=("v.webm", WEBM))
+    assert "The file is 8:54 long" in errors_of(upload(as_staff, video, duration_seconds="12:05"))
+    assert Video.objects.get().duration_seconds == 534
+
+
+def test_where_nothing_says_how_long_a_video_is_its_author_does(as_staff, video):
+    page = errors_of(upload(as_staff, video, url="https://media.example.org/1.mp4", duration_seconds=""))
+    assert "Write how long the video is" in page
+    page = errors_of(upload(as_staff, video, file=("v.mp4", MP4), duration_seconds=""))
+    assert "The length of this file cannot be read. Write how long the video is" in page
+    assert upload(as_staff, video, file=("v.mp4", MP4), duration_seconds="12:05").status_code == 302
+    assert Video.objects.get().duration_seconds == 725
+
+
+@pytest.mark.parametrize("container", ["webm", "mp4"])  # as browsers record them: no head says how long they are
+def test_the_length_is_that_of_what_can_be_played(tmp_path, container):
+    path = tmp_path / "recorded"
+    path.write_bytes(samples.recording(container, seconds=4.0, video=True))
+    assert measuring.seconds(str(path)) == pytest.approx(4, abs=0.2)
+
+
 def test_a_save_without_a_file_keeps_the_one_that_is_there(as_staff, video):
     upload(as_staff, video, file=("v.webm", WEBM))
     name = Video.objects.get().file.name
@@ -193,6 +227,7 @@ def test_a_save_that_loses_its_race_is_done_again_with_the_same_upload(as_staff,
     assert upload(as_staff, video, file=("v.webm", WEBM)).status_code == 302
     assert len(tries) == 2
     assert Path(Video.objects.get().file.path).read_bytes() == WEBM
+    assert Video.objects.get().duration_seconds == 534
 
 
 def test_an_address_elsewhere_is_https(as_staff, video):

@@ -1,12 +1,9 @@
 """Whether a file may be taken, by what is in it (docs/decisions/0025-what-people-attach.md)."""
 
-import json
 import logging
 import math
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files import File
 
+from config import apart
 from profiles.models import MediaType
 from uploads import rewriting
 from uploads.models import Upload
@@ -125,15 +123,8 @@ def checked(file, *, documents=False):
 
 def rewritten(container, source, target):
     """What `rewriting.py` says of the file; None if it had no success."""
-    command = [sys.executable, "-I", rewriting.__file__, container, source, target]
     try:
-        # Without our environment: it has passwords in it.
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env={}, timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        log.warning("A %s file of %d bytes took too long to read.", container, source.stat().st_size)
+        return apart.run(rewriting.__file__, container, source, target, patience=PATIENCE)
+    except apart.Failed as failed:
+        log.warning("A %s file of %d bytes could not be read: %s", container, source.stat().st_size, failed)
         return None
-    if done.returncode:
-        reason = (done.stderr.decode(errors="replace").strip() or f"status {done.returncode}").splitlines()[-1]
-        log.info("A %s file could not be read: %s", container, reason[:200])
-        return None
-    return json.loads(done.stdout)
