@@ -149,9 +149,15 @@ def record(student, video, session, report, *, now):
 
 
 def resumes_at(progress, video):
-    """The second at which a player goes on; the start, once one has come to the end."""
-    position = progress.position_seconds if progress else 0
-    return position if position and position < video.duration_seconds - 5 else 0
+    """The second at which a player goes on; the start, once one has come to the end.
+
+    Where no player said where it stood (an import knows only what was watched),
+    the end of the first range: of what comes after it, something was not seen.
+    """
+    if progress is None:
+        return 0
+    position = progress.position_seconds or next((end for _, end in progress.watched), 0)
+    return position if position < video.duration_seconds - 5 else 0
 
 
 def percent(watched, duration):

@@ -610,6 +610,7 @@ class Builder:
                         video_id=demo_id("media_files", video),
                         watched=[(first, last)],
                         watched_at=at,
+                        position_seconds=last,
                     )
                 )
         return rounds

@@ -121,7 +121,7 @@ def load(now=None, *, replace=False, force=False, progress=lambda done, total: N
                     batch,
                     update_conflicts=True,
                     unique_fields=["student", "video"],
-                    update_fields=["watched", "watched_at"],
+                    update_fields=["watched", "watched_at", "position_seconds"],
                 )
             else:
                 model.objects.bulk_create(batch, batch_size=1000)

@@ -246,6 +246,12 @@ def test_what_was_watched_agrees_with_what_follows_from_it(loaded):
 
 
 @pytest.mark.django_db
+def test_players_stood_where_something_was_watched_last(loaded):
+    for progress in VideoProgress.objects.all():
+        assert any(first < progress.position_seconds <= last for first, last in progress.watched)
+
+
+@pytest.mark.django_db
 def test_what_the_demo_says_is_complete_is_so_by_the_rule_and_its_scores_are_those_of_its_answers(loaded):
     assert {finish_course(course) for course in Course.objects.all()} == {Finished(0, 0)}
     for attempt in QuizAttempt.objects.exclude(submitted_at=None).order_by("id")[:300]:

@@ -195,6 +195,15 @@ def test_a_student_goes_on_where_they_were_and_from_the_start_after_the_end(stud
     assert watching.resumes_at(None, video) == 0
 
 
+@pytest.mark.parametrize(
+    ("watched", "second"),
+    [([], 0), ([(0, 200)], 200), ([(0, 200), (300, LENGTH)], 200), ([(0, LENGTH - 1)], 0)],
+)
+def test_where_no_player_said_where_it_stood_one_goes_on_where_something_was_not_seen(student, video, watched, second):
+    progress = factories.VideoProgressFactory(student=student, video=video, watched=watched)
+    assert watching.resumes_at(progress, video) == second
+
+
 def test_a_report_that_says_nothing_new_writes_nothing(student, video, django_assert_num_queries):
     session, report = Session("a", NOON), Report(30_000, [(0, 30)], 30)
     watching.record(student, video, session, report, now=after(30))
