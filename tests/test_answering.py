@@ -475,7 +475,12 @@ def test_a_moment_where_nobody_waits_any_more_says_so(client, school):
     page = client.get(reverse("moment", args=[school.video.pk, 500]))
     assert page.status_code == 200
     assert "Nobody is waiting here" in text_of(page)
-    assert client.get(f"/videos/{school.video.pk}/moments/99999999999999999999/").status_code == 404
+    length = school.video.duration_seconds
+    for second in (length, 99_999, 99_999_999_999_999_999_999):
+        assert client.get(f"/videos/{school.video.pk}/moments/{second}/").status_code == 404
+    # Somebody waits where the video went on before it was made shorter.
+    factories.ReflectionFactory(student=school.sara, video=school.video, video_timestamp_seconds=length)
+    assert client.get(reverse("moment", args=[school.video.pk, length])).status_code == 200
 
 
 def test_a_large_moment_is_answered_fifty_at_a_time(client, school):

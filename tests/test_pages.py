@@ -16,6 +16,7 @@ from django.utils import timezone
 from psycopg.types.range import TimestamptzRange
 
 from tests import factories
+from timeline import queries
 from timeline.keyset import Keyset
 from timeline.models import Activity
 
@@ -313,6 +314,7 @@ BAD_INPUT = [
     ("journey", "?t=99999999999999999999", 400),
     ("journey", "?t=٣", 400),
     ("journey", f"?t=0000000000{'9' * 5000}", 400),
+    ("journey", f"?t={'0' * 5000}", 200),
     ("journey", "?after=x", 400),
     ("journey", "?after=99999999999~00000000-0000-0000-0000-000000000000", 400),
     ("journey", "?after=5~nobody", 400),
@@ -354,7 +356,7 @@ def test_bad_input_gets_a_sentence_and_never_an_error_of_ours(client, classroom,
     response = client.get(addresses(classroom)[name] + query)
     assert response.status_code == status
     if status == 400:
-        sentences = r"no kind of activity|no such|whole number|not complete|is no day|may only have"
+        sentences = r"no kind of activity|no such|whole number|too large|not complete|is no day|may only have"
         assert re.search(sentences, response.content.decode())
 
 
@@ -371,6 +373,15 @@ def test_a_day_without_activity_is_a_quiet_day_with_its_neighbours(client, class
     page = text_of(client.get(reverse("student_day", args=[classroom.sara.pk, "2026-03-16"])))
     assert "A quiet day" in page
     assert "Sunday, 15 March" in page
+
+
+def test_a_day_to_come_is_not_said_to_have_been_quiet(client, classroom):
+    client.force_login(classroom.sara)
+    tomorrow = queries.today() + datetime.timedelta(days=1)
+    for date in (tomorrow, datetime.date.max):
+        page = text_of(client.get(reverse("student_day", args=[classroom.sara.pk, date])))
+        assert "this day has not come yet" in page
+        assert "Nothing was done" not in page
 
 
 def test_a_goal_of_another_student_is_not_found_under_this_one(client, classroom):

@@ -145,6 +145,8 @@ class Moment(Page):
 
     def get(self, request, *args, **kwargs):
         moment, entries = self._moment()
+        if not entries and self.second >= self.video.duration_seconds:
+            raise Http404("The video is not that long.")
         reflections = self._answerable([entry.source_id for entry in entries])
         rows = [Row(reflections[entry.source_id]) for entry in entries if entry.source_id in reflections]
         return self._page(rows, moment=moment, more=moment.count - len(entries) if moment else 0)

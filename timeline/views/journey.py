@@ -174,9 +174,12 @@ def second_asked(request):
     second = request.GET.get("t")
     if not second:
         return None
-    if not (second.isascii() and second.isdigit() and len(second) <= 10 and int(second) < 2**31):
+    if not (second.isascii() and second.isdigit()):
         raise BadRequest("The second of the video (t) must be a whole number.")
-    return int(second)
+    digits = second.lstrip("0") or "0"
+    if len(digits) > 10 or int(digits) >= 2**31:
+        raise BadRequest("The second of the video (t) is too large: no video is that long.")
+    return int(digits)
 
 
 def before_second(second, asked):
