@@ -34,6 +34,14 @@ function take() {
   }
 }
 
+// The moment that somebody asked for by a button, whatever stood there.
+function set(second) {
+  moment().value = second;
+  moment().dispatchEvent(new Event("input", { bubbles: true }));
+  chosen = false;
+  follow();
+}
+
 function follow() {
   if (!form().contains(document.activeElement)) {
     take();
@@ -63,6 +71,7 @@ function release() {
 // The frame
 
 async function takeFrame(button) {
+  const second = now(); // of the frame: the player may go elsewhere while it is made a file
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [player.videoWidth, player.videoHeight];
   canvas.getContext("2d").drawImage(player, 0, 0);
@@ -78,15 +87,14 @@ async function takeFrame(button) {
     return;
   }
   const suffix = picture.type.split("/")[1];
-  const file = new File([picture], `${now().replaceAll(":", "-")}.${suffix}`, { type: picture.type });
-  if (!begun()) {
-    moment().value = now();
-  }
+  const file = new File([picture], `${second.replaceAll(":", "-")}.${suffix}`, { type: picture.type });
   const transfer = new DataTransfer();
   transfer.items.add(file);
   const { attachment } = form().elements;
   attachment.files = transfer.files;
   attachment.dispatchEvent(new Event("change", { bubbles: true }));
+  set(second);
+  document.getElementById("status").textContent = `The frame of ${second} is taken; the moment is ${second}.`;
 }
 
 if (player) {
@@ -105,10 +113,7 @@ if (player) {
   });
   document.addEventListener("click", ({ target }) => {
     if (target.closest("#reflect [data-now]")) {
-      moment().value = now();
-      moment().dispatchEvent(new Event("input", { bubbles: true }));
-      chosen = false;
-      follow();
+      set(now());
       moment().focus();
     }
     const frame = target.closest("#reflect [data-frame]");
