@@ -19,7 +19,7 @@ EVERYTHING = tuple(kind.value for kind in kinds.KINDS)
 
 @dataclass(frozen=True)
 class Length:
-    """When a goal was the current one: `days` from the `first` to the `last`, `active` of them with something done."""
+    """When a goal was the current one: `days` from the `first` to the `last`, `active` of them by what is told."""
 
     first: datetime.date
     last: datetime.date
