@@ -8,6 +8,7 @@ import io
 import itertools
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -445,9 +446,31 @@ def test_a_file_that_cannot_be_opened_stops_the_import_before_it_begins(tmp_path
 def test_a_truncated_gzip_is_imported_as_far_as_it_goes(tmp_path):
     packed = gzip.compress(lines(statement(n, video_name=str(n * 7919 % 1009)) for n in range(1, 3_000)))
     (tmp_path / "in.gz").write_bytes(packed[: len(packed) // 2])
-    run(tmp_path / "in.gz", expect=1)
-    assert 100 < Statement.objects.count() < 3_000
+    said = run(tmp_path / "in.gz", expect=1)
+    read = Statement.objects.count()
+    assert 100 < read < 3_000
+    assert f"{read:,} statements read: {read:,} new, 0 known, 0 with another content, 0 rejected." in said
+    assert f"{tmp_path / 'in.gz'}, line {read + 1}: The file is damaged from here on" in said
+    assert "safe to repeat" in said
     assert "damaged" in (tmp_path / "in.gz.rejects.jsonl").read_text()
+    (tmp_path / "in.gz").write_bytes(packed)
+    assert f"{2_999 - read:,} new, {read:,} known" in run(tmp_path / "in.gz")
+
+
+def test_an_array_that_ends_early_gives_its_whole_statements_and_is_called_damaged(tmp_path):
+    (tmp_path / "in.json").write_bytes(json.dumps([statement(1), statement(2), statement(3)]).encode()[:-9])
+    said = run(tmp_path / "in.json", expect=1)
+    assert "2 statements read: 2 new, 0 known, 0 with another content, 0 rejected." in said
+    assert "line 1: The file ends before the JSON array does." in said
+
+
+@pytest.mark.parametrize("raw", [random.Random(7).randbytes(5_000), b"%PDF-1.7\n%\xe2\xe3\xcf", b"PK\x03\x04\x14\0"])
+def test_something_binary_is_refused_whole_and_the_files_beside_it_are_imported(tmp_path, raw):
+    (tmp_path / "rubbish").write_bytes(raw)
+    (tmp_path / "good").write_bytes(lines([statement(1)]))
+    said = run(tmp_path / "rubbish", tmp_path / "good", expect=1)
+    assert "1 statement read: 1 new, 0 known, 0 with another content, 0 rejected." in said
+    assert "rubbish, line 1: This is something binary" in said
 
 
 @pytest.mark.parametrize("step", range(5))

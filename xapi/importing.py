@@ -19,7 +19,7 @@ LOCK = 0x78415049  # "xAPI": one import at a time in one database
 
 @dataclass
 class Summary:
-    """What one run did."""
+    """What one run did; `damage`: (file, line, what is wrong from there on) of files that could not be read whole."""
 
     read: int = 0
     new: int = 0
@@ -30,6 +30,7 @@ class Summary:
     verbs: Counter = field(default_factory=Counter)  # of new statements
     without_meaning: Counter = field(default_factory=Counter)  # of those, by verb: what says nothing of watching
     rows: Counter = field(default_factory=Counter)  # written, by table
+    damage: list = field(default_factory=list)
 
 
 class Rejects:
@@ -76,8 +77,12 @@ def import_stream(stream, name, *, rejects, summary, advance=lambda: None):
     """Store the statements of a binary stream, in batches; `advance` is called after each."""
     batch, size = [], 0
     for item in read_items(stream):
-        summary.read += 1
         origin = Origin(name, item.line)
+        if item.damage:
+            summary.damage.append((name, item.line, item.problem))
+            rejects.write(origin, item.problem, item.raw)
+            break
+        summary.read += 1
         try:
             if item.problem:
                 raise InvalidStatement(item.problem)

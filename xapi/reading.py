@@ -1,5 +1,6 @@
 """Files of statements: plain or gzip, a JSON array or one statement a line, read as a stream."""
 
+import codecs
 import gzip
 import re
 import zlib
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from xapi.statements import MAX_BYTES
 
 CHUNK = 1 << 16
+HEAD = 512  # bytes that tell text from something else
 BOM = b"\xef\xbb\xbf"
 BLANKS = b" \t\r\n"
 
@@ -19,13 +21,14 @@ class Item:
     line: int
     raw: bytes
     problem: str | None = None  # why these bytes are no statement, if the file itself says so
+    damage: bool = False  # the problem is the file's, from here on: this is no statement, and none comes after it
 
 
 def read_items(stream):
     """Every Item of a binary `stream` that has `peek`, such as io.BufferedReader.
 
-    What the stream holds is recognised by its content.  A damaged file ends
-    with an Item that says what is wrong; everything before it is there.
+    What the stream holds is recognised by its content.  A damaged file, or one
+    of something else, ends with an Item of `damage`; everything before it is there.
     """
     if stream.peek(2)[:2] == b"\x1f\x8b":
         stream = gzip.GzipFile(fileobj=stream)
@@ -35,11 +38,28 @@ def read_items(stream):
             stream.read(len(BOM))
         while (first := stream.peek(1)[:1]) and first in BLANKS:
             line += stream.read(1) == b"\n"
+        if _is_binary(stream.peek(HEAD)[:HEAD]):
+            yield Item(
+                line, b"", "This is something binary, not a file of statements (JSON, plain or gzip).", damage=True
+            )
+            return
         for item in _array(stream, line) if first == b"[" else _lines(stream, line):
             line = item.line + 1
             yield item
     except (EOFError, OSError, zlib.error) as error:
-        yield Item(line, b"", f"The file is damaged from here on ({error}); the rest could not be read.")
+        problem = f"The file is damaged from here on ({error}); the rest could not be read."
+        yield Item(line, b"", problem, damage=True)
+
+
+def _is_binary(head):
+    """Whether the first bytes of a file are odd in two ways: a single one may be an odd statement's."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+        is_text = True
+    except UnicodeDecodeError:
+        is_text = False
+    controls = re.search(rb"[\x00-\x08\x0e-\x1f]", head) is not None
+    return [is_text, not controls, head[:1] in b"{["].count(False) > 1
 
 
 def _lines(stream, line):
@@ -93,7 +113,7 @@ def _array(stream, line):
     if closed and raw:
         yield Item(started, raw, "There is something after the end of the JSON array.")
     elif not closed:
-        yield Item(started, raw, "The file ends before the JSON array does.")
+        yield Item(started, raw, "The file ends before the JSON array does.", damage=True)
 
 
 def _add(current, part):

@@ -24,8 +24,8 @@ STDIN = "-"
 class Command(BaseCommand):
     help = (
         "Import xAPI statements: keep them in xapi_statements and make of them people, courses, videos, enrolments "
-        "and watching. Importing again changes nothing. Exit code: 0 all imported, 1 something was rejected, "
-        "2 could not run, 130 interrupted."
+        "and watching. Importing again changes nothing. Exit code: 0 all imported, 1 something was "
+        "rejected or damaged, 2 could not run, 130 interrupted."
     )
 
     def add_arguments(self, parser):
@@ -71,12 +71,16 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{error.strerror or error}: {error.filename}", returncode=COULD_NOT_RUN) from error
         self._report(summary)
+        wrong = [f"{name}, line {line}: {problem}" for name, line, problem in summary.damage]
+        if wrong:
+            wrong.append("What was read before stands. Import the whole file when you have it: that is safe to repeat.")
         if summary.rejected or summary.conflicts:
-            raise CommandError(
+            wrong.append(
                 f"{_count(summary.rejected, 'statement was', 'statements were')} rejected, "
-                f"{_count(summary.conflicts, 'id', 'ids')} met with two contents: see {rejects.path}",
-                returncode=REJECTED,
+                f"{_count(summary.conflicts, 'id', 'ids')} met with two contents: see {rejects.path}"
             )
+        if wrong:
+            raise CommandError("\n".join(wrong), returncode=REJECTED)
 
     def _default_rejects(self, files):
         if not files or files[0] == STDIN:
