@@ -1,4 +1,7 @@
-"""Error pages that Django does not make by itself."""
+"""Error pages that Django does not make by itself, and what the log says of requests that were refused."""
+
+import copy
+import logging
 
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.shortcuts import render
@@ -10,3 +13,15 @@ def bad_request(request, exception):
     if isinstance(exception, RequestDataTooBig):
         reason = "What you sent is too large. Nothing was saved: go back, and send less."
     return render(request, "400.html", {"reason": reason}, status=400)
+
+
+class Refusals(logging.Filter):
+    """Of the log: what a request was refused for (4xx) is one line; faults of ours (5xx) keep their traceback."""
+
+    def filter(self, record):
+        if getattr(record, "status_code", 500) >= 500:
+            return True
+        record = copy.copy(record)
+        record.msg, record.args = " ".join(record.getMessage().split()), ()
+        record.exc_info = record.exc_text = None
+        return record

@@ -1,6 +1,8 @@
 """The visual language: every component, in both themes, narrow and wide; colours, icons, error pages."""
 
+import io
 import itertools
+import logging
 import math
 import re
 
@@ -120,6 +122,23 @@ def test_an_error_reaches_its_page(client, gallery):
     response = client.get("/broken/")
     assert response.status_code == 500
     assert "on our side" in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_bad_input_is_one_line_of_the_log_and_a_fault_of_ours_has_its_traceback(client, gallery, monkeypatch):
+    (handler,) = (each for each in logging.getLogger().handlers if type(each) is logging.StreamHandler)
+    client.force_login(
+        Profile.objects.create_superuser("daniel@example.org", "three options", full_name="Daniel Reyes")
+    )
+    monkeypatch.setattr(handler, "stream", io.StringIO())
+    client.raise_request_exception = False
+    for address in ("/days/?kind=a%0Ab", "/admin/profiles/profile/?password__startswith=md5"):
+        assert client.get(address, follow=True).status_code == 400
+    odd, lookup = handler.stream.getvalue().splitlines()
+    assert "WARNING django.request: There is no kind of activity called" in odd
+    assert "ERROR django.security.DisallowedModelAdminLookup: Filtering by" in lookup
+    client.get("/broken/")
+    assert "RuntimeError: for the test of the error page" in handler.stream.getvalue()
 
 
 def test_every_icon_that_is_named_is_drawn():
