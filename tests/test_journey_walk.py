@@ -8,6 +8,7 @@ from django.core.files import File
 from django.urls import reverse
 from django.utils import timezone
 
+from courses.models import Video
 from tests import factories
 from tests.test_walk import log_in
 
@@ -245,7 +246,12 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
             for other in targets[place + 1 :]
             if one[0] < other[1] - 0.1 and other[0] < one[1] - 0.1 and one[2] < other[3] and other[2] < one[3]
         ]
+    told = page.get_by_text("The player says that this video is 16:42 long; its length is given as 20:00")
+    assert told.is_hidden()
+    Video.objects.update(duration_seconds=1200)
     page.goto(address)
+    told.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("button", name="Keys").click()
     assert_accessible(page)
 

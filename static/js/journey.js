@@ -260,6 +260,20 @@ if (player) {
     }
   });
 }
+// Nobody but a player knows how long a video is that is not here.
+const otherLength = player && document.getElementById("other-length");
+if (otherLength) {
+  const compare = () => {
+    const { duration } = document.getElementById("track").dataset;
+    const differs = Math.abs(player.duration - duration) > Number(otherLength.dataset.rounded);
+    if (Number.isFinite(player.duration)) {
+      otherLength.querySelector("[data-found]").textContent = clock(player.duration);
+      otherLength.hidden = !differs;
+    }
+  };
+  player.addEventListener("durationchange", compare);
+  compare();
+}
 for (const kind of ["wheel", "touchmove"]) {
   // A finger on the player moves its slider.
   document.addEventListener(kind, (event) => event.target === player || pause(), { passive: true });

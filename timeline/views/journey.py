@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.views.decorators.cache import never_cache
 
+from courses.forms import ROUNDED
 from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
 from timeline.views.asked import choice_asked, groups_asked, journey_asked, moment_links
@@ -61,6 +62,7 @@ class VideoJourney(JourneyView):
             second=self.second,
             fragment=self.fragment,
             of_students=self.of_students,
+            rounded=ROUNDED,
             name=self.name,
             sort=self.sort,
             **moment_links(self.video, came_from=self.request.get_full_path()),
