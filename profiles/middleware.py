@@ -1,18 +1,37 @@
 """Who is not logged in is sent to the log-in page."""
 
+from urllib.parse import urlsplit
+
 from django.contrib.auth import middleware
 from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponseRedirect
 from django.shortcuts import resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 
 class LoginRequiredMiddleware(middleware.LoginRequiredMiddleware):
-    """Sends htmx there with the whole page, and back to it; else the log-in would be put into a part of that page."""
+    """Sends htmx there with the whole page, and back to it; else the log-in would be put into a part of that page.
+
+    The log-in page is told by `refused=1` that something was sent and not taken; it leads back to where that was
+    written, as where it was sent to may be no page.
+    """
 
     def handle_no_permission(self, request, view_func):
-        if not request.htmx:
+        is_refused = request.method not in ("GET", "HEAD", "OPTIONS")
+        if not request.htmx and not is_refused:
             return super().handle_no_permission(request, view_func)
-        page = request.htmx.current_url_abs_path or "/"
+        page = (request.htmx.current_url_abs_path or "/") if request.htmx else _came_from(request)
         log_in = resolve_url(self.get_login_url(view_func))
-        response = redirect_to_login(page, log_in, self.get_redirect_field_name(view_func))
-        return HttpResponseClientRedirect(response.url)
+        address = redirect_to_login(page, log_in, self.get_redirect_field_name(view_func)).url
+        if is_refused:
+            address += "&refused=1"
+        return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)
+
+
+def _came_from(request):
+    """The page of ours from which a form was sent, without its host; where it was sent to, if that is not known."""
+    page = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(page, request.get_host(), require_https=request.is_secure()):
+        return request.get_full_path()
+    return urlsplit(page)._replace(scheme="", netloc="").geturl()

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth import views
+from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
 from profiles.forms import LoginForm
@@ -15,7 +16,7 @@ password_reset = [
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(form_class=LoginForm, redirect_authenticated_user=True), name="login"),
-    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("logout/", login_not_required(views.LogoutView.as_view()), name="logout"),
     path("password/", views.PasswordChangeView.as_view(), name="password_change"),
     path("password/changed/", views.PasswordChangeDoneView.as_view(), name="password_change_done"),
     *(password_reset if settings.EMAIL_URL else []),

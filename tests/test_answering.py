@@ -315,7 +315,7 @@ def test_a_huge_body_is_refused_in_words(client, school):
 def test_htmx_is_sent_to_the_log_in_as_a_page_and_back_to_where_it_was(client, school):
     headers = HTMX | {"HX-Current-URL": "http://testserver/inbox/?course=1"}
     response = client.post(answer_url(school.asked), {"text": "Fine."}, headers=headers)
-    assert (response.status_code, response["HX-Redirect"]) == (200, "/login/?next=/inbox/%3Fcourse%3D1")
+    assert (response.status_code, response["HX-Redirect"]) == (200, "/login/?next=/inbox/%3Fcourse%3D1&refused=1")
     headers = HTMX | {"HX-Current-URL": "https://evil.example/"}
     assert client.get(answer_url(school.asked), headers=headers)["HX-Redirect"] == "/login/?next=/"
 

@@ -97,6 +97,23 @@ def test_logging_out_takes_a_post(client, maya):
     assert "_auth_user_id" not in client.session
 
 
+def test_a_form_that_came_too_late_is_told_of_at_the_log_in_which_leads_back_to_its_page(client, maya):
+    written = {"HTTP_REFERER": "http://testserver/days/?kind=notes"}
+    response = client.post("/password/", {"new_password1": "x"}, **written)
+    assert response["Location"] == "/login/?next=/days/%3Fkind%3Dnotes&refused=1"
+    assert client.post("/password/", HTTP_REFERER="https://evil.example/")["Location"].startswith("/login/?next=/passw")
+    wrong = {"username": "maya@example.org", "password": "wrong"}
+    for page in (client.get(response.url), client.post(response.url, wrong)):
+        assert "You are logged out: what you sent was not saved." in page.text
+        # Only the browser knows what it keeps; without its word nothing is promised.
+        assert "<span data-kept hidden>What you wrote is kept in this browser" in page.text
+    assert "not saved" not in client.get(client.get("/password/", **written).url).text
+
+
+def test_logging_out_twice_loses_nothing(client):
+    assert client.post("/logout/").url == "/login/"
+
+
 def test_after_ten_wrong_passwords_the_right_one_waits_too(client, maya):
     for _ in range(9):
         assert log_in(client, "maya@example.org", "wrong").status_code == 200

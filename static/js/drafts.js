@@ -6,6 +6,7 @@
 //   [data-keeps=key]  an element by which htmx sends them as they are typed, and at an event `keep`: once that is
 //                     answered by 204, they arrived
 //   [data-drafted=key]  is shown where there are words, before the form is open
+//   [data-kept]  is shown, on the log-in page that a refused form leads to, if the words that this tab sent last are kept
 // Only the person who typed them gets them back, for two weeks.  Two tabs with the same form keep their words in two
 // places: each holds a lock on its own, and whoever opens the form anew finds the words that no tab holds.
 
@@ -170,6 +171,24 @@ async function arrived(root) {
   }
 }
 
+// Which form this tab sent last: after a refusal, the log-in page has to know whether its words are kept.
+const LAST_SENT = "last-sent-draft";
+
+async function remember(form) {
+  if (document.body.dataset.person) {
+    const place = form?.dataset.draft ? await placeOf(form.dataset.draft) : "";
+    storage((store) => store.setItem(LAST_SENT, place), "sessionStorage");
+  }
+}
+
+function tellWhatIsKept() {
+  const told = document.querySelector("[data-kept]");
+  const place = told && storage((store) => store.getItem(LAST_SENT), "sessionStorage");
+  if (place && read(place)) {
+    told.hidden = false;
+  }
+}
+
 storage((store) => {
   for (const place of Object.keys(store).filter((name) => name.startsWith(PREFIX))) {
     if (!(read(place)?.at > Date.now() - FORTNIGHT)) {
@@ -198,6 +217,7 @@ document.addEventListener("click", (event) => {
 // the page goes away, for what is chosen, not typed, is kept nowhere in this browser.
 document.addEventListener("htmx:beforeSend", ({ detail: { elt } }) => {
   if (elt.dataset.keeps) {
+    remember(elt.closest("form"));
     changed.delete(elt.closest("form"));
   }
 });
@@ -226,8 +246,10 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
+document.addEventListener("submit", ({ target }) => remember(target));
 document.addEventListener("htmx:load", (event) => arrived(event.detail.elt));
 window.addEventListener("pagehide", () => leave());
 window.addEventListener("pageshow", (event) => event.persisted && arrive());
 arrive();
 arrived(document.body);
+tellWhatIsKept();
