@@ -168,7 +168,7 @@ def test_a_course_tells_what_is_watched_passed_begun_and_complete(client, school
     assert f"One Complete {school.instructor} set it complete: “Done by letter.”" in page
     assert "Video of One Watched" in page
     assert "Quiz of One Passed Quiz last score 80 %" in page
-    assert "Two 0 of 2 done Video of Two" in page
+    assert "Two 0 of 2 required done Video of Two" in page
     assert "Video of Two Next Video 10:00 25 % watched" in page
     assert "Quiz of Two Begun" in page
     assert "Not written yet" not in page
@@ -185,8 +185,15 @@ def test_home_leads_a_student_on_and_to_the_catalogue(client, school):
     client.force_login(school.stranger)
     assert f'href="{reverse("catalogue")}">Find a course' in client.get("/").text
     client.force_login(school.student)
+    home = client.get("/").text
+    first = reverse("video", args=[school.videos[0].pk])
+    assert f'<a class="button primary" href="{first}">Start</a>' in home
+    assert "Go on with what is next" not in home, "one way to begin"
     factories.LessonCompletionFactory(student=school.student, lesson=school.lessons[0])
     home = client.get("/").text
+    assert "What to do first" not in home
+    second = reverse("video", args=[school.videos[1].pk])
+    assert f'<a class="button primary" href="{second}">Go on with what is next</a>' in home
     assert f'href="{page_of(school.course)}"' in home
     assert "1 of 2 lessons complete" in home
 

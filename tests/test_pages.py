@@ -211,8 +211,10 @@ def test_a_reflection_that_waits_stands_on_the_instructors_home_page_until_it_is
 def test_a_new_student_is_told_what_will_stand_where(client):
     client.force_login(factories.ProfileFactory())
     home = text_of(client.get("/"))
-    assert "Not enrolled yet" in home
     assert "My days My goals" in home
+    assert "What to do first Find a course and enrol. Write your first daily note" in home
+    assert client.get("/").text.count('class="button') == 1, "one thing to do first"
+    assert "No course to answer in" in text_of(client.get("/inbox/"))
     assert "Find a course and enrol" in text_of(client.get("/days/"))
     assert "No goals yet" in text_of(client.get("/goals/"))
 

@@ -6,7 +6,7 @@
 //   [data-keeps=key]  an element by which htmx sends them as they are typed, and at an event `keep`: once that is
 //                     answered by 204, they arrived
 //   [data-drafted=key]  is shown where there are words, before the form is open
-//   [data-kept]  is shown, on the log-in page that a refused form leads to, if the words that this tab sent last are kept
+//   [data-kept]  on a log-in page to which a refused form leads: is shown if the words that this tab sent last are kept
 // Only the person who typed them gets them back, for two weeks.  Two tabs with the same form keep their words in two
 // places: each holds a lock on its own, and whoever opens the form anew finds the words that no tab holds.
 

@@ -2,7 +2,7 @@
 
 from courses.access import videos_recorded
 from courses.models import Enrollment
-from courses.progress import lessons_done, stopped_in
+from courses.progress import lessons_done, outline, stopped_in
 from goals import conversation, living
 from reflections.answers import unseen
 from timeline import access, kinds, queries
@@ -21,6 +21,22 @@ def new_answers(user):
     return found.order_by("-responded_at", "-pk")[:NEW_ANSWERS]
 
 
+def begin_or_go_on(user, enrollments):
+    """Where a student goes on from home; while they have done nothing yet, where they could begin.
+
+    `stopped`: the VideoProgress in which they stopped last; without one, `step`: what comes next in the course that
+    they enrolled in last and have not completed.
+    """
+    if not queries.has_begun(student=user):
+        return {"beginning": queries.beginning(student=user)}
+    if not enrollments:
+        return {}
+    if stopped := stopped_in(user):
+        return {"stopped": stopped}
+    current = next((enrollment.course for enrollment in enrollments if not enrollment.completed_at), None)
+    return {"step": current and outline(current, user).next}
+
+
 class Home(Page):
     """What an instructor teaches and who waits there; what a student is enrolled in, works towards and did today."""
 
@@ -36,6 +52,7 @@ class Home(Page):
         enrollments = list(
             Enrollment.objects.filter(student=user, left_at=None).select_related("course").order_by("-enrolled_at")[:12]
         )
+        learns = bool(enrollments) or not courses.entries
         done = lessons_done(user, [enrollment.course_id for enrollment in enrollments])
         today = queries.student_day(student=user, date=queries.today(), size=20)
         return super().get_context_data(
@@ -46,7 +63,8 @@ class Home(Page):
             enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in enrollments],
             new_answers=new_answers(user),
             new_messages=conversation.unread(user)[:NEW_MESSAGES],
-            stopped=stopped_in(user) if enrollments else None,
+            learns=learns,
+            **(begin_or_go_on(user, enrollments) if learns else {}),
             today=today,
             items=folded(queries.with_places(today.entries.entries)),
             sentence=kinds.sentence(today.counts),
