@@ -34,6 +34,8 @@ def test_every_component_is_accessible_and_fits(gallery, page, assert_accessible
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".entry").count() > len(KINDS)
     assert_accessible(page)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")  # as who cannot read smaller text has set it
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.django_db(transaction=True)
