@@ -267,6 +267,9 @@ def test_a_lost_answer_and_a_log_in_that_ran_out_cost_no_words_and_make_no_secon
     box.press("Control+Enter")
     page.locator("#today .entry", has_text="After the log-in.").wait_for()
     assert len(notes()) == 3
+    page.emulate_media(media="print")
+    kept_whole = "element => [getComputedStyle(element).breakInside, getComputedStyle(element).breakAfter]"
+    assert page.locator(".day-heading").first.evaluate(kept_whole) == ["avoid", "avoid"], "on paper, with its sentence"
 
 
 def test_it_works_without_javascript(sara, browser, live_server):
