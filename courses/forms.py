@@ -4,6 +4,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Max
@@ -54,6 +55,28 @@ class ClockField(forms.Field):
             return True
 
 
+class PercentField(forms.DecimalField):
+    """A share of a whole, more than 0 and at most 1, which authors write as percent, like every other."""
+
+    def __init__(self, *, decimal_places, **options):
+        least = Decimal(1).scaleb(2 - decimal_places)
+        super().__init__(decimal_places=decimal_places - 2, min_value=least, max_value=100, **options)
+
+    @staticmethod
+    def percent(share):
+        return (Decimal(str(share)) * 100).normalize() + 0
+
+    def prepare_value(self, value):
+        return f"{self.percent(value):f}" if isinstance(value, (int, float, Decimal)) else value
+
+    def clean(self, value):
+        percent = super().clean(value)
+        return None if percent is None else percent / 100
+
+    def has_changed(self, initial, data):
+        return super().has_changed(None if initial is None else self.percent(initial), data)
+
+
 class PositionedForm(forms.ModelForm):
     """A row among its parent's rows; without a position it comes last."""
 
@@ -100,10 +123,20 @@ class VideoForm(PositionedForm):
             *("file", "poster", "captions", "url"),
             *("duration_seconds", "completion_threshold"),
         ]
-        help_texts = {
-            "url": "Where the video is if its file is not here: an https:// address of a site in MEDIA_SOURCES."
+        help_texts = {"completion_threshold": "Percent of the video that count as having watched it."}
+        field_classes = {
+            "file": VideoUploadField,
+            "poster": PictureUploadField,
+            "captions": CaptionsUploadField,
+            "completion_threshold": PercentField,
         }
-        field_classes = {"file": VideoUploadField, "poster": PictureUploadField, "captions": CaptionsUploadField}
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if url := self.fields.get("url"):
+            sites = " or ".join(settings.MEDIA_SOURCES)
+            where = f"an address at {sites}" if sites else "this site allows none so far, and plays uploads alone"
+            url.help_text = f"Where the video is if its file is not here: {where}."
 
     def clean_url(self):
         url = self.cleaned_data["url"]

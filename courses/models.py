@@ -293,6 +293,7 @@ class Enrollment(Identified):
 
     class Meta:
         db_table = "enrollments"
+        verbose_name = "enrolment"
         constraints = [
             models.UniqueConstraint(fields=["student", "course"], name="courses_enrollment_once"),
             models.CheckConstraint(

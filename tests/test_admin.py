@@ -5,6 +5,7 @@ import html.parser
 import re
 import threading
 import time
+from decimal import Decimal
 
 import psycopg
 import pytest
@@ -612,6 +613,32 @@ def test_a_checkpoint_lies_within_its_video(as_staff):
     assert fill_in(as_staff, address(Video, "change", video.pk), fields).status_code == 302
 
 
+def test_how_much_of_a_video_counts_is_written_as_percent_like_the_score_of_a_quiz(as_staff):
+    video = factories.VideoFactory(completion_threshold="0.955")
+    page = address(Video, "change", video.pk)
+    assert 'name="completion_threshold" value="95.5"' in as_staff.get(page).content.decode()
+    for written, kept in (("95.5", "0.955"), ("70", "0.7"), ("100", "1"), ("1", "0.01")):
+        assert fill_in(as_staff, page, {"completion_threshold": written}).status_code == 302
+        video.refresh_from_db()
+        assert video.completion_threshold == Decimal(kept)
+    for nonsense, words in (("101", "less than or equal to 100"), ("0", "greater than or equal to 0.1"), ("", "requ")):
+        assert words in errors_of(fill_in(as_staff, page, {"completion_threshold": nonsense}))
+
+
+@pytest.mark.parametrize(
+    ("sites", "words"),
+    [
+        ([], "allows none so far"),
+        (["https://a.example", "https://b.example"], "an address at https://a.example or https://b.example."),
+    ],
+)
+def test_an_author_reads_where_videos_may_lie(as_staff, settings, sites, words):
+    settings.MEDIA_SOURCES = sites
+    page = as_staff.get(address(Video, "add")).content.decode()
+    assert words in page
+    assert 'name="completion_threshold" value="95"' in page
+
+
 def test_a_quiz_takes_the_lesson_of_its_video_and_no_other(as_staff):
     video = factories.VideoFactory()
     elsewhere = factories.LessonFactory(title="Elsewhere")
@@ -857,7 +884,7 @@ def test_erasing_a_person_says_what_goes_and_takes_it(as_staff, monkeypatch):
         "Goal milestones: 1",
         "Success proofs: 1",
         "Quiz attempts: 1",
-        "Enrollments: 1",
+        "Enrolments: 1",
     ):
         assert f"<li>{line}</li>" in page
     assert as_staff.post(url, {"post": "yes"}).status_code == 302
