@@ -349,7 +349,10 @@ def test_a_second_load_says_that_the_class_is_there(loaded):
     before = Activity.objects.count()
     out = io.StringIO()
     call_command("load_demo", stdout=out)
-    assert "The demo class is there, as of 20 November 2026" in out.getvalue()
+    assert "The demo class is there, as of 20 November 2026; load_demo --reset loads it anew." in out.getvalue()
+    out = io.StringIO()
+    call_command("load_demo", stdout=out, anew="make demo-reset deletes it, and make demo then loads it anew")
+    assert "as of 20 November 2026; make demo-reset deletes it" in out.getvalue()
     assert "maya@example.com" in out.getvalue()
     assert Activity.objects.count() == before
 

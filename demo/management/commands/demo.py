@@ -53,7 +53,7 @@ class Command(BaseCommand):
             listener = listen(port)
             with console.status("Starting the database"):
                 migrate()
-            call_command("load_demo")
+            call_command("load_demo", anew="make demo-reset deletes it, and make demo then loads it anew")
             connections.close_all()
             if not interrupts:
                 Server(listener).run()

@@ -13,6 +13,7 @@ from demo import load
 
 class Command(BaseCommand):
     help = __doc__
+    stealth_options = ("anew",)  # how whoever called this would load it anew
 
     def add_arguments(self, parser):
         parser.add_argument(
@@ -26,7 +27,7 @@ class Command(BaseCommand):
             help="the last day of the class, whole; default: today in New York, up to now",
         )
 
-    def handle(self, *, reset, force, today, **options):
+    def handle(self, *, reset, force, today, anew="load_demo --reset loads it anew", **options):
         console = Console(file=self.stdout._out, highlight=False)
         now = timezone.now()
         if today is not None and load.end_of(today) > now:
@@ -40,7 +41,7 @@ class Command(BaseCommand):
             )
         if not reset and (day := load.loaded_for()):
             load.put_videos()
-            message = f"The demo class is there, as of {day:%-d %B %Y}; load_demo --reset loads it anew."
+            message = f"The demo class is there, as of {day:%-d %B %Y}; {anew}."
             console.print(message, soft_wrap=True)
         else:
             self.load(console, now if today is None else load.end_of(today), reset, force)
