@@ -245,11 +245,14 @@ def test_courses_and_goals_of_others_are_told_from_none_by_nobody(client, school
     assert "Nothing towards this goal" in text_of(page)
     elsewhere = school.tom.enrollments.get().course_id
     for query in (f"goal={foreign.pk}", f"course={elsewhere}"):
-        response = client.get(f"{days_of(school.sara)}?{query}")
-        assert response.status_code == 400
+        response = client.get(f"{days_of(school.sara)}?{query}&kind=notes", follow=True)
+        assert response.redirect_chain == [(f"{days_of(school.sara)}?kind=notes", 302)]
         assert "Sara Lindqvist has no such" in text_of(response)
+        assert client.get(f"{reverse('days_export', args=[school.sara.pk])}?{query}").status_code == 400
     client.force_login(school.sara)
-    assert "You have no such goal" in text_of(client.get(f"/days/?goal={foreign.pk}"))
+    gone = client.get(f"/days/?goal={foreign.pk}&course={elsewhere}", follow=True)
+    assert [address for address, _ in gone.redirect_chain] == [f"/days/?goal={foreign.pk}", "/days/"]
+    assert "You have no such goal. The days are shown without it." in text_of(gone)
 
 
 def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there(client, school, clock, monkeypatch):

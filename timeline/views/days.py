@@ -1,10 +1,12 @@
 """A student's days, which are their goal conversation."""
 
 import datetime
+import uuid
 from dataclasses import dataclass
 from operator import attrgetter
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -99,6 +101,21 @@ class DaysPage(StudentPage):
         return f"{reverse('student_days', args=[self.student.pk])}?{query}#days"
 
 
+def is_uuid(text):
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+class NoSuch(BadRequest):
+    """The address narrows the days to a course or goal (`name`) that the student does not have, or no longer has."""
+
+    def __init__(self, name, words):
+        super().__init__(words)
+        self.name = name
+
+
 class AskingPage(DaysPage):
     """A page that takes its filter from the address.
 
@@ -129,7 +146,7 @@ class AskingPage(DaysPage):
         for row in rows:
             if str(row.pk) == asked:
                 return row.pk
-        raise BadRequest(f"{'You have' if self.own else f'{self.student} has'} no such {name}.")
+        raise NoSuch(name, f"{'You have' if self.own else f'{self.student} has'} no such {name}.")
 
 
 class StudentDays(Speaking, AskingPage):
@@ -139,8 +156,25 @@ class StudentDays(Speaking, AskingPage):
     fragments = ("entries", "days", "spoken", "year")
 
     def setup(self, request, *args, **kwargs):
-        super().setup(request, *args, **kwargs)
+        self.gone = None
+        try:
+            super().setup(request, *args, **kwargs)
+        except NoSuch as gone:
+            # What is not even written like an id was in no bookmark.
+            if request.method != "GET" or request.htmx or not is_uuid(request.GET[gone.name]):
+                raise
+            self.gone = gone
         self.before = request.GET.get("before")
+
+    def dispatch(self, request, *args, **kwargs):
+        if not self.gone:
+            return super().dispatch(request, *args, **kwargs)
+        # A bookmark outlives a goal: all else that it asks for is shown.
+        asked = request.GET.copy()
+        for name in (self.gone.name, "before"):
+            asked.pop(name, None)
+        messages.info(request, f"{self.gone} The days are shown without it.")
+        return HttpResponseRedirect(f"{request.path}{'?' if asked else ''}{asked.urlencode()}")
 
     @cached_property
     def since_visit(self):
