@@ -34,3 +34,5 @@ MEDIA_ROOT = tempfile.mkdtemp(prefix="media-")
 atexit.register(shutil.rmtree, MEDIA_ROOT, ignore_errors=True)
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+
+WHITENOISE_AUTOREFRESH = True  # a static file is looked for when it is asked for: else all are, by every test client
