@@ -1,6 +1,6 @@
 """What the timeline costs who writes: rows of each source table with its triggers, beside the same rows without them.
 
-    python -m benchmarks.writing [--rounds 40] [--large] [--sources reflections,daily_notes] [--report]
+    python -m benchmarks.writing [--rounds 40] [--no-large] [--sources reflections,daily_notes] [--report]
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
 the settings, with a made-up school (`even_school.sql`) and its timeline.  Then
@@ -11,7 +11,7 @@ in an order that changes:
 - one, not waiting: the same with `synchronous_commit` off, as a crash may take the last rows, which then tells what
   the database works beside that wait (of reflections);
 - many: 1,000 rows by `bulk_create()`;
-- large, with --large: 100,000 rows, in batches of 1,000;
+- large, unless --no-large is said: 100,000 rows, in batches of 1,000 (half of the time that all takes);
 - heartbeat: a report of watching that crosses no tenth of the video;
 
 each
@@ -33,6 +33,7 @@ the bytes of WAL for a row, with PostgreSQL's images of pages after a checkpoint
 heartbeat more than 1.1 times or 20 % more WAL.
 """
 
+import argparse
 import datetime
 import itertools
 import random
@@ -85,7 +86,7 @@ class Cost:
 def main():
     parser = harness.parser("benchmarks.writing", __doc__)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--large", action="store_true", help="100,000 rows, too (many minutes)")
+    parser.add_argument("--large", action=argparse.BooleanOptionalAction, default=True, help="100,000 rows, too")
     parser.add_argument("--sources", help="only these tables, with commas between")
     options = parser.parse_args()
     with harness.database("benchmarks.settings") as connection:
