@@ -1,6 +1,6 @@
 """How fast the timeline is made from its sources and checked, beside what PostgreSQL takes for the same rows.
 
-    python -m benchmarks.backfill [--entries 200000] [--rounds 5] [--report]
+    python -m benchmarks.backfill [--entries 1000000] [--rounds 2] [--report]
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
 the settings, fills the source tables with a made-up school
@@ -45,8 +45,8 @@ FILL = ("plain", "backfill", "two", "first")  # the empty timeline
 
 def main():
     parser = harness.parser("benchmarks.backfill", __doc__)
-    parser.add_argument("--entries", type=int, default=200_000, help="about how many (default: 200000)")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--entries", type=int, default=1_000_000, help="about how many (default: 1000000)")
+    parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     with harness.database("benchmarks.settings") as connection:
         seconds, entries = measure(connection, options)
