@@ -69,7 +69,10 @@ def test_a_person_logs_in_and_out_by_the_menu(gallery, page, settings, assert_ac
     page.get_by_label("E-mail address").fill("Maya@Example.org")
     page.get_by_label("Password").fill("a plumber's logo")
     page.get_by_role("button", name="Log in").click()
-    page.get_by_role("button", name="Maya Okafor").click()
+    menu = page.get_by_role("button", name="Maya Okafor")
+    menu.wait_for()
+    page.wait_for_load_state()  # a button is there before the menu that it opens
+    menu.click()
     page.get_by_role("button", name="Log out").wait_for()
     assert_accessible(page)
     page.get_by_role("button", name="Log out").click()

@@ -361,7 +361,10 @@ def test_a_student_takes_their_data_along_and_deletes_the_account(page, assert_a
     page.get_by_label("E-mail address").fill("maya@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.get_by_role("button", name="Maya Okafor").click()
+    menu = page.get_by_role("button", name="Maya Okafor")
+    menu.wait_for()
+    page.wait_for_load_state()  # a button is there before the menu that it opens
+    menu.click()
     page.get_by_role("link", name="My data").click()
     page.wait_for_load_state()
     page.evaluate("localStorage.setItem('a draft', 'Apple jelly')")
