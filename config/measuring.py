@@ -26,9 +26,10 @@ def seconds(source):
         start = end = None
         for packet in found.demux(*found.streams.video, *found.streams.audio):
             if packet.pts is not None:
-                first, last = packet.pts, packet.pts + (packet.duration or 0)
-                start = min(first * packet.time_base, first * packet.time_base if start is None else start)
-                end = max(last * packet.time_base, end or 0)
+                first = packet.pts * packet.time_base
+                last = first + (packet.duration or 0) * packet.time_base
+                start = first if start is None else min(start, first)
+                end = last if end is None else max(end, last)
     return float(end - start)
 
 

@@ -225,7 +225,7 @@ class GoalMessage(Writing):
             ),
         ]
         indexes = [
-            # For timeline_resync: a student's rows within a span of time.
+            # For timeline_resync: a student's rows within a span of time; for conversation.unread(): the newest.
             models.Index(fields=["student", "created_at"], name="goal_messages_of_student"),
             hidden_index("goal_messages_hidden"),
             hidden_of_writer_index("author", "hidden_goal_messages"),
@@ -287,7 +287,7 @@ class GoalProposal(Identified):
             calendar_constraint("created_at", "accepted_at", "declined_at"),
         ]
         indexes = [
-            # For the proposals to a student, the newest first.
+            # For the proposals to a student: living.waiting_proposals(), living.open_proposals(), queries.goal_move().
             models.Index(fields=["student", "created_at", "id"], name="goal_proposals_of_student"),
         ]
 

@@ -6,6 +6,7 @@ import json
 import pytest
 from django.utils import timezone
 
+from goals import conversation, living
 from tests import factories
 from tests.plans import empty_tables, nodes, plans_of, vacuum
 from timeline import queries
@@ -215,6 +216,11 @@ def busy(django_db_setup, django_db_blocker):
             " SELECT %s, %s, 'Go on.', now() - n * INTERVAL '1 day' FROM generate_series(1, 400) AS n",
             [student.pk, instructor.pk],
         )
+        cursor.execute(
+            "INSERT INTO goal_proposals (student_id, author_id, title)"
+            " SELECT CASE WHEN n %% 100 = 0 THEN %s ELSE %s END, %s, 'A goal' FROM generate_series(1, 3_000) AS n",
+            [student.pk, reader.pk, instructor.pk],
+        )
         vacuum(cursor)
         yield {"student": student, "course": course, "goal": goal, "instructor": instructor, "reader": reader}
 
@@ -347,3 +353,17 @@ def test_answers_and_messages_come_from_their_indexes(busy):
             }
             or plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 10
         ), json.dumps(plan, indent=1)
+
+
+def test_what_home_and_the_goals_tell_of_instructors_comes_from_an_index(busy):
+    """400 messages, none of them read; 30 proposals to the student, among 3,000."""
+    student, instructor = busy["student"], busy["instructor"]
+    asked = {
+        "goal_messages": (lambda: list(conversation.unread(student)[:3]), "goal_messages_of_student"),
+        "goal_proposals": (lambda: list(living.open_proposals(student)[:20]), "goal_proposals_of_student"),
+    }
+    moved = plans_of(lambda: queries.goal_move(student=student, instructor=instructor, since=LONG_AGO))
+    for table, (ask, index) in asked.items():
+        for plan in [*plans_of(ask), *(each for each in moved if table in relations(each))]:
+            scans = {node.get("Index Name") for node in nodes(plan)}
+            assert index in scans, json.dumps(plan, indent=1)
