@@ -319,15 +319,15 @@ def plan_milestone(*, id, goal, title):
 
 
 def reach_milestone(milestone):
-    """It was reached now; when it was reached already stays as it is."""
+    """It was reached now; when it was reached already stays as it is, as do the milestones of a reached goal."""
     with held(milestone.student) as now:
-        GoalMilestone.objects.filter(pk=milestone.pk, reached_at=None).update(reached_at=now)
+        GoalMilestone.objects.filter(pk=milestone.pk, goal__completed_at=None, reached_at=None).update(reached_at=now)
 
 
 def reopen_milestone(milestone):
-    """It was not reached after all."""
+    """It was not reached after all; the milestones of a reached goal stay as they are."""
     with held(milestone.student):
-        GoalMilestone.objects.filter(pk=milestone.pk).update(reached_at=None)
+        GoalMilestone.objects.filter(pk=milestone.pk, goal__completed_at=None).update(reached_at=None)
 
 
 def submit_proof(*, id, goal, text, **media):

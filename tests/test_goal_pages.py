@@ -219,7 +219,7 @@ def test_milestones_and_proofs_stand_on_the_line_by_time_and_what_is_planned_bef
 
 
 def test_a_milestone_is_marked_until_its_goal_is_reached(client, school):
-    factories.GoalMilestoneFactory(goal=school.current, title="First call", reached_at=timezone.now())
+    call = factories.GoalMilestoneFactory(goal=school.current, title="First call", reached_at=timezone.now())
     client.force_login(school.sara)
     page = text_of(client.get(path_of(school.sara)))
     assert "First client planned Mark as reached : First client" in page
@@ -229,6 +229,15 @@ def test_a_milestone_is_marked_until_its_goal_is_reached(client, school):
     page = text_of(client.get(path_of(school.sara)))
     assert "First client not reached First call" in page
     assert "Mark as" not in page
+    # A tab that was open before.
+    before = {each.pk: each.reached_at for each in GoalMilestone.objects.all()}
+    for milestone in before:
+        for reached in ("1", ""):
+            page = text_of(client.post(reverse("mark_milestone", args=[milestone]), {"reached": reached}, follow=True))
+            assert "stays as it is: its goal is reached." in page
+    living.reach_milestone(GoalMilestone.objects.exclude(pk=call.pk).first())
+    living.reopen_milestone(call)
+    assert {each.pk: each.reached_at for each in GoalMilestone.objects.all()} == before
     client.force_login(school.ines)
     assert "Correct the dates of Earn $3K from" in text_of(client.get(path_of(school.sara)))
 

@@ -346,7 +346,9 @@ class MarkMilestone(View):
         return HttpResponseRedirect(reverse("my_goals"))  # who had to log in first comes here
 
     def post(self, request, *args, **kwargs):
-        if request.POST.get("reached") == "1":
+        if self.milestone.goal.completed_at:  # meanwhile, in another tab
+            said = f"“{self.milestone}” stays as it is: its goal is reached."
+        elif request.POST.get("reached") == "1":
             living.reach_milestone(self.milestone)
             said = f"“{self.milestone}” is reached."
         else:
