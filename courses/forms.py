@@ -154,9 +154,10 @@ class VideoForm(PositionedForm):
         asks = typed is None or is_typed or "file" in self.changed_data
         found = video_seconds(file) if file and asks else None
         if found and is_typed and abs(found - typed) > ROUNDED:
-            self.add_error(
-                "duration_seconds", f"The file is {clock(found)} long: write that, or leave the length empty."
-            )
+            # A browser does not send a file again that came with a form that was refused.
+            again = " Then choose the file again." if "file" in self.changed_data else ""
+            advice = f"The file is {clock(found)} long: write that, or leave the length empty.{again}"
+            self.add_error("duration_seconds", advice)
         elif found and found > LONGEST_VIDEO:
             self.add_error("file", TOO_LONG)
         elif found:

@@ -181,10 +181,13 @@ def test_the_length_of_a_video_is_that_of_its_file(as_staff, typed):
 
 def test_a_length_that_is_not_that_of_the_file_is_refused_in_words(as_staff, video, media_root):
     page = errors_of(upload(as_staff, video, file=("v.webm", WEBM), duration_seconds="12:05"))
-    assert "The file is 8:54 long: write that, or leave the length empty." in page
+    said = "The file is 8:54 long: write that, or leave the length empty."
+    assert f"{said} Then choose the file again." in page
     assert stored(media_root) == []
     upload(as_staff, video, file=("v.webm", WEBM))
-    assert "The file is 8:54 long" in errors_of(upload(as_staff, video, duration_seconds="12:05"))
+    page = errors_of(upload(as_staff, video, duration_seconds="12:05"))
+    assert said in page
+    assert "choose the file again" not in page
     assert Video.objects.get().duration_seconds == 534
 
 
