@@ -10,14 +10,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
+from courses import progress
 from courses.models import Course, Enrollment, LessonCompletion, Quiz
 from courses.progress import outline, stopped_in
+from profiles.models import Profile
 from tests import factories
 from tests.plans import nodes, plans_of
 from tests.test_pages import squeezed, text_of
 from timeline import queries
-from timeline.models import Activity
+from timeline.models import DAY_ZONE, Activity
+from timeline.views import course as course_page
 
 pytestmark = pytest.mark.django_db
 
@@ -396,3 +400,86 @@ def test_who_left_stands_last_in_the_class_with_the_day_and_is_not_counted(clien
     assert "Students 3 " in page
     assert page.index("Zoe") < page.index("Ada left on 21 October 2026") < page.index("Cy left on 21 October 2026")
     assert client.get(f"{page_of(school.course)}?after=-1~A~{uuid.uuid4()}").status_code == 200
+
+
+# How far a class is
+
+
+def test_a_class_is_told_how_far_each_is_and_when_they_did_something_last(client, school):
+    Enrollment.objects.filter(student=school.left).delete()
+    noon = datetime.datetime.now(DAY_ZONE).replace(hour=12, minute=0, second=0, microsecond=0)
+    days = datetime.timedelta(days=1)
+    for name, last, done in (("Ada", 0, 2), ("Bo", 1, 1), ("Cy", 9, 0)):
+        enrollment = factories.EnrollmentFactory(
+            student__full_name=name, course=school.course, enrolled_at=noon - 30 * days
+        )
+        factories.DailyNoteFactory(student=enrollment.student, created_at=noon - last * days)
+        for lesson in school.lessons[:done]:
+            factories.LessonCompletionFactory(
+                student=enrollment.student, lesson=lesson, completed_at=noon - (last + 1) * days
+            )
+        factories.LessonCompletionFactory(student=enrollment.student, completed_at=noon - 30 * days)  # elsewhere
+        factories.GoalMessageFactory(student=enrollment.student)  # received, not done
+    ada = Profile.objects.get(full_name="Ada")
+    Enrollment.objects.filter(student=ada).update(completed_at=noon - days)
+    client.force_login(school.instructor)
+    page = client.get(page_of(school.course))
+    words = text_of(page)
+    for said in (
+        f"Ada Completed {date_format(noon - days, 'j F Y')} How far Ada is: 2 of 2 lessons complete Goals of Ada"
+        " Active today",
+        "Bo How far Bo is: 1 of 2 lessons complete Goals of Bo Active yesterday",
+        "Cy How far Cy is: 0 of 2 lessons complete Goals of Cy Nothing for 9 days",
+    ):
+        assert said in words
+    assert f'href="{completions_of(school, ada)}"' in page.text
+    assert f'href="{reverse("student_days", args=[ada.pk])}"' in page.text
+
+
+def test_a_class_is_told_of_each_what_their_own_page_says_whatever_became_of_the_course(client, school, monkeypatch):
+    done = re.compile(r"(\d+ of \d+ lessons? complete)")
+    enrollment = Enrollment.objects.get(student=school.student)
+    Enrollment.objects.filter(student=school.left).delete()
+
+    def both():
+        client.force_login(school.student)
+        own = done.search(text_of(client.get(page_of(school.course))))[1]
+        client.force_login(school.instructor)
+        return own, done.search(text_of(client.get(page_of(school.course))))[1]
+
+    for video in school.videos:
+        factories.VideoProgressFactory(student=school.student, video=video, watched=[(0, 600)])
+    assert both() == ("0 of 2 lessons complete",) * 2
+    school.quizzes[0].delete()
+    client.post(reverse("apply_rule", args=[school.course.pk]))
+    assert both() == ("1 of 2 lessons complete",) * 2
+    school.videos[0].delete()
+    assert both() == ("1 of 2 lessons complete",) * 2
+    factories.LessonFactory(course=school.course, position=-1)
+    assert both() == ("1 of 3 lessons complete",) * 2
+    Enrollment.objects.filter(pk=enrollment.pk).update(completed_at=timezone.now())
+    school.lessons[1].delete()
+    assert both() == ("1 of 2 lessons complete",) * 2
+    for module in (progress, course_page):
+        monkeypatch.setattr(module, "LESSONS", 1)  # no more are shown: the lesson added before the others
+    assert both() == ("0 of 1 lesson complete",) * 2
+
+
+def test_a_course_without_lessons_or_students_says_so(client, school):
+    course = factories.CourseInstructorFactory(instructor=school.instructor).course
+    client.force_login(school.instructor)
+    empty = text_of(client.get(page_of(course)))
+    assert "No students yet" in empty
+    assert "Search by name" not in empty
+    assert "Nobody found" in text_of(client.get(f"{page_of(course)}?name=Ada"))
+    factories.EnrollmentFactory(course=course, student__full_name="Ada")
+    assert "Ada How far Ada is Goals of Ada Active" in text_of(client.get(page_of(course)))
+
+
+def test_telling_a_class_how_far_it_is_takes_two_queries_however_many_students(client, school):
+    client.force_login(school.instructor)
+    few = count(client, page_of(school.course))
+    for number in range(20):
+        student = factories.EnrollmentFactory(course=school.course).student
+        factories.LessonCompletionFactory(student=student, lesson=school.lessons[number % 2])
+    assert count(client, page_of(school.course)) == few <= 14

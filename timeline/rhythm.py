@@ -5,6 +5,11 @@ from dataclasses import dataclass
 WEEK = 7  # days, today among them
 
 
+def silence(days):
+    """How long somebody has done nothing, 0 if they did something today: "Active yesterday", "Nothing for 6 days"."""
+    return {0: "Active today", 1: "Active yesterday"}.get(days, f"Nothing for {days} days")
+
+
 @dataclass(frozen=True)
 class Rhythm:
     """A student's rhythm in days.
@@ -24,10 +29,8 @@ class Rhythm:
         """ "Usually active every 2 days; nothing for 6.", or "Active on 4 of the last 7 days."."""
         if self.active > 1 and not self.quiet:
             return f"Active on {self.active} of the last {WEEK} days."
-        if self.silent == 0:
-            return "Active today."
-        if self.usual is None:
-            return "Active yesterday." if self.silent == 1 else f"Nothing for {self.silent} days."
+        if self.silent == 0 or self.usual is None:
+            return f"{silence(self.silent)}."
         every = "every day" if self.usual == 1 else f"every {self.usual} days"
         last = "yesterday" if self.silent == 1 else f"{self.silent} days ago"
         return f"Usually active {every}; " + (f"nothing for {self.silent}." if self.quiet else f"last {last}.")

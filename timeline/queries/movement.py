@@ -84,6 +84,16 @@ def class_movement(*, course, show="all", after=None, size=25):
     return ClassMovement(_movements(found[:size]), last and BY_LAST.cursor(last), counted)
 
 
+def days_silent(*, students):
+    """{student id: days since the last one on which they did something, 0 if that is today}, of some ids of students.
+
+    Index: idx_student_date.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_OF_SOME, {"students": students, "today": today()})
+        return dict(cursor.fetchall())
+
+
 @dataclass(frozen=True)
 class _Looked:
     id: uuid.UUID
@@ -141,7 +151,21 @@ BY_LAST = Keyset(("rank", "id"), (BigInt, uuid.UUID))
 # What a student receives is not what they do.
 BY_STUDENT = "activity_type <> 'instructor_message'"
 
-# Whoever is enrolled has an entry: their enrolment.
+# Of each `member`.  Whoever is enrolled has an entry: their enrolment.
+LAST = f"""
+    CROSS JOIN LATERAL (
+        SELECT activity_date, created_at FROM student_activity_timeline
+        WHERE student_id = member.student_id AND {BY_STUDENT}
+        ORDER BY activity_date DESC, created_at DESC, id DESC
+        LIMIT 1
+    ) AS last
+"""
+
+LAST_OF_SOME = f"""
+    SELECT member.student_id, greatest(%(today)s::date - last.activity_date, 0)
+    FROM unnest(%(students)s::uuid[]) AS member (student_id) {LAST}
+"""
+
 SEEN = f"""
     WITH seen AS MATERIALIZED (
         SELECT
@@ -152,12 +176,7 @@ SEEN = f"""
             ORDER BY student_id
             LIMIT %(class)s
         ) AS member
-        CROSS JOIN LATERAL (
-            SELECT activity_date, created_at FROM student_activity_timeline
-            WHERE student_id = member.student_id AND {BY_STUDENT}
-            ORDER BY activity_date DESC, created_at DESC, id DESC
-            LIMIT 1
-        ) AS last
+        {LAST}
     )
 """
 

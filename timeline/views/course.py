@@ -12,8 +12,9 @@ from courses.access import courses_joinable, courses_seen
 from courses.enrolling import enrol, leave
 from courses.forms import CompletionForm
 from courses.models import Enrollment
-from courses.progress import LESSONS, outline
+from courses.progress import LESSONS, lessons_done_by, outline
 from timeline import access, queries
+from timeline.rhythm import silence
 from timeline.views.asked import choice_asked
 from timeline.views.page import Page, text_asked, uuid_asked
 
@@ -48,7 +49,7 @@ class CoursePage(View):
 
 
 class CourseTaught(Page):
-    """A course as its instructor sees it: its videos, each with its journey, and its students."""
+    """A course as its instructor sees it: its videos, each with its journey, and how far its students are."""
 
     template_name = "timeline/course.html"
 
@@ -64,6 +65,12 @@ class CourseTaught(Page):
         waiting = queries.awaiting_response_in_videos(videos=[video.pk for video in videos])
         for video in videos:
             video.waiting = waiting[video.pk]
+        shown = [student.pk for student in students.entries]
+        done = lessons_done_by(shown, [lesson.pk for lesson in lessons])
+        silent = queries.days_silent(students=shown)
+        for student in students.entries:
+            student.done = done.get(student.pk, 0)
+            student.activity = silence(silent[student.pk]) if student.pk in silent else ""
         return super().get_context_data(
             course=self.course,
             lessons=lessons,
