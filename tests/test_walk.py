@@ -145,6 +145,11 @@ def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school,
     log_in(page, "ines")
     page.goto(reverse("student_days", args=[sara.pk]))
     assert_accessible(page)
+    weeks = page.get_by_role("region", name="The last 53 weeks")
+    assert weeks.evaluate("element => [element.clientWidth % 24, element.scrollLeft]") == [0, 0], "whole, the newest"
+    weeks.evaluate("element => element.scrollBy(-100, 0)")
+    page.wait_for_function("() => document.querySelector('.calendar-scroll').scrollLeft % 24 === 0")
+    assert weeks.evaluate("element => element.scrollLeft") in (-96, -120)
     page.get_by_role("link", name="Skip the calendar").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
