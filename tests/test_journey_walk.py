@@ -254,6 +254,10 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("button", name="Keys").click()
     assert_accessible(page)
+    page.set_viewport_size({"width": 740, "height": 360})  # a phone, held sideways
+    player, header = (page.locator(part).bounding_box()["height"] for part in ("#player", ".site-header"))
+    assert player <= 360
+    assert header < 64, "one row"
 
 
 def test_it_works_without_javascript(address, browser, live_server):
