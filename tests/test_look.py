@@ -249,6 +249,8 @@ def test_text_and_controls_have_contrast(theme):
     for name in ("ink", "ink-soft", "accent", "accent-strong", "success", "warning", "danger", *GROUPS):
         assert contrast(colours[name], colours["paper"]) >= 4.5, name
         assert contrast(colours[name], colours["surface"]) >= 4.5, name
+    for name in GROUPS:
+        assert contrast(colours["on-group"], colours[name]) >= 4.5, name
     assert contrast(colours["ink-soft"], colours["sunken"]) >= 4.5
     assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
     assert contrast(colours["edge"], colours["surface"]) >= 3
