@@ -36,6 +36,8 @@ demo: demo-packages
 demo-reset: demo-packages
 	@$(PYTHON) manage.py demo --reset
 
+# So that the many processes that tests start need not compile anew what they import.
+test: export PYTHONDONTWRITEBYTECODE =
 test: test-packages lint
 	@$(PYTHON) -m tests.chromium
 	@$(PYTHON) manage.py makemigrations --check --dry-run

@@ -5,15 +5,20 @@ uses it fails if the page throws an error or breaks the Content-Security-Policy.
 `assert_accessible(page)` runs axe on what the page shows.  In all of them a form without its token fails.
 """
 
+import atexit
+import contextlib
+import gc
 import os
 import threading
 import time
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 from django.template.defaulttags import CsrfTokenNode
 from hypothesis import settings
 
+from config.database.embedded import EmbeddedPostgresError, embedded_postgres
 from config.health import can_serve
 from tests import chromium
 
@@ -24,6 +29,25 @@ settings.load_profile("ci")
 # The files whose tests share what takes long to make: a server, a class, a year of entries.  One process has all tests
 # of such a file; any other test goes to whichever process is free.
 SHARING = ["conversation_queries", "database", "demo", "goal_plans", "production", "queries", "two_commands"]
+
+
+def forget_the_server(directory):
+    with contextlib.suppress(EmbeddedPostgresError):  # another process uses it still, and is the one to delete it
+        embedded_postgres(directory).delete()
+
+
+def pytest_configure():
+    database = django_settings.DATABASES["default"]
+    if database["ENGINE"] == "config.database":
+        # Before the server registers its own: so it runs after that.
+        atexit.register(forget_the_server, database["OPTIONS"]["directory"])
+
+
+def pytest_collection_finish():
+    """What is there before the first test stays to the last: looking through it for garbage finds none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.hookimpl(optionalhook=True)
