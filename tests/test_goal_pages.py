@@ -200,7 +200,7 @@ def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once_and_is_said_
     page = queries.goal_path(student=goal.student, first_weekday=0)
     assert [lived.goal.days for lived in page.entries] == [4 + 2]
     client.force_login(goal.student)
-    said = "11 March 2026 to 12 March 2026, 2 March 2026 to 5 March 2026, 2 March 2026 · 6 days"
+    said = "2 March 2026, then 2 March 2026 to 5 March 2026, then 11 March 2026 to 12 March 2026 · 6 days"
     assert said in text_of(client.get("/goals/")).replace(" ,", ",")
 
 

@@ -116,7 +116,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     log_in(page, "ines")
     page.goto(reverse("student_goals", args=[sara.pk]))
     page.wait_for_load_state()
-    page.get_by_role("link", name="Correct the dates of Old goal").last.press("Enter")
+    page.get_by_role("link", name="Correct the dates of Old goal").first.press("Enter")
     page.get_by_label("It began").fill((timezone.localtime(start) + 3 * day).strftime("%Y-%m-%dT%H:%M"))
     page.get_by_label("Why").fill("She began later.")
     page.get_by_role("button", name="Show what moves").press("Enter")

@@ -49,8 +49,8 @@ class LivedGoal:
 
     @property
     def latest(self):
-        """The last PERIODS of its periods."""
-        return self.periods[:PERIODS]
+        """The last PERIODS of its periods, in the order in which they were lived."""
+        return self.periods[:PERIODS][::-1]
 
     @property
     def earlier(self):
