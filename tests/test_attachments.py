@@ -92,6 +92,17 @@ def test_a_recording_is_taken_with_its_length_and_can_be_played_from_any_second(
     assert samples.length(new) == pytest.approx(2, abs=0.1)  # known before it is played, also where it was not
 
 
+def test_a_recording_whose_last_fragment_has_its_head_twice_is_heard_to_its_end(tmp_path):
+    content = samples.recording("mp4", seconds=2)  # as WebKitGTK's recorder ends it
+    begin = content.rindex(b"moof") - 4
+    head = content[begin : content.rindex(b"mdat") - 4]
+    assert head[4:8] == b"moof"
+    facts, new = rewritten("mp4", content[:begin] + head + content[begin:], tmp_path)
+    assert facts["duration_seconds"] == 2
+    assert samples.length(new) == pytest.approx(2, abs=0.1)
+    assert new == rewritten("mp4", content, tmp_path)[1]
+
+
 @pytest.mark.parametrize(
     ("kind", "mode"),
     [

@@ -80,6 +80,8 @@ def rewrite_recording(container, source, target):
     import av
 
     reader, writer, content_type, codecs = RECORDINGS[container]
+    if container == "mp4":
+        drop_repeated_heads(source)
     start, seconds, heard = None, 0, False
     with av.open(source, format=reader, options={"protocol_whitelist": "file"}) as found:
         if any(not stream.disposition & stream.disposition.attached_pic for stream in found.streams.video):
@@ -109,6 +111,27 @@ def rewrite_recording(container, source, target):
         if not heard:
             raise Refused("There is no sound in this recording. Record it anew.")
     return {"content_type": content_type, "duration_seconds": max(round(seconds), 1)}
+
+
+def drop_repeated_heads(source):
+    """WebKitGTK's recorder (by GStreamer 1.22) writes the head of a file's last fragment twice: the second one counts.
+
+    Where its sound lies is told from where the head stands, so that the first one's is noise.
+    """
+    with open(source, "rb+") as file:
+        content = file.read()
+        place, before = 0, None
+        while place + 8 <= len(content):
+            size, kind = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8]
+            if size < 8:  # to the end, or larger than a recording
+                return
+            box = content[place : place + size]
+            if kind == b"moof" and box == before:
+                file.seek(place)
+                file.write(content[place + size :])
+                file.truncate()
+                return
+            before, place = box, place + size
 
 
 def rewrite_picture(container, source, target):
