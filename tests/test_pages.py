@@ -197,7 +197,9 @@ def test_a_goal_has_its_period_its_counts_and_its_timeline(client, classroom):
 
 def test_a_reflection_that_waits_stands_on_the_instructors_home_page_until_it_is_answered(client, classroom):
     client.force_login(classroom.instructor)
-    assert "Waiting for an answer 2" in text_of(client.get("/"))
+    home = client.get("/")
+    assert "Waiting for an answer 2" in text_of(home)
+    assert f'href="{reverse("class_movement", args=[classroom.course.pk])}?show=quiet">Who is quiet' in home.text
     for reflection in classroom.sara.reflections.all():
         reflection.instructor_response = "Ask for the price second."
         reflection.responded_at = timezone.now()
