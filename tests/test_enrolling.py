@@ -191,7 +191,8 @@ def test_home_leads_a_student_on_and_to_the_catalogue(client, school):
     client.force_login(school.student)
     home = client.get("/").text
     first = reverse("video", args=[school.videos[0].pk])
-    assert f'<a class="button primary" href="{first}">Start</a>' in home
+    assert f'<a class="button primary" href="{first}">Start watching</a>' in home
+    assert home.count(f'href="{first}"') == 1
     assert "Go on with what is next" not in home, "one way to begin"
     factories.LessonCompletionFactory(student=school.student, lesson=school.lessons[0])
     home = client.get("/").text

@@ -216,7 +216,11 @@ def test_a_new_student_is_told_what_will_stand_where(client):
     assert "My days My goals" in home
     assert "What to do first Find a course and enrol. Write your first daily note" in home
     assert client.get("/").text.count('class="button') == 1, "one thing to do first"
-    assert "No course to answer in" in text_of(client.get("/inbox/"))
+    assert client.get("/").text.count(">Find a course</a>") == 1
+    inbox = client.get("/inbox/")
+    assert "No course to answer in Once you teach a course" in text_of(inbox)
+    assert "Reflections that wait" not in inbox.text, "it is said once"
+    assert 'id="keys"' not in inbox.text
     assert "Find a course and enrol" in text_of(client.get("/days/"))
     assert "No goals yet" in text_of(client.get("/goals/"))
 

@@ -35,6 +35,7 @@ class Action(ForHtmx, View):
     button = "Save"
     subject = ""  # what it is about
     draft = None  # the key under which the browser keeps what is typed
+    gone_from = ""  # the part of the path that has it no more: "proposed", "planned"
 
     def setup(self, request, *args, student=None, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -137,23 +138,31 @@ class Action(ForHtmx, View):
         return render(self.request, template, context, status=status)
 
     def done(self, said, element):
-        return done(self.request, self.student, said, element, draft=self.draft)
+        return done(self.request, self.student, said, element, draft=self.draft, gone_from=self.gone_from)
 
 
-def done(request, student, said, element, *, goal=None, draft=None):
-    """What follows on something done: to htmx the path anew, or `goal` alone; to a browser a redirect to the path."""
+def done(request, student, said, element, *, goal=None, draft=None, gone_from=""):
+    """What follows on something done: to htmx the path anew, or `goal` alone; to a browser a redirect to the path.
+
+    Where the path has nothing any more that shows it, `gone_from`, it says so in words.
+    """
     if not request.htmx:
         messages.success(request, said, extra_tags=draft or "")
         return HttpResponseRedirect(f"{reverse('student_goals', args=[student.pk])}#{element}")
-    response = PathAfter.as_view(goal=goal, sent=draft)(request, student=student.pk).render()
+    left = {"gone": said, "gone_from": gone_from} if gone_from else {}
+    response = PathAfter.as_view(goal=goal, sent=draft, left=left)(request, student=student.pk).render()
     response = reswap(retarget(response, f"#goal-{goal.pk}" if goal else "#path"), "outerHTML")
     return trigger_client_event(response, "said", {"status": said, "entry": element}, after="settle")
 
 
 class PathAfter(StudentGoals):
-    """The path as it is after something was done, or one `goal` of it; `sent`: the draft of which words have come."""
+    """The path as it is after something was done, or one `goal` of it.
+
+    `sent`: the draft of which words have come; `left`: what it says of what it has no more.
+    """
 
     goal = sent = None
+    left = {}
     fragment = "path"
 
     def post(self, request, *args, **kwargs):
@@ -164,7 +173,7 @@ class PathAfter(StudentGoals):
 
     def get_context_data(self, **kwargs):
         if not self.goal:
-            return super().get_context_data(sent=self.sent, **kwargs)
+            return super().get_context_data(sent=self.sent, **self.left, **kwargs)
         return self.of_goals(sent=self.sent, item=self.item_of(self.goal.pk), **kwargs)
 
 
@@ -229,7 +238,7 @@ class OfGoal(Action):
     def done(self, said, element):
         # Where the goals stand on the path is as it was: what has been opened stays open.
         alone = None if self.moves else self.goal
-        return done(self.request, self.student, said, element, goal=alone, draft=self.draft)
+        return done(self.request, self.student, said, element, goal=alone, draft=self.draft, gone_from=self.gone_from)
 
     def seen(self):
         return living.standing(self.current, Goal.objects.filter(pk=self.goal.pk).first())
@@ -281,6 +290,7 @@ class LeaveGoal(OfGoal):
 
 class RemoveGoal(OfGoal):
     moves = True
+    gone_from = "planned"
     heading, button = "Remove it", "Remove it"
 
     def says(self):
@@ -394,6 +404,7 @@ class AcceptGoal(OfProposal):
 
 class DeclineGoal(OfProposal):
     heading, button = "Decline it", "Decline it"
+    gone_from = "proposed"
 
     def says(self):
         who = f"{self.proposal.author} sees" if self.proposal.author else "Your instructors see"
@@ -407,6 +418,7 @@ class DeclineGoal(OfProposal):
 class WithdrawGoal(OfProposal):
     by_student = False
     heading, button = "Withdraw it", "Withdraw it"
+    gone_from = "proposed"
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
