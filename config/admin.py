@@ -477,8 +477,15 @@ class WritingAdmin(OfStudentAdmin):
         return row.hidden_at is None
 
 
+class FilterSelect(AutocompleteSelect):
+    """A field to type in that says, while it is empty, what is listed."""
+
+    def build_attrs(self, *args, **options):
+        return super().build_attrs(*args, **options) | {"data-placeholder": f"Any {self.field.verbose_name}"}
+
+
 class AutocompleteFilter(admin.FieldListFilter):
-    """A filter by a foreign key, as a field to type in: `?student=<id>`."""
+    """A filter by a foreign key, as a field to type in: `?student=<id>`; none where there is nothing to choose."""
 
     template = "admin/field_filter.html"
 
@@ -487,21 +494,21 @@ class AutocompleteFilter(admin.FieldListFilter):
             params.pop(field_path, None)
         super().__init__(field, request, params, model, model_admin, field_path)
         self.admin_site = model_admin.admin_site
+        self.rows = field.remote_field.model._default_manager.all()
 
     def expected_parameters(self):
         return [self.field_path]
 
     def has_output(self):
-        return True
+        return bool(self.value) or self.rows.exists()
 
     @property
     def value(self):
         return self.used_parameters.get(self.field_path, [None])[-1]
 
     def choices(self, changelist):
-        widget = AutocompleteSelect(self.field, self.admin_site, attrs={"aria-label": f"Filter by {self.title}"})
-        rows = self.field.remote_field.model._default_manager.all()
-        widget.choices = forms.ModelChoiceField(rows, required=False).choices
+        widget = FilterSelect(self.field, self.admin_site, attrs={"aria-label": f"Filter by {self.title}"})
+        widget.choices = forms.ModelChoiceField(self.rows, required=False).choices
         drawn = widget.render(self.field_path, self.value, attrs={"id": f"filter-{self.field_path}"})
         yield filter_field(changelist, self.field_path, drawn)
 

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.db.models import F, Func, IntegerField
+from django.template.defaultfilters import floatformat
 from django.utils.html import format_html_join
 
 from config.admin import (
@@ -38,6 +39,10 @@ from courses.models import (
     Video,
     VideoProgress,
 )
+
+
+def percent(score):
+    return f"{floatformat(score, -2)} %"
 
 
 class CatalogueAdmin(ModelAdmin):
@@ -202,7 +207,7 @@ class CheckpointAdmin(OfVideoAdmin):
 @admin.register(Quiz)
 class QuizAdmin(OfVideoAdmin):
     form = QuizForm
-    list_display = ("title", "lesson_link", "video_link", "at", "passing_score")
+    list_display = ("title", "lesson_link", "video_link", "at", "passes_with")
     list_filter = (("lesson", AutocompleteFilter), ("video", AutocompleteFilter))
     list_select_related = ("lesson__course", "video")
     search_fields = ("title", "lesson__title", "video__title")
@@ -214,6 +219,10 @@ class QuizAdmin(OfVideoAdmin):
     @admin.display(description="lesson")
     def lesson_link(self, quiz):
         return change_link(quiz.lesson)
+
+    @admin.display(description="passing score")
+    def passes_with(self, quiz):
+        return percent(quiz.passing_score)
 
 
 @admin.register(QuizQuestion)
@@ -308,11 +317,15 @@ class CheckpointReachedAdmin(RecordAdmin):
 
 @admin.register(QuizAttempt)
 class QuizAttemptAdmin(RecordAdmin):
-    list_display = ("student", "quiz", "started_at", "submitted_at", "score", "passed")
+    list_display = ("student", "quiz", "started_at", "submitted_at", "reached", "passed")
     list_filter = (("student", AutocompleteFilter), ("quiz", AutocompleteFilter))
     list_select_related = ("student", "quiz")
     fields = ("student", "quiz", "started_at", "submitted_at", "score", "passed", "answers_given")
     readonly_fields = ("answers_given",)
+
+    @admin.display(description="score")
+    def reached(self, attempt):
+        return None if attempt.score is None else percent(attempt.score)
 
     @admin.display(description="answers")
     def answers_given(self, attempt):

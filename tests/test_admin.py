@@ -27,7 +27,7 @@ from psycopg.types.range import TimestamptzRange
 
 import config.admin
 from courses.forms import QuizForm, clock, read_answers, write_answers
-from courses.models import Course, Lesson, QuestionKind, Quiz, QuizQuestion, Video
+from courses.models import Course, Lesson, QuestionKind, Quiz, QuizAttempt, QuizQuestion, Video
 from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalPeriod
 from profiles.models import Profile
 from reflections.answers import answer
@@ -332,6 +332,19 @@ def test_every_filter_of_a_list_keeps_what_it_says(as_staff, model):
                     found = getattr(found, part)
                 assert found == other
             assert str(other) in html.unescape(response.text)
+
+
+def test_a_filter_with_nothing_to_choose_is_not_there_and_others_say_what_is_listed(as_staff):
+    url = address(Quiz, "changelist")
+    assert as_staff.get(url).text.count('class="field-filter') == 0
+    factories.QuizFactory(passing_score=75)  # in no video, of which there is none
+    page = as_staff.get(url).text
+    assert page.count('class="field-filter') == page.count('data-placeholder="Any lesson"') == 1
+    assert ">75 %<" in page
+    factories.VideoFactory()
+    assert 'data-placeholder="Any video"' in as_staff.get(url).text
+    factories.QuizAttemptFactory(submitted=True, score="66.67")
+    assert ">66.67 %<" in as_staff.get(address(QuizAttempt, "changelist")).text
 
 
 def test_a_filter_that_makes_no_sense_is_ignored_with_a_word(as_staff):

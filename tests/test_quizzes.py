@@ -131,9 +131,13 @@ def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothi
     assert "Right: Rent · Tax" not in page
     assert "Try again 1 attempt left." in page
     assert not LessonCompletion.objects.exists()
-    begin(student, school)
-    page = text_of(student.get(send(student, school, "submit", HALF).url))
+    last = begin(student, school)
+    first = QuizAttempt.objects.exclude(pk=last.pk).get()
+    page = text_of(student.get(f"{school.address}?attempt={first.pk}"))
+    assert "Right: Rent · Tax" not in page, "the last attempt is under way"
+    page = text_of(student.get(send(student, school, "submit", ("1", ["0"], "talk", "4")).url))
     assert "Which are costs? Wrong Your answer: Rent Right: Rent · Tax" in page
+    assert "Your answer: talk Right: Listen How many?" in page, "one of the forms that are right"
     assert "You have used all attempts." in page
     assert "Other attempts Attempt 1 50 %" in page
     response = student.post(school.address, {"do": "start"})

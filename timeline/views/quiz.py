@@ -61,7 +61,7 @@ class QuizPage(Page):
             attempt=attempt,
             form=form or (AnswersForm(attempt) if is_open else None),
             marks=marked(attempt) if attempt and not is_open else [],
-            tells=is_passed or left == 0,
+            tells=is_passed or (left == 0 and not self.attempts.filter(submitted_at=None).exists()),
             others=others,
             number=next((each.number for each in latest if attempt and each.pk == attempt.pk), None),
             left=left,
