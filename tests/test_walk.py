@@ -60,7 +60,7 @@ def test_an_instructor_opens_a_journey_filters_it_pages_through_it_and_goes_to_a
 ):
     log_in(page, "ines")
     assert_accessible(page)
-    page.get_by_role("link", name=school["course"].title).click()
+    page.get_by_role("link", name=school["course"].title, exact=True).click()
     assert_accessible(page)
     page.get_by_role("link", name=school["video"].title, exact=True).click()
     page.locator("#showing", has_text="Showing 1–50 of 121").wait_for()
