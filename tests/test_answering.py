@@ -418,6 +418,13 @@ def test_a_moment_with_something_missing_sends_nothing_and_keeps_all_words(clien
     assert [said(school.asked), said(school.near)] == [None, None]
 
 
+def test_a_moment_is_a_page_whoever_asks(client, school):
+    client.force_login(school.ines)
+    address = reverse("moment", args=[school.video.pk, 130])
+    for ask, status in ((client.get, 200), (client.post, 422)):
+        assert ask(address, headers={"HX-Request": "true", "HX-Target": "entries"}).status_code == status
+
+
 def test_an_own_answer_can_begin_with_the_common_one_without_javascript(client, school):
     client.force_login(school.ines)
     page = send(

@@ -353,3 +353,13 @@ def test_what_a_student_watched_and_wrote_is_drawn(student, video):
     drawn = track.draw_own(duration=600, watched=[(0, 60), (300, 360)], markers=[], landmarks=[])
     assert drawn.percent == 20
     assert [(band.x, band.width) for band in drawn.watched] == [("0%", "10%"), ("50%", "10%")]
+
+
+def test_who_comes_to_teach_the_course_while_its_page_is_open_gets_the_page_of_an_instructor(
+    client, student, video, address
+):
+    factories.CourseInstructorFactory(course=video.lesson.course, instructor=student)
+    for target in ("entries", "list", "panel"):
+        response = client.get(address, headers={"HX-Request": "true", "HX-Target": target})
+        assert (response.status_code, response["HX-Refresh"]) == (200, "true")
+    assert client.get(address).status_code == 200

@@ -132,6 +132,7 @@ class Moment(Page):
     """What waits at a moment of a video, answered together: one answer for all who are ticked, or some of their own."""
 
     template_name = "timeline/moment.html"
+    fragments = ()
     SIZE = 50  # reflections of one page
 
     def setup(self, request, *args, video, second, **kwargs):

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import reswap, retarget, trigger_client_event
+from django_htmx.http import HttpResponseClientRefresh, reswap, retarget, trigger_client_event
 
 from courses import watching
 from courses.access import videos_recorded, videos_watchable
@@ -49,6 +49,11 @@ class VideoPage(Page):
         self.video = get_object_or_404(videos, pk=video)
         self.learns = videos_recorded(request.user).filter(pk=video).exists()
         self.second = second_asked(request)
+
+    def get(self, request, *args, **kwargs):
+        if self.fragment and not self.learns:  # who learned here when the page was opened has come to teach here
+            return HttpResponseClientRefresh()
+        return super().get(request)
 
     def get_context_data(self, form=None, sent=False, **kwargs):
         context = {"video": self.video, "fragment": self.fragment, "learns": self.learns, "sent": sent, **kwargs}
