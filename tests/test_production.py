@@ -24,9 +24,10 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import connection
 
-from config.database.embedded import embedded_postgres
+from config.database.embedded import EmbeddedPostgres, embedded_postgres
 from config.health import can_serve
 from tests import factories
+from tests.processes import open_folder
 
 ROOT = settings.BASE_DIR
 SECRET_KEY = secrets.token_urlsafe(50)
@@ -245,6 +246,19 @@ def test_the_compose_file_runs_postgresql_18_and_keeps_its_data():
     assert services["migrate"]["depends_on"]["database"]["condition"] == "service_healthy"
     assert services["web"]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
     assert "command" not in services["web"]  # the Dockerfile's
+
+
+def test_the_compose_file_has_postgresql_make_a_database_of_utf_8_in_the_order_of_the_embedded_one():
+    database = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["database"]
+    with open_folder() as folder:
+        server = EmbeddedPostgres(folder / "postgres")
+        server.prepare_home()
+        asked = shlex.split(database["environment"]["POSTGRES_INITDB_ARGS"])
+        code, output = server.run("initdb", "--no-sync", "-D", server.data, "--username", "timeline", *asked)
+        server.delete()
+    assert code == 0, output
+    assert "default database encoding" not in output  # that it had to guess
+    assert re.search(r"locale provider: +builtin\s+default collation: +C\.UTF-8", output)
 
 
 def test_the_files_that_the_site_takes_in_outlive_its_container_and_reach_the_proxy():
