@@ -135,6 +135,8 @@ def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothi
     first = QuizAttempt.objects.exclude(pk=last.pk).get()
     page = text_of(student.get(f"{school.address}?attempt={first.pk}"))
     assert "Right: Rent · Tax" not in page, "the last attempt is under way"
+    assert "Go on with your open attempt 1 attempt left." in page
+    assert "used all" not in page
     page = text_of(student.get(send(student, school, "submit", ("1", ["0"], "talk", "4")).url))
     assert "Which are costs? Wrong Your answer: Rent Right: Rent · Tax" in page
     assert "Your answer: talk Right: Listen How many?" in page, "one of the forms that are right"
@@ -144,6 +146,15 @@ def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothi
     assert response.status_code == 409
     assert "You have used all attempts at this quiz." in text_of(response)
     assert QuizAttempt.objects.count() == 2
+
+
+def test_the_last_attempt_is_begun_also_if_another_writer_has_opened_it(student, school):
+    Quiz.objects.update(attempts_allowed=1)
+    factories.QuizAttemptFactory(quiz=school.quiz, student=school.student)
+    page = text_of(student.get(school.address))
+    assert "You have 1 attempt. Your answers are kept as you give them. Start" in page
+    begin(student, school)
+    assert "2. Which are costs?" in text_of(student.get(school.address))
 
 
 def test_an_attempt_left_open_resumes_with_the_answers_given_so_far(student, school):

@@ -55,13 +55,18 @@ class QuizPage(Page):
         allowed = self.quiz.attempts_allowed
         is_open = attempt is not None and attempt.submitted_at is None
         others = [each for each in latest if each.submitted_at and (attempt is None or each.pk != attempt.pk)]
-        left = None if allowed is None else max(allowed - count, 0)
+        # All there are may not be shown: other writers may have opened one long ago.
+        under_way = any(each.submitted_at is None for each in latest) or (
+            count > len(latest) and self.attempts.filter(submitted_at=None).exists()
+        )
+        left = None if allowed is None else max(allowed - count, 0) + under_way
         is_passed = self.attempts.filter(passed=True).exists()
         return super().get_context_data(
             attempt=attempt,
             form=form or (AnswersForm(attempt) if is_open else None),
             marks=marked(attempt) if attempt and not is_open else [],
-            tells=is_passed or (left == 0 and not self.attempts.filter(submitted_at=None).exists()),
+            tells=is_passed or left == 0,
+            under_way=under_way,
             others=others,
             number=next((each.number for each in latest if attempt and each.pk == attempt.pk), None),
             left=left,
