@@ -230,5 +230,7 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         # Whoever tries the server's bare address would fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # It has four lines for each log-in, which name nobody; failures and lock-outs are warnings.
+        "axes": {"level": "WARNING"},
     },
 }

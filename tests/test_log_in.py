@@ -38,6 +38,17 @@ def test_the_spelling_of_the_e_mail_address_does_not_matter(client, maya, spelli
     assert client.session["_auth_user_id"] == str(maya.pk)
 
 
+def test_the_log_tells_of_failures_and_lock_outs_and_not_of_who_logs_in(client, maya, settings, caplog):
+    assert log_in(client, "maya@example.org").status_code == 302
+    assert not caplog.messages
+    client.logout()
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        log_in(client, "maya@example.org", "wrong")
+    assert caplog.text.count("login failure") == settings.AXES_FAILURE_LIMIT
+    assert "Locking out" in caplog.text
+    assert "maya" not in caplog.text
+
+
 def test_a_wrong_password_and_an_unknown_person_get_the_same_words(client, maya):
     words = "This e-mail address and password do not belong together."
     assert words in log_in(client, "maya@example.org", "wrong").content.decode()
