@@ -44,7 +44,7 @@ def test_the_log_tells_of_failures_and_lock_outs_and_not_of_who_logs_in(client, 
     client.logout()
     for _ in range(settings.AXES_FAILURE_LIMIT):
         log_in(client, "maya@example.org", "wrong")
-    assert caplog.text.count("login failure") == settings.AXES_FAILURE_LIMIT
+    assert "New login failure" in caplog.text
     assert "Locking out" in caplog.text
     assert "maya" not in caplog.text
 
