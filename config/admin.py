@@ -13,7 +13,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.contenttypes.models import ContentType
 from django.core import paginator
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import DatabaseError, connections, models, router, transaction
 from django.db.models import DB_CASCADE, DB_SET_NULL
 from django.http import HttpResponseRedirect
@@ -369,7 +369,13 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
                 request, f"Choose at most {COUNT_LIMIT:,} at once: search or filter first.", messages.WARNING
             )
             return None
-        return super().response_action(request, queryset, **options)
+        try:
+            return super().response_action(request, queryset, **options)
+        except ValidationError as error:  # of what should be ids
+            raise BadRequest("What was chosen is not in this list. Load it anew and choose again.") from error
+
+    def get_search_results(self, request, queryset, search_term):
+        return super().get_search_results(request, queryset, search_term.replace("\0", ""))
 
     def get_deleted_objects(self, objs, request):
         """What a deletion erases, counted by kind: the database cascades, so Django does not know."""

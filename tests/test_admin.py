@@ -354,6 +354,13 @@ def test_a_filter_that_makes_no_sense_is_ignored_with_a_word(as_staff):
     assert as_staff.get(address(Goal, "changelist"), {"student": ""}).status_code == 200
 
 
+def test_what_no_page_of_the_admin_sends_is_no_error_of_ours(as_staff):
+    term = {"app_label": "goals", "model_name": "goal", "field_name": "student", "term": "a\0b"}
+    assert as_staff.get(reverse("admin:autocomplete"), term).status_code == 200
+    chosen = {"action": "delete_selected", "_selected_action": "nobody", "post": "yes"}
+    assert as_staff.post(address(Goal, "changelist"), chosen).status_code == 400
+
+
 def test_people_are_found_by_part_of_a_name_or_an_address(as_staff):
     maya = factories.ProfileFactory(full_name="Maya Okafor", email="mo@example.net")
     factories.ProfileFactory(full_name="Somebody Else")
