@@ -203,6 +203,18 @@ def test_home_leads_a_student_on_and_to_the_catalogue(client, school):
     assert "1 of 2 lessons complete" in home
 
 
+def test_home_leads_to_every_course_that_one_is_in_also_to_many(client, school):
+    factories.LessonCompletionFactory(student=school.student, lesson=school.lessons[0])
+    Course.objects.update(open_for_enrolment=False)
+    courses = [factories.EnrollmentFactory(student=school.student).course for _ in range(14)]
+    client.force_login(school.student)
+    home = client.get("/")
+    for course in (school.course, *courses):
+        assert home.text.count(f'<a href="{page_of(course)}">') == 1
+    assert home.text.count('class="card"') == 12
+    assert "3 more courses" in text_of(home)
+
+
 def test_who_teaches_may_look_at_the_course_as_a_student(client, school):
     client.force_login(school.instructor)
     assert "How far" in text_of(client.get(page_of(school.course)))

@@ -10,6 +10,8 @@ from timeline.fold import folded
 from timeline.views.answers import shown
 from timeline.views.page import Page
 
+CARDS = 12  # of courses that a student is in, those that they enrolled in last
+COURSES = 200  # of which home knows
 PROPOSALS = 3  # proposed goals that are told of, the newest
 NEW_ANSWERS = 5
 NEW_MESSAGES = 3
@@ -50,17 +52,21 @@ class Home(Page):
         courses = queries.courses_by_title(taught, after=asked.get("courses")) if searched.entries else searched
         counts = queries.awaiting_response_counts(courses=[course.pk for course in courses.entries], by=user)
         enrollments = list(
-            Enrollment.objects.filter(student=user, left_at=None).select_related("course").order_by("-enrolled_at")[:12]
+            Enrollment.objects.filter(student=user, left_at=None)
+            .select_related("course")
+            .order_by("-enrolled_at", "-pk")[:COURSES]
         )
         learns = bool(enrollments) or not courses.entries
-        done = lessons_done(user, [enrollment.course_id for enrollment in enrollments])
+        cards = enrollments[:CARDS]
+        done = lessons_done(user, [enrollment.course_id for enrollment in cards])
         today = queries.student_day(student=user, date=queries.today(), size=20)
         return super().get_context_data(
             taught=[(course, counts[course.pk]) for course in courses.entries],
             more_courses=courses.next,
             inbox=shown(user, queries.inbox(courses=[course.pk for course in searched.entries], by=user, size=5)),
             limited=queries.INBOX_COURSES if searched.next else None,
-            enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in enrollments],
+            enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in cards],
+            other_courses=[enrollment.course for enrollment in enrollments[CARDS:]],
             new_answers=new_answers(user),
             new_messages=conversation.unread(user)[:NEW_MESSAGES],
             learns=learns,
