@@ -12,7 +12,7 @@ help:
 	@echo "make test        install what the tests need, and run them"
 	@echo "make lint        check the code's style; make format mends what can be mended"
 	@echo "make bench       all benchmarks below, written into docs/benchmarks.md (many minutes)"
-	@echo "make bench-large  reading, with ten million entries, or LARGE=…: up to an hour; goes on where it was stopped"
+	@echo "make bench-large  reading and pages, with ten million entries, or LARGE=…: about an hour; goes on where it was stopped"
 	@echo "make bench-backfill  how fast backfill_timeline is beside a plain INSERT … SELECT (minutes)"
 	@echo "make bench-faults  what is lost when servers are killed, disks full and clocks wrong: nothing (many minutes)"
 	@echo "make bench-growth  bytes, memory, writers, updates, partitions, a replica: what grows, and when it breaks (many minutes)"
@@ -53,6 +53,7 @@ bench: bench-packages
 LARGE ?= 10000000
 bench-large: bench-packages
 	@$(BESIDE) $(PYTHON) -m benchmarks.reading --entries 100000 1000000 $(LARGE) --keep --report
+	@$(BESIDE) $(PYTHON) -m benchmarks.pages --entries $(LARGE) --keep --report
 
 bench-backfill bench-faults bench-growth bench-reading bench-journey bench-pages bench-watching bench-writing: bench-%: bench-packages
 	@$(BESIDE) $(PYTHON) -m benchmarks.$*

@@ -1,9 +1,10 @@
 """What whole pages take from the server that production runs, beside pages of the same frame without data.
 
-    python -m benchmarks.pages [--entries 100000] [--rounds 3] [--seconds 3] [--connections 4] [--only home,days]
+    python -m benchmarks.pages [--entries 100000] [--keep] [--rounds 3] [--seconds 3] [--connections 4] [--only home]
 
-Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
-the settings, with a made-up school (benchmarks/population.py), and starts
+Makes a database of its own on the server of the settings (`benchmark_…`, deleted
+at the end; with --keep `benchmark_<entries>`, which benchmarks.reading keeps as
+well), with a made-up school (benchmarks/population.py), and starts
 gunicorn as gunicorn.conf.py has it, with DEBUG off and as behind a proxy.  Each
 main page is asked for by the person who uses it: the busiest student, or the
 instructor with the most to answer; its frame by somebody of whom nothing is
@@ -38,6 +39,12 @@ from benchmarks.production import cookie, headers, production
 SCRIPT = Path(__file__).with_name("wrk.lua")
 AT_LEAST = 15  # times that a page is asked for, and
 LOOKED = 1  # seconds that it is looked at
+EMPTY = "A course in which nothing happened"
+NOBODIES = {
+    "Newcomer": "newcomer@frame.example",
+    "New instructor": "instructor@frame.example",
+    "Achiever": "achiever@frame.example",
+}
 WHAT = ("a second", "50 %", "90 %", "99 %")
 
 # Where Python stands, by the innermost file that says something: a helper counts for its caller.
@@ -79,6 +86,7 @@ class Asked:
 def main():
     parser = harness.parser("benchmarks.pages", __doc__)
     parser.add_argument("--entries", type=int, default=100_000, help="about how many (default: 100000)")
+    parser.add_argument("--keep", action="store_true", help="keep the database, to go on with it")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3, help="of each page and round (default: 3)")
     parser.add_argument("--connections", type=int, default=4, help="at once (default: 4)")
@@ -86,8 +94,10 @@ def main():
     options = parser.parse_args()
     if not shutil.which("wrk"):
         parser.error("wrk is not installed; Debian has it: apt-get install wrk")
-    with harness.database() as connection:
+    kept = f"benchmark_{options.entries}" if options.keep else None
+    with harness.database("benchmarks.settings", kept) as connection:
         population.fill(connection, options.entries)
+        remove_nobodies()  # of a run that was killed
         asked = pages(connection)
         if options.only:
             asked = [page for page in asked if page.name.startswith(tuple(options.only.split(",")))]
@@ -100,8 +110,14 @@ def main():
         print("\n".join(failed))
         if options.report and not failed:
             said = f"{options.connections} connections at once, {options.rounds} rounds of {options.seconds} s each."
-            report.write("pages", connection, f"{population.described(connection)}; {said}", *blocks)
+            report.write(section(options), connection, f"{population.described(connection)}; {said}", *blocks)
+        remove_nobodies()
     return bool(failed)
+
+
+def section(options):
+    """Where the results stand in docs/benchmarks.md."""
+    return "pages" + "-large" * (options.entries >= population.LARGE)
 
 
 def pages(connection):
@@ -131,13 +147,12 @@ def pages(connection):
         " GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
     )
 
-    empty = Course.objects.create(title="Empty")
+    empty = Course.objects.create(title=EMPTY)
     blank = Video.objects.create(
         lesson=Lesson.objects.create(course=empty, title="Empty"), title="Empty", duration_seconds=600
     )
-    names = ("Newcomer", "New instructor", "Achiever")
     newcomer, beginner, achiever = (
-        Profile.objects.create(full_name=name, email=f"{name.lower().replace(' ', '.')}@example.org") for name in names
+        Profile.objects.create(full_name=name, email=email) for name, email in NOBODIES.items()
     )
     CourseInstructor.objects.create(course=empty, instructor=beginner)
     now = one("SELECT now()")
@@ -182,6 +197,15 @@ def pages(connection):
     ]  # fmt: skip
 
 
+def remove_nobodies():
+    """Remove those of whom nothing is known, and their course."""
+    from courses.models import Course
+    from profiles.models import Profile
+
+    Course.objects.filter(title=EMPTY).delete()
+    Profile.objects.filter(email__in=NOBODIES.values()).delete()
+
+
 def load(asked, port, options):
     """(what wrk measured, as blocks of a report; what failed)."""
     cookies = {person.pk: cookie(person) for page in asked for person in (page.person, page.nobody)}
@@ -224,7 +248,7 @@ def load(asked, port, options):
     blocks = [report.table(head, rows)]
     if options.report and not failed:
         x = "times the same page without data"
-        blocks.insert(0, report.bars("pages", "What a page takes, beside its frame", times, x=x))
+        blocks.insert(0, report.bars(section(options), "What a page takes, beside its frame", times, x=x))
     return blocks, failed
 
 

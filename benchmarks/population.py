@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from benchmarks import harness
 
 DATABASE = "benchmark_large"
+LARGE = 10_000_000  # entries, from which on results are a section of their own
 WEEKS = 52
 BYTES = 1_600  # of disk for an entry, with its source row and all indexes
 SPEED = 10_000  # entries a second, about, on two cores with other things to do
@@ -30,7 +31,7 @@ SEED = 7
 
 def main():
     parser = harness.parser("benchmarks.population", __doc__)
-    parser.add_argument("--entries", type=int, default=10_000_000, help="about how many (default: 10000000)")
+    parser.add_argument("--entries", type=int, default=LARGE, help=f"about how many (default: {LARGE})")
     parser.add_argument("--database", default=DATABASE, help=f"its name (default: {DATABASE})")
     parser.add_argument("--triggers", action="store_true", help="through the triggers, which is slower")
     parser.add_argument("--delete", action="store_true", help="delete the database, and end")

@@ -32,7 +32,6 @@ from benchmarks import alternatives, harness, population, report
 
 ENTRIES = "student_activity_timeline"
 DEPTH = 0.9
-LARGE = 10_000_000  # entries, from which on it is a section of its own
 OURS = ("timeline", "courses", "goals", "reflections", "profiles", "uploads")  # whose queries are told apart
 WEEK = datetime.timedelta(weeks=1)
 ROUNDS = 5
@@ -60,7 +59,7 @@ def main():
             described = report.environment(connection)
         if not options.keep:
             harness.delete(name)
-    suffix = "-large" * (max(databases) >= LARGE) + "-triggers" * options.triggers
+    suffix = "-large" * (max(databases) >= population.LARGE) + "-triggers" * options.triggers
     return tell(found, described, suffix, options.report)
 
 
