@@ -356,9 +356,9 @@ class VideoProgress(Identified):
     The trigger of `courses/sql/current/video_progress.sql` merges it with what
     was there, clips it to the video, and notes in `tenth_reached_at[1..9]` and
     `completed_at` when coverage first reached 10 % … 90 % and the video's
-    completion threshold.  `position_seconds` is where the player stood last;
-    `viewing` has the clocks of the pages that reported last, as
-    `courses/watching.py` keeps them.
+    completion threshold.  `position_seconds` is where the player stood last, 0 also
+    where no player said; `viewing` tells the two apart, and has the clocks of the
+    pages that reported last, as `courses/watching.py` keeps them.
     """
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="video_progress", db_index=False)

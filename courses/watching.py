@@ -113,7 +113,8 @@ def record(student, video, session, report, *, now):
 
     `viewing` keeps: `clocks`, {session: when it reported last}, of the sessions
     that did so last; `floor`, before which all other sessions have reported, if
-    they ever did; `slack`, in seconds of the video, that is left to all of them.
+    they ever did; `slack`, in seconds of the video, that is left to all of them;
+    and, while that is where the player stood last, `at_start`.
     """
     seen_at = min(session.began + datetime.timedelta(milliseconds=report.at), now)
     claimed = merged((start, min(end, video.duration_seconds)) for start, end in report.watched)
@@ -127,19 +128,22 @@ def record(student, video, session, report, *, now):
         allowed = progress.viewing.get("slack", SLACK) + FASTEST * max(seen_at.timestamp() - clock, 0)
         added = shortened(without(claimed, progress.watched), int(allowed))
         is_latest = seen_at.timestamp() >= max([floor, *clocks.values()])
-        moves = is_latest and position not in (None, progress.position_seconds)
+        stood = _stood_at(progress)
+        moves = is_latest and position not in (None, stood)
         if not added and not moves:
             return progress
         if added:
             progress.watched = merged([*progress.watched, *added])
             progress.watched_at = max(seen_at, progress.watched_at)
         if moves:
-            progress.position_seconds = position
+            progress.position_seconds = stood = position
         clocks[session.id] = max(seen_at.timestamp(), clock)
         if len(clocks) > SESSIONS:
             floor = clocks.pop(min(clocks, key=clocks.get))
         slack = round(min(allowed - length(added), SLACK), 2)
         progress.viewing = {"clocks": clocks, "floor": floor, "slack": slack}
+        if stood == 0:
+            progress.viewing["at_start"] = True
         progress.save(update_fields=["watched", "watched_at", "position_seconds", "viewing"])
         if added:
             _reach_checkpoints(progress)
@@ -156,7 +160,9 @@ def resumes_at(progress, video):
     """
     if progress is None:
         return 0
-    position = progress.position_seconds or next((end for _, end in progress.watched), 0)
+    position = _stood_at(progress)
+    if position is None:
+        position = next((end for _, end in progress.watched), 0)
     return position if position < video.duration_seconds - 5 else 0
 
 
@@ -219,6 +225,11 @@ def _is_whole(value):
 def _is_range(value):
     whole = isinstance(value, list) and len(value) == 2 and all(map(_is_whole, value))
     return whole and 0 <= value[0] < value[1] <= LONGEST_VIDEO
+
+
+def _stood_at(progress):
+    """Where the player stood last, in seconds; None if no player said: in the row, 0 says that as well."""
+    return progress.position_seconds or (0 if progress.viewing.get("at_start") else None)
 
 
 def _locked(student, video, seen_at):

@@ -204,6 +204,20 @@ def test_where_no_player_said_where_it_stood_one_goes_on_where_something_was_not
     assert watching.resumes_at(progress, video) == second
 
 
+@pytest.mark.parametrize("imported", [False, True])
+def test_who_goes_back_to_the_start_goes_on_there(student, video, imported):
+    if imported:  # what is watched now was known before
+        factories.VideoProgressFactory(student=student, video=video, watched=[(0, 200)])
+    session = Session("a", NOON)
+    for at, position, second in ((30, 30, 30), (31, 0, 0), (60, None, 0), (90, 60, 60), (91, 0, 0)):
+        report = Report(at * 1000, [(0, max(at - 1, 30))], position)
+        watching.record(student, video, session, report, now=after(at))
+        assert watching.resumes_at(VideoProgress.objects.get(), video) == second
+    late = Report(80_000, [(0, 120)], 120)
+    watching.record(student, video, Session("train", NOON), late, now=after(95))
+    assert watching.resumes_at(VideoProgress.objects.get(), video) == 0
+
+
 def test_a_report_that_says_nothing_new_writes_nothing(student, video, django_assert_num_queries):
     session, report = Session("a", NOON), Report(30_000, [(0, 30)], 30)
     watching.record(student, video, session, report, now=after(30))
