@@ -248,6 +248,22 @@ def save_with_patience(request, view, refuse):
     return refuse(message)
 
 
+class KeySelect(AutocompleteSelect):
+    """A field to type in to which a value that is no key is a row that is not there, where Django's is an error."""
+
+    def optgroups(self, name, value, attrs=None):
+        return super().optgroups(name, [each for each in value if is_key(self.field, each)], attrs)
+
+
+def is_key(field, value):
+    """Whether a row that the foreign key `field` refers to could have this key."""
+    try:
+        field.target_field.to_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
 class FieldsMixin:
     """How a model's fields become a form's, on a page and in its inlines."""
 
@@ -261,6 +277,11 @@ class FieldsMixin:
             for field in self.opts.get_fields()
             if isinstance(field, models.ForeignKey) and self.admin_site.is_registered(field.remote_field.model)
         ]
+
+    def formfield_for_foreignkey(self, db_field, request, **options):
+        if db_field.name in self.get_autocomplete_fields(request):
+            options.setdefault("widget", KeySelect(db_field, self.admin_site, using=options.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **options)
 
     def formfield_for_dbfield(self, db_field, request, **options):
         if isinstance(db_field, models.TextField) and not db_field.choices:
@@ -483,7 +504,7 @@ class WritingAdmin(OfStudentAdmin):
         return row.hidden_at is None
 
 
-class FilterSelect(AutocompleteSelect):
+class FilterSelect(KeySelect):
     """A field to type in that says, while it is empty, what is listed."""
 
     def build_attrs(self, *args, **options):

@@ -361,6 +361,26 @@ def test_what_no_page_of_the_admin_sends_is_no_error_of_ours(as_staff):
     assert as_staff.post(address(Goal, "changelist"), chosen).status_code == 400
 
 
+def test_a_key_that_is_none_is_refused_in_the_form(as_staff):
+    rows = populate()
+    add_children(rows)
+    typed = dict.fromkeys(("student", "course", "lesson", "video", "quiz", "goal", "person", "author"), "nobody")
+    forms = 0
+    for model in OURS:
+        for page, key, query in (("change", (rows[model].pk,), {}), ("add", (), typed)):
+            response = as_staff.get(address(model, page, *key), query)
+            if response.status_code == 403:
+                continue
+            assert response.status_code == 200, (model, page)
+            keys = set(re.findall(r'<select name="([^"]+)"[^>]*class="[^"]*admin-autocomplete', response.text))
+            if forged := dict.fromkeys((each for each in keys if "__prefix__" not in each), "nobody"):
+                sent = FormReader(response.text).fields | forged
+                refused = errors_of(as_staff.post(address(model, page, *key), sent))
+                assert refused.count("That choice is not one of the available choices.") == len(forged), (model, page)
+                forms += 1
+    assert forms > 20
+
+
 def test_people_are_found_by_part_of_a_name_or_an_address(as_staff):
     maya = factories.ProfileFactory(full_name="Maya Okafor", email="mo@example.net")
     factories.ProfileFactory(full_name="Somebody Else")
