@@ -3,8 +3,8 @@
 //   [data-restored]  is shown when words came back
 //   [data-discard]   throws them away
 //   [data-sent=key]  anywhere in what the server sends: they arrived
-//   [data-keeps=key]  an element by which htmx sends them as they are typed, and at an event `keep`: once that is
-//                     answered by 204, they arrived
+//   [data-keeps=key]  an element by which htmx sends them as they are typed, and what is chosen beside them, and at an
+//                     event `keep`: once that is answered by 204, they arrived
 //   [data-drafted=key]  is shown where there are words, before the form is open
 //   [data-kept]  on a log-in page to which a refused form leads: is shown if the words that this tab sent last are kept
 // Only the person who typed them gets them back, for two weeks.  Two tabs with the same form keep their words in two
@@ -19,11 +19,26 @@ const PATIENCE = 500; // milliseconds that the page before this one may take to 
 // What the server gave a form to know its words by: the version that they change, the id that they will have.
 const IDENTITY = ["seen", "id"];
 
-const boxes = (form) => [...form.querySelectorAll("textarea[name], input[type=text][name], select[name]")];
+const WORDS = "textarea[name], input[type=text][name], select[name]";
+const CHOICES = "input[type=radio][name], input[type=checkbox][name]"; // where [data-keeps] sends them, kept like words
+
+const kinds = (form) => (form.querySelector("[data-keeps]") ? `${WORDS}, ${CHOICES}` : WORDS);
+const boxes = (form) => [...form.querySelectorAll(kinds(form))];
 const identity = (form) => IDENTITY.map((name) => form.elements.namedItem(name)).filter(Boolean);
 const found = (root, selector) => [...(root.matches(selector) ? [root] : []), ...root.querySelectorAll(selector)];
 
+const isChoice = (box) => box.matches(CHOICES);
+const nameOf = (box) => (isChoice(box) ? `${box.name}=${box.value}` : box.name);
+const valueOf = (box) => (isChoice(box) ? box.checked : box.value);
+
+function fill(box, value) {
+  box[isChoice(box) ? "checked" : "value"] = value;
+}
+
 function initial(box) {
+  if (isChoice(box)) {
+    return box.defaultChecked;
+  }
   return box.matches("select") ? (box.querySelector("option[selected]") ?? box.options[0])?.value : box.defaultValue;
 }
 
@@ -110,12 +125,12 @@ async function write(key, draft) {
 const refused = new WeakSet();
 
 function isUnsent(box) {
-  return refused.has(box.form) ? box.value !== "" || box.matches("select") : box.value !== initial(box);
+  return refused.has(box.form) ? box.value !== "" || box.matches("select") : valueOf(box) !== initial(box);
 }
 
 function keep(form) {
   const changed = boxes(form).filter(isUnsent);
-  const draft = { at: Date.now(), words: Object.fromEntries(changed.map((box) => [box.name, box.value])) };
+  const draft = { at: Date.now(), words: Object.fromEntries(changed.map((box) => [nameOf(box), valueOf(box)])) };
   for (const field of identity(form)) {
     draft[field.name] = field.value;
   }
@@ -126,10 +141,11 @@ function keep(form) {
 const given = new WeakMap();
 
 async function restore(form) {
-  const untouched = new Map(boxes(form).map((box) => [box, box.value]));
+  const untouched = new Map(boxes(form).map((box) => [box, valueOf(box)]));
   const draft = read(await placeOf(form.dataset.draft));
   const changed = [...untouched].filter(
-    ([box, value]) => box.value === value && box.name in (draft?.words ?? {}) && draft.words[box.name] !== value,
+    ([box, value]) =>
+      valueOf(box) === value && nameOf(box) in (draft?.words ?? {}) && draft.words[nameOf(box)] !== value,
   );
   if (changed.length === 0) {
     return;
@@ -139,7 +155,7 @@ async function restore(form) {
     field.value = draft[field.name] ?? field.value;
   }
   for (const [box] of changed) {
-    box.value = draft.words[box.name];
+    fill(box, draft.words[nameOf(box)]);
     box.closest("details")?.setAttribute("open", "");
     box.dispatchEvent(new Event("input", { bubbles: true }));
   }
@@ -149,7 +165,7 @@ async function restore(form) {
 function discard(form) {
   write(form.dataset.draft, null);
   for (const box of boxes(form)) {
-    box.value = initial(box);
+    fill(box, initial(box));
   }
   for (const [field, value] of given.get(form) ?? []) {
     field.value = value;
@@ -213,8 +229,15 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// What is chosen or typed while a request is keeping what was there before is kept as soon as that has ended; and as
-// the page goes away, for what is chosen, not typed, is kept nowhere in this browser.
+// What arrived is what the server has from now on: whoever takes a change back has changed something.
+function settle(form) {
+  for (const box of boxes(form)) {
+    box[isChoice(box) ? "defaultChecked" : "defaultValue"] = valueOf(box);
+  }
+}
+
+// What is chosen or typed while a request is keeping what was there before is kept as soon as that has ended, or as the
+// page goes away.
 document.addEventListener("htmx:beforeSend", ({ detail: { elt } }) => {
   if (elt.dataset.keeps) {
     remember(elt.closest("form"));
@@ -227,6 +250,7 @@ document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
   if (key && changed.has(form)) {
     queueMicrotask(() => htmx.trigger(elt, "keep")); // htmx has not quite done with this request
   } else if (key && xhr.status === 204) {
+    settle(form);
     write(key, null);
   } else if (key && xhr.status !== 202) {
     changed.add(form);
