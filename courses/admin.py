@@ -1,5 +1,6 @@
 """The catalogue, where courses are written; and what students did in it."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import F, Func, IntegerField
 from django.template.defaultfilters import floatformat
@@ -12,6 +13,7 @@ from config.admin import (
     RecordAdmin,
     StackedInline,
     TabularInline,
+    bounded_count,
     change_link,
 )
 from courses.finishing import finish
@@ -40,6 +42,8 @@ from courses.models import (
     VideoProgress,
 )
 
+MANY = 1_000  # students; of fewer, what they did is filed anew in a moment
+
 
 def percent(score):
     return f"{floatformat(score, -2)} %"
@@ -55,9 +59,15 @@ class CatalogueAdmin(ModelAdmin):
         """The rows above `row`, the course first."""
         return []
 
+    def moved_with(self, row):
+        """Whose entries are filed anew when `row` comes to another place, a row each, and who that is; None: nobody."""
+
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         parents = self.parents(obj) if obj else []
         context["parents"] = [(parent._meta, parent) for parent in parents]
+        students, are = (obj and self.moved_with(obj)) or (None, "")
+        if are and (count := bounded_count(students)) >= MANY:
+            context["moved"] = {"count": count, "are": are, "most": settings.STATEMENT_TIMEOUT}
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def get_queryset(self, request):
@@ -144,6 +154,9 @@ class LessonAdmin(CatalogueAdmin):
     def parents(self, lesson):
         return [lesson.course]
 
+    def moved_with(self, lesson):
+        return lesson.course.enrollments.all(), "are or were in this course"
+
     @admin.display(description="course")
     def course_link(self, lesson):
         return change_link(lesson.course)
@@ -161,6 +174,9 @@ class VideoAdmin(CatalogueAdmin):
 
     def parents(self, video):
         return [video.lesson.course, video.lesson]
+
+    def moved_with(self, video):
+        return video.progress.all(), "have watched this video"
 
     @admin.display(description="length")
     def length(self, video):
@@ -215,6 +231,9 @@ class QuizAdmin(OfVideoAdmin):
 
     def parents(self, quiz):
         return [quiz.lesson.course, quiz.lesson, *filter(None, [quiz.video])]
+
+    def moved_with(self, quiz):
+        return quiz.lesson.course.enrollments.all(), "are or were in this course"
 
     @admin.display(description="lesson")
     def lesson_link(self, quiz):

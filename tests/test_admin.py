@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from psycopg.types.range import TimestamptzRange
 
 import config.admin
+import courses.admin
 from courses.forms import QuizForm, clock, read_answers, write_answers
 from courses.models import Course, Lesson, QuestionKind, Quiz, QuizAttempt, QuizQuestion, Video
 from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalPeriod
@@ -742,6 +743,24 @@ def busy_student(transactional_db):
         writer.execute("UPDATE reflections SET sentiment = 'busy' WHERE id = %s", [reflection.pk])
         yield reflection, writer
         writer.rollback()
+
+
+def test_how_many_students_a_move_concerns_is_said_before_if_they_are_many(as_staff, monkeypatch):
+    video = factories.VideoFactory()
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=5)
+    for _ in range(3):
+        student = factories.EnrollmentFactory(course=video.lesson.course).student
+        factories.VideoProgressFactory(student=student, video=video)
+    pages = {
+        video: "3 students have watched",
+        video.lesson: "3 students are or were in",
+        quiz: "3 students are or were in",
+    }
+    for many, is_said in ((4, False), (3, True)):
+        monkeypatch.setattr(courses.admin, "MANY", many)
+        for row, words in pages.items():
+            assert (words in as_staff.get(address(type(row), "change", row.pk)).text) == is_said
+    assert as_staff.get(address(Lesson, "add")).status_code == 200
 
 
 def test_a_move_that_students_never_let_through_says_so_and_changes_nothing(busy_student):

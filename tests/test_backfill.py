@@ -129,6 +129,23 @@ def test_every_sort_of_drift_is_found_and_mended(students, capsys):
     assert "0 inserted, 0 updated, 0 deleted" in run(capsys)[1]
 
 
+def test_what_many_have_watched_is_moved_as_the_documents_say_and_filed_by_a_backfill(students, capsys):
+    video = students[0].video_progress.get().video
+    quiz = factories.QuizFactory(video=video, video_timestamp_seconds=5)
+    factories.QuizAttemptFactory(student=students[1], quiz=quiz)
+    before, lesson = entries(), factories.LessonFactory()
+    text = (settings.BASE_DIR / "docs" / "operating.md").read_text()
+    commands = re.search(r"```sql\n(BEGIN;.+?COMMIT;)\n```", text, re.DOTALL)[1]
+    execute(commands.replace("'…'", f"'{lesson.pk}'", 1).replace("'…'", f"'{video.pk}'", 1))
+    quiz.refresh_from_db()
+    assert quiz.lesson_id == lesson.pk
+    assert entries() == before
+    assert run(capsys)[0] == 0
+    assert execute("SELECT count(*) FROM student_activity_timeline WHERE lesson_id = %s", lesson.pk) == [(6,)]
+    quiz.lesson.videos.update(lesson=video.lesson)  # the triggers are at work again
+    assert entries() == before
+
+
 @pytest.mark.parametrize("batch_size", ["1", "10"])
 def test_an_empty_timeline_is_filled(students, capsys, batch_size):
     right = entries()
