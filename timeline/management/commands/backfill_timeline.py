@@ -13,9 +13,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
-from rich.text import Text
 
 from timeline.backfill import (
     NO_ID,
@@ -30,6 +29,7 @@ from timeline.backfill import (
     unknown_students,
     wait_for_writers,
 )
+from timeline.management.console import Interrupted, SpeedColumn, counted, sigterm_interrupts
 
 NAME = "backfill_timeline"
 KINDS = ("missing", "stale", "ghost")
@@ -55,10 +55,6 @@ def part_of_all(text):
     if not (slash and text.isascii() and part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts) <= 100):
         raise argparse.ArgumentTypeError(f"'{text}' is not a part of all, as 1/2 and 2/2 are (at most 100 parts)")
     return int(part), int(parts)
-
-
-class Interrupted(KeyboardInterrupt):
-    """SIGTERM asks for the same clean end as Ctrl-C."""
 
 
 class Command(BaseCommand):
@@ -250,28 +246,3 @@ class Command(BaseCommand):
                     )
 
             yield advance
-
-
-class SpeedColumn(ProgressColumn):
-    def render(self, task):
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
-
-
-def counted(number, noun, several=None):
-    return f"{number:,} " + (noun if number == 1 else several or noun + "s")
-
-
-@contextlib.contextmanager
-def sigterm_interrupts():
-    def interrupt(signum, frame):
-        raise Interrupted
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: whoever called us decides about signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
