@@ -11,6 +11,9 @@ VERBS = {
     "seeked": f"{VIDEO}/verbs/seeked",
     "completed": "http://adlnet.gov/expapi/verbs/completed",
     "interacted": "http://adlnet.gov/expapi/verbs/interacted",
+    "progressed": "http://adlnet.gov/expapi/verbs/progressed",
+    "registered": "http://adlnet.gov/expapi/verbs/registered",
+    "commented": "http://adlnet.gov/expapi/verbs/commented",
 }
 
 

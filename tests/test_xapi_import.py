@@ -27,7 +27,7 @@ import config.admin
 from courses.models import Course, Enrollment, Lesson, Video, VideoProgress
 from profiles.models import Profile
 from tests.drift import drift
-from tests.statements import account, lines, mailbox, statement
+from tests.statements import EXTENSIONS, account, lines, mailbox, statement
 from xapi.importing import LOCK, Rejects, Summary, import_stream
 from xapi.models import Agent, Statement
 from xapi.settling import settle
@@ -133,6 +133,35 @@ def test_other_verbs_are_kept_and_counted_and_mean_no_watching():
     summary, _ = imported(statement(1, verb="interacted", length=10), statement(2, verb="played"))
     assert sum(summary.without_meaning.values()) == 2
     assert VideoProgress.objects.get().watched == []
+
+
+def test_a_comment_makes_a_video_known_and_is_no_watching():
+    imported(statement(1, verb="commented", length=10, video_name="Pricing"))
+    assert Video.objects.get().title == "Pricing"
+    assert not VideoProgress.objects.exists()
+
+
+def test_who_registered_for_a_course_is_enrolled_since_then_whatever_they_did_before():
+    course = "https://lms.example/courses/1"
+    registered = statement(2, at=minute(9), verb="registered", video=course, course=None)
+    registered["object"]["definition"] = {
+        "type": "http://adlnet.gov/expapi/activities/course",
+        "name": {"en": "First clients"},
+    }
+    imported(statement(1, at=minute(5), course=course), registered)
+    assert Course.objects.get().title == "First clients"
+    assert Enrollment.objects.get().enrolled_at.minute == 9
+
+
+@pytest.mark.parametrize(("progress", "minutes"), [(0.2, [1, 1, 5]), ("0.2", [5, 5, 5]), (20, [5, 5, 5])])
+def test_a_step_that_somebody_tells_of_counts_from_then_on_if_its_seconds_come_too(progress, minutes):
+    imported(
+        statement(1, at=minute(1), verb="progressed", length=10, result={f"{EXTENSIONS}progress": progress}),
+        statement(2, at=minute(5), played="0[.]3", length=10),
+        statement(3, at=minute(6), verb="progressed", length=10, result={f"{EXTENSIONS}progress": 0.9}),
+    )
+    reached = VideoProgress.objects.get().tenth_reached_at
+    assert [moment and moment.minute for moment in reached] == [*minutes, *[None] * 6]
 
 
 def test_a_video_without_a_length_or_a_course_waits_until_a_statement_gives_it():

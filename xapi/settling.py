@@ -9,16 +9,17 @@ import itertools
 import uuid
 from collections import Counter
 from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
 
 from django.db import connection
 from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range
 
-from courses.models import Course, Enrollment, Lesson, Video, VideoProgress
+from courses.models import TENTHS, Course, Enrollment, Lesson, Video, VideoProgress
 from profiles.models import NAME_LIMIT, Profile
 from xapi.loading import retrying
 from xapi.models import Agent, Pending, Written
-from xapi.statements import COMPLETED, EXTENSIONS, derived_id, read_segments
+from xapi.statements import COMMENTED, COMPLETED, EXTENSIONS, PROGRESSED, REGISTERED, derived_id, read_segments
 from xapi.watching import Report, Watching, fold
 
 LESSON_TITLE = "Imported videos"
@@ -140,11 +141,13 @@ def _settle_enrolments(students, keys):
     wanted, agents = {}, {}
     for agent, course, first in _rows(
         """
-        SELECT key.agent_id, key.course_id, min(s.timestamp)
+        SELECT key.agent_id, key.course_id,
+            coalesce(min(s.timestamp) FILTER (WHERE s.verb = %s), min(s.timestamp))
         FROM unnest(%s::uuid[], %s::uuid[]) AS key(agent_id, course_id)
         JOIN xapi_statements s USING (agent_id, course_id)
         GROUP BY 1, 2 ORDER BY 1, 2
         """,
+        REGISTERED,
         *_columns(keys),
     ):
         key = derived_id("enrolment", agent, course)
@@ -223,21 +226,39 @@ def _watching(keys, videos):
     """((agent id, video id), Watching) of each pair, its statements read as a stream."""
     statements = _stream(
         """
-        SELECT s.agent_id, s.video_id, s.timestamp, s.verb, s.statement #>> %s::text[]
+        SELECT s.agent_id, s.video_id, s.timestamp, s.verb, said ->> %s, said -> %s
         FROM unnest(%s::uuid[], %s::uuid[]) AS key(agent_id, video_id)
         JOIN xapi_statements s USING (agent_id, video_id)
+        CROSS JOIN LATERAL (SELECT s.statement #> '{result,extensions}') AS result (said)
+        WHERE s.verb <> %s
         ORDER BY s.agent_id, s.video_id, s.timestamp, s.id
         """,
-        ["result", "extensions", f"{EXTENSIONS}played-segments"],
+        f"{EXTENSIONS}played-segments",
+        f"{EXTENSIONS}progress",
         *_columns(keys),
+        COMMENTED,
     )
     for key, group in itertools.groupby(statements, key=lambda row: row[:2]):
         video = videos[key[1]]
         reports = (
-            Report(timestamp, read_segments(segments or ""), verb == COMPLETED)
-            for _, _, timestamp, verb, segments in group
+            Report(
+                timestamp,
+                read_segments(segments or ""),
+                verb == COMPLETED,
+                _tenths(progress) if verb == PROGRESSED else 0,
+            )
+            for _, _, timestamp, verb, segments, progress in group
         )
         yield key, fold(reports, duration=video.duration_seconds, threshold=video.completion_threshold)
+
+
+def _tenths(progress):
+    """How many tenths the JSON of a `progress` says, which is a share of the video; 0 if it is none."""
+    try:
+        share = Decimal(progress)
+    except (InvalidOperation, TypeError):
+        return 0
+    return min(int(share * 10), TENTHS) if 0 <= share <= 1 else 0
 
 
 def _covers(wide, narrow):

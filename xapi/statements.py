@@ -21,6 +21,9 @@ VIDEO_TYPE = "https://w3id.org/xapi/video/activity-type/video"
 VIDEO_PROFILE = "https://w3id.org/xapi/video"
 EXTENSIONS = "https://w3id.org/xapi/video/extensions/"
 COMPLETED = "http://adlnet.gov/expapi/verbs/completed"
+PROGRESSED = "http://adlnet.gov/expapi/verbs/progressed"
+REGISTERED = "http://adlnet.gov/expapi/verbs/registered"
+COMMENTED = "http://adlnet.gov/expapi/verbs/commented"
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
@@ -60,7 +63,8 @@ class Agent:
         """What to call someone whose statements do not name them."""
         account = self.account_name or ""
         if _is_uuid(account):
-            return f"Learner {account[:8]}"
+            # The head of a UUIDv7 is the hour in which it was made, which a class has in common.
+            return f"Learner {account[-8:] if uuid.UUID(account).version == 7 else account[:8]}"
         if 0 < len(account) <= 40 and "@" not in account:
             return f"Learner {account}"
         return f"Learner {self.id.hex[:8]}"
@@ -73,12 +77,12 @@ class Statement:
     verb: str
     object: str
     timestamp: datetime.datetime  # UTC
-    course: str | None  # IRI of the parent course
+    course: str | None  # IRI of the course that was registered for, else of the parent course
     course_name: str | None
     is_video: bool  # a Video Profile statement about `object`
     video_name: str | None
     length_seconds: int | None  # the video's, rounded up
-    says_watching: bool  # carries played-segments, or completes the video
+    says_watching: bool  # carries played-segments, or completes or goes on in the video
     text: str  # the JSON as it came
     hash: bytes  # SHA-256 of the canonical JSON that came
     others: frozenset = frozenset()  # identifiers of the people whom it names beside its actor
@@ -112,6 +116,8 @@ def read_statement(raw):
     name = object_of(value)
     is_video, video_name, length, segments = False, None, None, None
     if target.get("objectType", "Activity") == "Activity":
+        if verb == REGISTERED and _definition(target, "object").get("type") == COURSE_TYPE:
+            course, course_name = name, _name(target, "object")
         is_video = _is_video(target, context, verb)
         if is_video:
             video_name = _name(target, "object")
@@ -127,7 +133,7 @@ def read_statement(raw):
         is_video=is_video,
         video_name=video_name,
         length_seconds=length,
-        says_watching=is_video and (segments is not None or verb == COMPLETED),
+        says_watching=is_video and verb != COMMENTED and (segments is not None or verb in (COMPLETED, PROGRESSED)),
         text=text,
         hash=canonical_hash(value),
         others=frozenset(_people({key: part for key, part in value.items() if key != "actor"})),

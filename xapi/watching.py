@@ -13,6 +13,7 @@ class Report(NamedTuple):
     timestamp: datetime.datetime
     segments: list  # half-open (start, end) in whole seconds
     completed: bool
+    tenths: int = 0  # of the video that it says were watched by then
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,13 @@ def fold(reports, *, duration, threshold):
     `duration` is the video's, in seconds: what lies beyond is cut off.  Tenth k
     is reached at the first report after which covered seconds * 10 >= k * duration;
     the video is complete at the first `completed` report or once covered
-    seconds >= threshold * duration.
+    seconds >= threshold * duration.  A report that only says how many tenths were
+    watched by then earns none; of those that are reached it moves the time to its
+    own, if that is earlier.
     """
     seen = bytearray(duration)
     covered = 0
-    tenths = [None] * TENTHS
+    tenths, said = [None] * TENTHS, [None] * TENTHS
     reached = 0
     completed_at = None
     for report in reports:
@@ -47,8 +50,11 @@ def fold(reports, *, duration, threshold):
         while reached < TENTHS and covered * 10 >= (reached + 1) * duration:
             tenths[reached] = report.timestamp
             reached += 1
+        for tenth in range(report.tenths):
+            said[tenth] = said[tenth] or report.timestamp
         if completed_at is None and (report.completed or covered >= threshold * duration):
             completed_at = report.timestamp
+    tenths = [at and min(at, before or at) for at, before in zip(tenths, said, strict=True)]
     return Watching(_ranges(seen), report.timestamp, tenths, completed_at)
 
 
