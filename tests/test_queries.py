@@ -3,6 +3,7 @@
 import datetime
 import json
 import uuid
+from itertools import islice
 
 import pytest
 from django.db import connection
@@ -290,6 +291,27 @@ SHARED = """
     SELECT student_id, id, (%s::uuid[])[1 + (random() > 0.5)::integer], now() - random() * INTERVAL '900 days'
     FROM goals
 """
+
+
+@pytest.mark.parametrize("days", [None, 30])
+def test_the_export_steps_along_the_index_of_students_at_any_depth(school, days):
+    since = days and timezone.localdate() - datetime.timedelta(days=days)
+    others = tuple(Profile.objects.exclude(pk=school["student"].pk).values_list("pk", flat=True)[:150])
+    for students in (None, (school["student"].pk,), others):
+        telling = queries.Telling(students=students, start=since)
+        plans = plans_of(lambda telling=telling: [*islice(queries.statement_pages(telling), 6)])
+        entries = [plan for plan in plans if "student_activity_timeline" in relations(plan)]
+        watched = [plan for plan in plans if "video_progress" in relations(plan)]
+        assert len(entries) > 4 or watched
+        for plan in entries:
+            assert {node.get("Index Name") for node in nodes(plan)} == {None, "idx_student_date"}
+            types = {node["Node Type"] for node in nodes(plan)}
+            # Of students who have little more than a page, all is read and sorted.
+            assert types == {"Limit", "Index Scan"} or students == others, json.dumps(plan, indent=1)
+            assert "Seq Scan" not in types
+            assert buffers(plan) <= 2_500, json.dumps(plan, indent=1)
+        for plan in watched:
+            assert "courses_videoprogress_once" in {node.get("Index Name") for node in nodes(plan)}
 
 
 def test_the_audience_is_a_sample_and_two_counts_from_indexes(school):

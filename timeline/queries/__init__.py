@@ -82,6 +82,7 @@ from timeline.queries.live import new_since, newest_cursor
 from timeline.queries.movement import ClassMovement, ClassSize, Movement, class_movement, days_silent
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
+from timeline.queries.statements import Telling, Told, Watched, count_students, statement_pages
 from timeline.queries.story import (
     PAGE,
     PRINTED,

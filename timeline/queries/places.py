@@ -30,8 +30,8 @@ def with_places(entries, *, in_video=None):
     is the video that all of them are in, if they are: then course, lesson and
     goal, which a journey does not name, are left out.
     """
-    authors = {entry.pk: _uuid(entry.metadata.get("author_id")) for entry in entries}
-    checkpoints = {entry.pk: _uuid(entry.metadata.get("checkpoint_id")) for entry in entries}
+    authors = {entry.pk: uuid_in(entry.metadata, "author_id") for entry in entries}
+    checkpoints = {entry.pk: uuid_in(entry.metadata, "checkpoint_id") for entry in entries}
     people = {entry.student_id for entry in entries} | {entry.responded_by_id for entry in entries}
     places = PLACES if in_video is None else ("quiz",)
     found = _read(
@@ -83,5 +83,7 @@ def with_uploads(rows):
     return rows
 
 
-def _uuid(text):
+def uuid_in(metadata, key):
+    """The id that an entry's metadata have under this key, or None."""
+    text = metadata.get(key)
     return uuid.UUID(text) if text else None
