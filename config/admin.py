@@ -29,7 +29,12 @@ from config import files
 
 COUNT_LIMIT = 10_000  # rows; a list is counted and paged through that far, and no further
 ATTEMPTS = 3  # at a change that loses its races with students' writes
-PAGES = {"profiles.Profile": "student_days", "courses.Video": "video_journey"}  # a row's page on the site
+PAGES = {  # a row's page on the site
+    "profiles.Profile": "student_days",
+    "courses.Course": "course",
+    "courses.Video": "video_journey",
+    "courses.Quiz": "quiz",
+}
 SECTIONS = {
     "People": ["profiles.Profile"],
     "Catalogue": [

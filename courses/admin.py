@@ -2,8 +2,13 @@
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import F, Func, IntegerField
+from django.http import Http404
 from django.template.defaultfilters import floatformat
+from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.html import format_html_join
 
 from config.admin import (
@@ -15,7 +20,9 @@ from config.admin import (
     TabularInline,
     bounded_count,
     change_link,
+    save_with_patience,
 )
+from courses.enrolling import enrol_all
 from courses.finishing import finish
 from courses.forms import (
     CheckpointForm,
@@ -24,6 +31,7 @@ from courses.forms import (
     QuizInVideoForm,
     QuizInVideoFormSet,
     QuizQuestionForm,
+    StudentsForm,
     VideoForm,
     clock,
 )
@@ -97,7 +105,10 @@ class LessonInline(TabularInline):
 class VideoInline(TabularInline):
     model = Video
     form = VideoForm
-    fields = ("position", "title", "duration_seconds", "url")
+
+    def get_fields(self, request, obj=None):
+        elsewhere = ["url"] if settings.MEDIA_SOURCES else []
+        return ["position", "title", "file", *elsewhere, "duration_seconds"]
 
 
 class CheckpointInline(TabularInline):
@@ -132,6 +143,41 @@ class CourseAdmin(CatalogueAdmin):
     ordering = ("title", "id")
     fields = ("title", "description", "open_for_enrolment")
     inlines = (InstructorInline, LessonInline)
+    change_form_template = "admin/courses/course/change_form.html"
+
+    def get_urls(self):
+        page = self.admin_site.admin_view(self.add_students_view)
+        return [path("<path:object_id>/students/add/", page, name="courses_course_students"), *super().get_urls()]
+
+    def add_students_view(self, request, object_id):
+        """Enrol a list of people, and tell the passwords of the new accounts, this once."""
+        course = self.get_object(request, unquote(object_id))
+        if course is None:
+            raise Http404
+        if not self.has_change_permission(request, course):
+            raise PermissionDenied
+        form = StudentsForm(request.POST or None)
+        enrolled = None
+        if form.is_valid():
+
+            def add():
+                enrolled = enrol_all(course, form.cleaned_data["people"])
+                self.log_change(request, course, f"Added students: {len(enrolled)}.")
+                for each in enrolled:
+                    if each.password:
+                        self.log_addition(request, each.person, "Added with a course's students.")
+                return enrolled
+
+            enrolled = save_with_patience(request, add, lambda message: form.add_error(None, message))
+        context = self.admin_site.each_context(request) | {
+            "title": "Add students",
+            "subtitle": str(course),
+            "opts": self.opts,
+            "original": course,
+            "form": form,
+            "enrolled": enrolled,
+        }
+        return TemplateResponse(request, "admin/courses/course/students.html", context)
 
     def get_queryset(self, request):
         return super().get_queryset(request).prefetch_related("instructors")

@@ -7,12 +7,14 @@ from django import forms
 from django.conf import settings
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db.models import Max
 
 from config.uploads import CaptionsUploadField, PictureUploadField, VideoUploadField, video_seconds
 from courses.finishing import NOTE_LIMIT, reason
 from courses.models import LONGEST_VIDEO, Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 from profiles.forms import WordsField
+from profiles.models import NAME_LIMIT, Profile
 
 TOO_LONG = f"A video lasts {LONGEST_VIDEO // 3600} hours at most."
 ROUNDED = 2  # seconds by which a length that was typed may differ from the file's, which is then taken
@@ -356,3 +358,57 @@ class CompletionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "maxlength": NOTE_LIMIT}),
         help_text="For whoever reads it later, the student too.",
     )
+
+
+STUDENTS_AT_ONCE = 50
+AROUND = '<>(),;"'  # what stands between and around names and addresses
+ADDRESS = re.compile(rf"[^\s{AROUND}]+@[^\s{AROUND}]+")
+
+
+def read_people(text):
+    """Read a list of people, one a line, as mail programs and spreadsheets copy them: a name, an e-mail address.
+
+    Returns:
+        Pairs of an address, as Profile keeps it, and a full name, which may be empty.
+
+    Raises:
+        ValidationError: with every line that is wrong, in the author's words.
+    """
+    people, wrong = {}, []
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    for number, line in lines:
+        found = ADDRESS.findall(line)
+        email = Profile.objects.normalize_email(found[0]) if found else None
+        name = " ".join(re.sub(f"[{AROUND}]", " ", ADDRESS.sub(" ", line)).split())
+        try:
+            validate_email(email)
+        except ValidationError:
+            wrong.append(f"Line {number} has no e-mail address: “{line.strip()[:80]}”.")
+            continue
+        if len(found) > 1:
+            wrong.append(f"Line {number} has several e-mail addresses: write one person a line.")
+        elif email in people:
+            wrong.append(f"Line {number}: {email} is there twice.")
+        elif len(name) > NAME_LIMIT or len(email) > Profile._meta.get_field("email").max_length:
+            wrong.append(f"Line {number} is too long.")
+        people[email] = name
+    if len(lines) > STUDENTS_AT_ONCE:
+        wrong = [f"These are {len(lines)} lines: add at most {STUDENTS_AT_ONCE} people at once."]
+    if wrong:
+        raise ValidationError(wrong[:10])
+    return list(people.items())
+
+
+class StudentsForm(forms.Form):
+    people = forms.CharField(
+        label="Students",
+        max_length=STUDENTS_AT_ONCE * 1000,
+        widget=forms.Textarea(attrs={"rows": 12, "cols": 60, "placeholder": "Ana Alves, ana@example.org"}),
+        help_text=(
+            f"One a line, with name and e-mail address; lines copied from a spreadsheet will do. {STUDENTS_AT_ONCE} at"
+            " most at once. Whoever has an account already is enrolled, and keeps it as it is."
+        ),
+    )
+
+    def clean_people(self):
+        return read_people(self.cleaned_data["people"])

@@ -14,6 +14,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import get_hasher
 from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
 from django.db import ProgrammingError, connection
@@ -27,6 +28,7 @@ from psycopg.types.range import TimestamptzRange
 
 import config.admin
 import courses.admin
+from courses.enrolling import enrol_all
 from courses.forms import QuizForm, clock, read_answers, write_answers
 from courses.models import Course, Lesson, QuestionKind, Quiz, QuizAttempt, QuizQuestion, Video
 from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalPeriod
@@ -528,6 +530,8 @@ def test_a_course_is_written_from_its_title_to_its_questions(as_staff):
     assert list(course.lessons.values_list("position", "title")) == [(1, "The first customer"), (2, "The price")]
 
     lesson = course.lessons.first()
+    page = address(Lesson, "change", lesson.pk)
+    assert 'type="file" name="videos-__prefix__-file"' in as_staff.get(page).text
     videos = added("videos", 1, **{"videos-0-title": "Whom to ask", "videos-0-duration_seconds": "10:00"})
     assert fill_in(as_staff, address(Lesson, "change", lesson.pk), videos).status_code == 302
     video = lesson.videos.get()
@@ -830,6 +834,50 @@ def test_a_fault_of_ours_is_not_hidden(as_staff, monkeypatch):
     monkeypatch.setattr(admin.site.get_model_admin(Course), "delete_model", fail)
     with pytest.raises(ProgrammingError):
         as_staff.post(address(Course, "delete", course.pk), {"post": "yes"})
+
+
+def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
+    """Lines as a list, a mail program and a spreadsheet have them; who has an account keeps it; all or nobody."""
+    course = factories.CourseFactory()
+    gone = factories.ProfileFactory(email="gone@example.org", full_name="Gone Once")
+    kept = gone.password
+    factories.EnrollmentFactory(student=gone, course=course, left_at=timezone.now())
+    page = address(Course, "students", course.pk)
+    assert page in as_staff.get(address(Course, "change", course.pk)).text
+    assert page in as_staff.get(reverse("course", args=[course.pk])).text
+    assert "Ana Alves, ana@example.org" in as_staff.get(page).text
+
+    wrong = as_staff.post(page, {"people": "Name\nana@example.org\nAna, ANA@example.org\na@example.org b@example.org"})
+    for words in (
+        "Line 1 has no e-mail address: “Name”",
+        "Line 3: ana@example.org is there twice",
+        "Line 4 has several",
+    ):
+        assert words in errors_of(wrong)
+    many = "\n".join(f"s{number}@example.org" for number in range(51))
+    assert "add at most 50 people at once" in errors_of(as_staff.post(page, {"people": many}))
+    assert not Profile.objects.filter(email__startswith="ana").exists()
+
+    lines = "Alves\tAna\tAna@Example.org\n\nBen Boyle <ben@example.org>\nCleo\tcleo@example.org\nX, gone@example.org\n"
+    told = as_staff.post(page, {"people": lines}).text
+    people = Profile.objects.filter(enrollments__course=course, enrollments__left_at=None)
+    assert set(people.values_list("full_name", flat=True)) == {"Alves Ana", "Ben Boyle", "Cleo", "Gone Once"}
+    gone.refresh_from_db()
+    assert gone.password == kept
+    passwords = re.findall("<samp>(.+?)</samp>", told)
+    assert len(set(passwords)) == 3
+    for name, password in zip(("ana", "ben", "cleo"), passwords, strict=True):
+        assert can_log_in(username=f"{name}@example.org", password=password)
+    assert not re.search("<samp>", as_staff.post(page, {"people": lines}).text), "a password is told once"
+
+
+def test_the_password_of_an_added_student_is_hashed_in_full_at_their_first_log_in(db, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    [added] = enrol_all(factories.CourseFactory(), [("ana@example.org", "Ana")])
+    quick, slow = get_hasher().iterations // 10, get_hasher().iterations
+    assert f"${quick}$" in added.person.password
+    assert can_log_in(username="ana@example.org", password=added.password)
+    assert f"${slow}$" in Profile.objects.get(pk=added.person.pk).password
 
 
 # People

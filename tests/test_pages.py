@@ -225,6 +225,17 @@ def test_a_new_student_is_told_what_will_stand_where(client):
     assert "No goals yet" in text_of(client.get("/goals/"))
 
 
+def test_staff_of_an_empty_site_are_led_to_its_first_course(client):
+    client.force_login(factories.StaffFactory())
+    home = client.get("/")
+    assert "What to do first Write a course" in text_of(home)
+    assert f'class="button primary" href="{reverse("admin:courses_course_add")}"' in home.text
+    assert "Find a course" not in home.text
+    assert reverse("admin:courses_course_changelist") in client.get("/courses/").text
+    factories.CourseFactory()
+    assert "What to do first" not in client.get("/").text
+
+
 def test_the_number_of_queries_does_not_depend_on_how_much_there_is(client, classroom):
     client.force_login(classroom.instructor)
     factories.GoalFactory(student=classroom.sara)  # a planned one

@@ -40,7 +40,10 @@ def begin_or_go_on(user, enrollments):
 
 
 class Home(Page):
-    """What an instructor teaches and who waits there; what a student is enrolled in, works towards and did today."""
+    """What an instructor teaches and who waits there; what a student is enrolled in, works towards and did today.
+
+    To staff of a site without courses it says how one is made.
+    """
 
     template_name = "timeline/home.html"
     fragments = ("entries", "waiting-count")
@@ -56,7 +59,8 @@ class Home(Page):
             .select_related("course")
             .order_by("-enrolled_at", "-pk")[:COURSES]
         )
-        learns = bool(enrollments) or not courses.entries
+        founds = user.is_staff and not courses.entries
+        learns = bool(enrollments) or not (courses.entries or founds)
         cards = enrollments[:CARDS]
         done = lessons_done(user, [enrollment.course_id for enrollment in cards])
         today = queries.student_day(student=user, date=queries.today(), size=20)
@@ -69,6 +73,7 @@ class Home(Page):
             other_courses=[enrollment.course for enrollment in enrollments[CARDS:]],
             new_answers=new_answers(user),
             new_messages=conversation.unread(user)[:NEW_MESSAGES],
+            founds=founds,
             learns=learns,
             **(begin_or_go_on(user, enrollments) if learns else {}),
             today=today,
