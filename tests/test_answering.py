@@ -534,6 +534,26 @@ def test_the_inbox_groups_by_moment_and_leads_to_the_next_without_javascript(cli
     assert client.post(link, {"text": "Fine.", "seen": "", "next": back}).url == f"/inbox/#entry-{second.pk}"
 
 
+def test_the_inbox_says_in_whose_days_reflections_on_no_video_wait(client, school):
+    for student, number in ((school.sara, 2), (school.tom, 1), (school.stranger, 1), (school.henrik, 1)):
+        factories.ReflectionFactory.create_batch(number, student=student, video=None, video_timestamp_seconds=None)
+    said = "Reflections on no video, and so in no course, wait in the days of"
+    for person, words in (
+        ("ines", "Sara Lindqvist (2), Tom Abara (1), Henrik Solberg (1)."),
+        ("henrik", "Sara Lindqvist (2), Tom Abara (1)."),
+        ("colleague", f"{school.stranger} (1)."),
+        ("sara", None),
+    ):
+        client.force_login(getattr(school, person))
+        page = client.get("/inbox/")
+        assert (f"{said} {words}" in text_of(page)) if words else (said not in text_of(page)), person
+    client.force_login(school.colleague)
+    for empty in ("Nobody is waiting", "No course to answer in"):
+        assert empty not in text_of(client.get("/inbox/"))
+    days = client.get(f"{reverse('student_days', args=[school.stranger.pk])}?waiting=1")
+    assert days.text.count('data-answer="pending"') == 1
+
+
 def test_the_inbox_of_one_course_has_nothing_of_another(client, school):
     other = factories.CourseInstructorFactory(instructor=school.ines, course__title="Another").course
     factories.ReflectionFactory(video=factories.VideoFactory(lesson__course=other), content="In another.")

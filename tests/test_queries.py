@@ -498,6 +498,20 @@ def test_what_waits_is_found_by_its_indexes_and_within_bounds(school, name):
         assert buffers(plan) <= most, json.dumps(plan, indent=1)
 
 
+def test_what_waits_on_no_video_is_looked_through_in_order_and_no_further_than_said(school):
+    by = factories.ProfileFactory()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE student_activity_timeline SET course_id = NULL"
+            " WHERE response_status = 'pending' AND video_id IS NULL"
+        )
+        assert cursor.rowcount > 2 * queries.waiting.ALONE_LIMIT
+    (plan,) = plans_of(lambda: queries.awaiting_response_on_no_video(by=by))
+    (scan,) = (node for node in nodes(plan) if "Index Name" in node)
+    assert scan["Index Name"] == "idx_response_status"
+    assert scan["Actual Rows"] == queries.waiting.ALONE_LIMIT
+
+
 def test_what_is_looked_through_is_read_from_the_index_alone(school):
     by = factories.ProfileFactory()
     for name in ("inbox", "moments of a video"):

@@ -13,6 +13,7 @@ from timeline.queries.common import BY_TIME, COUNT_LIMIT
 INBOX_COURSES = 500  # of one person, that an inbox looks into
 LEAST_OF_A_COURSE = 200  # entries of each course that an inbox looks at, however many courses there are
 WAITING_LIMIT = 99  # of a video among others, that are counted: then "99+"
+ALONE_LIMIT = 1_000  # entries on no video, the oldest, of which is said whose they are
 MATES = 5  # of a moment, that an inbox shows under the one that leads
 
 
@@ -174,6 +175,31 @@ AWAITING_RESPONSE_COUNTS = """
             LIMIT %(limit)s
         ) AS counted
     ) AS waiting
+"""
+
+
+def awaiting_response_on_no_video(*, by):
+    """Whose reflections on no video, and so in no course, wait for an answer of the person `by`, if they may give it.
+
+    {student id: number}, longest waiting first, of the oldest ALONE_LIMIT that wait anywhere; an index-only scan.
+    Index: idx_response_status.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(AWAITING_RESPONSE_ON_NO_VIDEO, {"by": by.pk, "limit": ALONE_LIMIT})
+        return dict(cursor.fetchall())
+
+
+# In the order of the index, of which PostgreSQL does not know that NULLs are as good as one course.
+AWAITING_RESPONSE_ON_NO_VIDEO = """
+    SELECT student_id, count(*)
+    FROM (
+        SELECT student_id, created_at, id FROM student_activity_timeline
+        WHERE course_id IS NULL AND response_status = 'pending' AND student_id <> %(by)s
+        ORDER BY course_id, created_at, id
+        LIMIT %(limit)s
+    ) AS waiting
+    GROUP BY student_id
+    ORDER BY min(created_at), student_id
 """
 
 

@@ -13,7 +13,9 @@ from django.utils import timezone
 from django.views import View
 from django_htmx.http import reswap, retarget, trigger_client_event
 
+from courses.access import visible_among
 from goals.conversation import last_visit
+from profiles.models import Profile
 from reflections.access import answerable_reflections
 from reflections.answers import AnswerConflict, NothingToAnswer, answer, answer_all, cleaned, version
 from reflections.forms import AnswerForm
@@ -276,6 +278,7 @@ class Inbox(Page):
 
     template_name = "timeline/inbox.html"
     fragments = ("entries", "waiting-count")
+    ALONE = 5  # students with a reflection on no video that are named
 
     def get_context_data(self, **kwargs):
         user, asked = self.request.user, self.request.GET
@@ -285,9 +288,24 @@ class Inbox(Page):
         searched = [course] if course else courses.entries
         inbox = shown(user, queries.inbox(courses=[each.pk for each in searched], by=user, after=asked.get("after")))
         self._link(inbox)
+        is_all = courses.entries and not (course or asked.get("after") or self.fragment)
         return super().get_context_data(
-            courses=courses.entries, more_courses=courses.next, course=course, inbox=inbox, **kwargs
+            courses=courses.entries,
+            more_courses=courses.next,
+            course=course,
+            inbox=inbox,
+            **(self._alone() if is_all else {}),
+            **kwargs,
         )
+
+    def _alone(self):
+        """What waits on no video, and so in no course: `alone`, [(student, how many)], and of how many `others`."""
+        counts = queries.awaiting_response_on_no_video(by=self.request.user)
+        visible = visible_among(self.request.user, set(counts))
+        found = [(student, number) for student, number in counts.items() if student in visible]
+        students = Profile.objects.in_bulk([student for student, _ in found[: self.ALONE]])
+        alone = [(students[student], number) for student, number in found if student in students]
+        return {"alone": alone, "others": len(found) - len(alone)}
 
     def _link(self, inbox):
         """Say in each lead where to go once it is answered: to the next one."""
