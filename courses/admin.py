@@ -150,7 +150,7 @@ class CourseAdmin(CatalogueAdmin):
         return [path("<path:object_id>/students/add/", page, name="courses_course_students"), *super().get_urls()]
 
     def add_students_view(self, request, object_id):
-        """Enrol a list of people, and tell the passwords of the new accounts, this once."""
+        """Enrol a list of people, and tell the passwords of the new accounts, on this page alone."""
         course = self.get_object(request, unquote(object_id))
         if course is None:
             raise Http404
@@ -161,10 +161,10 @@ class CourseAdmin(CatalogueAdmin):
         if form.is_valid():
 
             def add():
-                enrolled = enrol_all(course, form.cleaned_data["people"])
+                enrolled = enrol_all(course, form.cleaned_data["people"], sheet=form.cleaned_data["sheet"])
                 self.log_change(request, course, f"Added students: {len(enrolled)}.")
                 for each in enrolled:
-                    if each.password:
+                    if each.now:
                         self.log_addition(request, each.person, "Added with a course's students.")
                 return enrolled
 

@@ -1,25 +1,28 @@
 """Enrolling in a course and leaving it.  The row stays, and with it everything that was done."""
 
 import copy
+import datetime
 from dataclasses import dataclass
 
-from django.contrib.auth.hashers import get_hasher
+from django.contrib.auth.hashers import check_password, get_hasher
 from django.db import transaction
 from django.utils import timezone
-from django.utils.crypto import get_random_string
+from django.utils.crypto import salted_hmac
 
 from courses.models import Enrollment
 from profiles.models import Profile
 
 LEGIBLE = "abcdefghjkmnpqrstuvwxyz23456789"  # what nobody takes for something else on paper: no i, l, o, 0, 1
+TOLD_AGAIN = datetime.timedelta(hours=1)  # after an account was made, to whoever sends the list that made it once more
 
 
 @dataclass
 class Enrolled:
-    """A person of `enrol_all`, and the password of an account that it made; None where there was one."""
+    """A person of `enrol_all`; the password of an account that its list made, `now` or lately, else None."""
 
     person: Profile
     password: str | None
+    now: bool
 
 
 def enrol(student, course):
@@ -36,15 +39,21 @@ def leave(enrollment):
     Enrollment.objects.filter(pk=enrollment.pk, left_at=None).update(left_at=timezone.now())
 
 
-def new_password():
-    """A password to be handed out on paper: twelve characters, which no list of common ones has (59 bits)."""
-    return "-".join(get_random_string(4, LEGIBLE) for _ in range(3))
+def password_of(sheet, email):
+    """The password of an account that the list `sheet` makes, to be handed out on paper.
+
+    Twelve characters (59 bits) that nobody can tell without the site's key; the same whenever the list is sent, as a
+    button that is pressed twice shows the second answer alone.
+    """
+    number = int.from_bytes(salted_hmac("courses.enrolling.password", f"{sheet} {email}", algorithm="sha256").digest())
+    letters = [LEGIBLE[number // len(LEGIBLE) ** place % len(LEGIBLE)] for place in range(12)]
+    return "-".join("".join(letters[start : start + 4]) for start in (0, 4, 8))
 
 
 def hashed_quickly(password):
-    """The hash of a `new_password` in a tenth of the time, as a class of them would take half a minute.
+    """The hash of a `password_of` in a tenth of the time, as a class of them would take half a minute.
 
-    What is drawn at random needs no more: it is guessed no sooner.  Django hashes it in full at the first log-in.
+    What nobody can tell needs no more: it is guessed no sooner.  Django hashes it in full at the first log-in.
     """
     hasher = copy.copy(get_hasher())
     if hasattr(hasher, "iterations"):
@@ -52,25 +61,33 @@ def hashed_quickly(password):
     return hasher.encode(password, hasher.salt())
 
 
-def enrol_all(course, people):
+def enrol_all(course, people, *, sheet):
     """Enrol people by their addresses, all or nobody; whoever has no account gets one.
 
     Args:
         people: pairs of an e-mail address, as Profile keeps it and each once, and a full name.
+        sheet: what tells this list from others, a UUID; the same list sent again tells the same passwords.
 
     Returns:
         An Enrolled for each, in their order.  Whoever has an account keeps it as it is.
     """
-    known = set(Profile.objects.filter(email__in=[email for email, _ in people]).values_list("email", flat=True))
-    passwords = {email: new_password() for email, _ in people if email not in known}
-    hashed = {email: hashed_quickly(password) for email, password in passwords.items()}
-    enrolled = []
+    emails = [email for email, _ in people]
+    known = set(Profile.objects.filter(email__in=emails).values_list("email", flat=True))
+    new = [
+        Profile(email=email, full_name=name, password=hashed_quickly(password_of(sheet, email)))
+        for email, name in people
+        if email not in known
+    ]
     with transaction.atomic():
-        for email, full_name in people:
-            if email in hashed:
-                person = Profile.objects.create(email=email, full_name=full_name, password=hashed[email])
-            else:
-                person = Profile.objects.get(email=email)
-            enrol(person, course)
-            enrolled.append(Enrolled(person, passwords.get(email)))
+        # Whoever has got an account since, from the same list sent twice at once, keeps that one.
+        Profile.objects.bulk_create(new, ignore_conflicts=True)
+        persons = {person.email: person for person in Profile.objects.filter(email__in=emails)}
+        for email in emails:
+            enrol(persons[email], course)
+    enrolled, made = [], {each.password for each in new}
+    for email in emails:
+        person, password = persons[email], password_of(sheet, email)
+        now, lately = person.password in made, timezone.now() - person.created_at < TOLD_AGAIN
+        is_its = now or (lately and check_password(password, person.password))
+        enrolled.append(Enrolled(person, password if is_its else None, now))
     return enrolled

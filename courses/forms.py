@@ -1,6 +1,7 @@
 """How a catalogue is written down: moments as a player shows them, questions as on paper."""
 
 import re
+import uuid
 from decimal import Decimal, InvalidOperation
 
 from django import forms
@@ -409,6 +410,9 @@ class StudentsForm(forms.Form):
             " most at once. Whoever has an account already is enrolled, and keeps it as it is."
         ),
     )
+
+    # Which list this is, however often it is sent.
+    sheet = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
     def clean_people(self):
         return read_people(self.cleaned_data["people"])

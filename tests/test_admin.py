@@ -5,6 +5,7 @@ import html.parser
 import re
 import threading
 import time
+import uuid
 from decimal import Decimal
 
 import psycopg
@@ -44,6 +45,7 @@ OURS = [
     if model._meta.app_label in ("profiles", "courses", "reflections", "goals", "timeline")
 ]
 PASSWORD = "correct horse battery"
+SHEET = uuid.uuid4()  # tells one list of people from another
 NEW_YORK = timezone.get_default_timezone()
 
 
@@ -847,7 +849,10 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
     assert page in as_staff.get(reverse("course", args=[course.pk])).text
     assert "Ana Alves, ana@example.org" in as_staff.get(page).text
 
-    wrong = as_staff.post(page, {"people": "Name\nana@example.org\nAna, ANA@example.org\na@example.org b@example.org"})
+    def send(people, sheet=SHEET):
+        return as_staff.post(page, {"people": people, "sheet": sheet})
+
+    wrong = send("Name\nana@example.org\nAna, ANA@example.org\na@example.org b@example.org")
     for words in (
         "Line 1 has no e-mail address: “Name”",
         "Line 3: ana@example.org is there twice",
@@ -855,11 +860,11 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
     ):
         assert words in errors_of(wrong)
     many = "\n".join(f"s{number}@example.org" for number in range(51))
-    assert "add at most 50 people at once" in errors_of(as_staff.post(page, {"people": many}))
+    assert "add at most 50 people at once" in errors_of(send(many))
     assert not Profile.objects.filter(email__startswith="ana").exists()
 
     lines = "Alves\tAna\tAna@Example.org\n\nBen Boyle <ben@example.org>\nCleo\tcleo@example.org\nX, gone@example.org\n"
-    told = as_staff.post(page, {"people": lines}).text
+    told = send(lines).text
     people = Profile.objects.filter(enrollments__course=course, enrollments__left_at=None)
     assert set(people.values_list("full_name", flat=True)) == {"Alves Ana", "Ben Boyle", "Cleo", "Gone Once"}
     gone.refresh_from_db()
@@ -868,12 +873,15 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
     assert len(set(passwords)) == 3
     for name, password in zip(("ana", "ben", "cleo"), passwords, strict=True):
         assert can_log_in(username=f"{name}@example.org", password=password)
-    assert not re.search("<samp>", as_staff.post(page, {"people": lines}).text), "a password is told once"
+    assert re.findall("<samp>(.+?)</samp>", send(lines).text) == passwords, "the button was pressed twice"
+    assert "<samp>" not in send(lines, uuid.uuid4()).text, "another list, with the same people"
+    Profile.objects.update(created_at=timezone.now() - datetime.timedelta(hours=2))
+    assert "<samp>" not in send(lines).text, "sent once more long after"
 
 
 def test_the_password_of_an_added_student_is_hashed_in_full_at_their_first_log_in(db, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    [added] = enrol_all(factories.CourseFactory(), [("ana@example.org", "Ana")])
+    [added] = enrol_all(factories.CourseFactory(), [("ana@example.org", "Ana")], sheet=uuid.uuid4())
     quick, slow = get_hasher().iterations // 10, get_hasher().iterations
     assert f"${quick}$" in added.person.password
     assert can_log_in(username="ana@example.org", password=added.password)
