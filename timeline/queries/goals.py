@@ -175,9 +175,15 @@ def planned_goals(*, student, after=None, size=10, first_weekday=0):
 
 
 def lived_goals(*, student, goals, first_weekday=0):
-    """Each of the student's `goals` as a LivedGoal, in their order; counts as in `goal_path()`."""
+    """Each of the student's `goals` as a LivedGoal, in their order; counts as in `goal_path()`.
+
+    They come with their periods, the newest first; one of the same days as the one after it has `repeats` set.
+    """
     if not goals:
         return []
+    for goal in goals:
+        for later, period in pairwise(goal.periods.all()):
+            period.repeats = period.span == later.span
     asked = {"student": student.pk, "goals": [goal.pk for goal in goals]}
     weeks, totals = defaultdict(lambda: defaultdict(dict)), defaultdict(int)
     with connection.cursor() as cursor:
@@ -239,15 +245,9 @@ class Place:
 
 
 def _goals(ids):
-    """These goals with their periods, the newest first, in the order of their ids.
-
-    A period of the same days as the one after it has `repeats` set.
-    """
+    """These goals with their periods, the newest first, in the order of their ids."""
     periods = Prefetch("periods", GoalPeriod.objects.order_by("-period"))
     found = Goal.objects.prefetch_related(periods).in_bulk(ids)
-    for goal in found.values():
-        for later, period in pairwise(goal.periods.all()):
-            period.repeats = period.span == later.span
     return [found[each] for each in ids if each in found]
 
 
