@@ -479,10 +479,18 @@ def test_a_declined_proposal_stands_with_its_day_on_the_path_until_it_is_propose
     again = text_of(client.get(path))
     assert again.index("Proposed Speak at the club proposed by Ines Teixeira") < again.index(said)
     withdrawn = reverse("withdraw_goal", args=[GoalProposal.objects.get(declined_at=None).pk])
-    client.post(withdrawn, opened(client, withdrawn), follow=True)
+    response = client.post(withdrawn, opened(client, withdrawn), headers=HTMX)
+    assert "“Speak at the club” is withdrawn." in text_of(response)
     assert text_of(client.get(path)).count("Speak at the club") == 1
     GoalProposal.objects.update(author=None)
     assert said.replace("Ines Teixeira", "an instructor") in text_of(client.get(path))
+
+
+def test_a_goal_that_is_removed_is_said_to_be_where_it_stood(client, school):
+    client.force_login(school.sara)
+    address = to(school, "remove_goal planned")
+    response = client.post(address, opened(client, address), headers=HTMX)
+    assert "“Fridays off” is not on your path any more. My path" in text_of(response)
 
 
 def test_a_correction_says_what_moves_is_done_once_and_is_written_down(client, school):
