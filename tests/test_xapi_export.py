@@ -120,10 +120,10 @@ def test_an_attempt_at_a_quiz_in_a_video_is_told_whole():
     assert uuid.UUID(statement.pop("id"))
     assert statement == {
         "actor": {"objectType": "Agent", "account": {"homePage": SITE, "name": str(attempt.student_id)}},
-        "verb": {"id": "http://adlnet.gov/expapi/verbs/attempted", "display": {"en": "attempted"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/attempted", "display": {"en-US": "attempted"}},
         "object": {
             "id": f"{SITE}/quizzes/{quiz.pk}/",
-            "definition": {"type": "http://adlnet.gov/expapi/activities/assessment", "name": {"en": quiz.title}},
+            "definition": {"type": "http://adlnet.gov/expapi/activities/assessment", "name": {"en-US": quiz.title}},
         },
         "result": {
             "score": {"scaled": 0.825, "raw": 82.5, "min": 0, "max": 100},
@@ -141,28 +141,28 @@ def test_an_attempt_at_a_quiz_in_a_video_is_told_whole():
                         "id": f"{SITE}/courses/{course.pk}/",
                         "definition": {
                             "type": "http://adlnet.gov/expapi/activities/course",
-                            "name": {"en": course.title},
+                            "name": {"en-US": course.title},
                         },
                     },
                     {
                         "id": f"{SITE}/lessons/{lesson.pk}/",
                         "definition": {
                             "type": "http://adlnet.gov/expapi/activities/lesson",
-                            "name": {"en": lesson.title},
+                            "name": {"en-US": lesson.title},
                         },
                     },
                     {
                         "id": f"{SITE}/videos/{quiz.video_id}/",
                         "definition": {
                             "type": "https://w3id.org/xapi/video/activity-type/video",
-                            "name": {"en": "Whom to ask"},
+                            "name": {"en-US": "Whom to ask"},
                         },
                     },
                 ],
                 "category": [
-                    {"id": f"{SITE}/kinds/quiz_attempt", "definition": {"name": {"en": "Quiz attempt"}}},
+                    {"id": f"{SITE}/kinds/quiz_attempt", "definition": {"name": {"en-US": "Quiz attempt"}}},
                 ],
-                "other": [{"id": f"{SITE}/entries/{entry}/", "definition": {"name": {"en": "Quiz attempt"}}}],
+                "other": [{"id": f"{SITE}/entries/{entry}/", "definition": {"name": {"en-US": "Quiz attempt"}}}],
             },
         },
     }
@@ -176,7 +176,9 @@ def test_an_attempt_under_way_has_no_result():
 
 def test_what_was_watched_is_told_in_the_form_of_the_video_profile():
     video = factories.VideoFactory(duration_seconds=200)
-    factories.VideoProgressFactory(video=video, watched=[(0, 12), (40, 55)], watched_at=NOON, position_seconds=55)
+    progress = factories.VideoProgressFactory(
+        video=video, watched=[(0, 12), (40, 55)], watched_at=NOON, position_seconds=55
+    )
     (statement,) = of_kind("https://w3id.org/xapi/video")
     assert statement["verb"]["id"] == "https://w3id.org/xapi/video/verbs/paused"
     assert statement["result"]["extensions"] == {
@@ -185,6 +187,7 @@ def test_what_was_watched_is_told_in_the_form_of_the_video_profile():
         f"{VIDEO_EXTENSIONS}played-segments": "0[.]12[,]40[.]55",
     }
     assert statement["context"]["extensions"] == {
+        f"{VIDEO_EXTENSIONS}session-id": str(progress.pk),
         f"{VIDEO_EXTENSIONS}length": 200,
         f"{VIDEO_EXTENSIONS}completion-threshold": 0.95,
     }
@@ -224,7 +227,7 @@ def test_people_are_ids_alone_and_nothing_that_they_wrote_is_told_unless_asked_f
 
 def test_what_is_hidden_is_not_told(student):
     hidden = Reflection.objects.filter(video=None)
-    (statement,) = [each for each in of_kind("text_reflection") if each["verb"]["display"]["en"] == "authored"]
+    (statement,) = [each for each in of_kind("text_reflection") if each["verb"]["display"]["en-US"] == "authored"]
     hidden.update(hidden_at=NOON)
     assert statement not in told()
 
@@ -389,7 +392,7 @@ def test_standard_output_has_one_statement_a_line_and_nothing_else(student, capf
     export("--since=2000-01-01", "--student=Maya@example.org")
     out, err = capfdbinary.readouterr()
     assert [json.loads(line)["id"] for line in out.splitlines()] == [each["id"] for each in told()]
-    assert f"{len(told())} statements of 1 student written.".encode() in err
+    assert f"{len(told())} statements written; 1 student looked through.".encode() in err
 
 
 @pytest.mark.parametrize("name", ["all.jsonl", "all.jsonl.gz"])

@@ -24,6 +24,7 @@ from xapi.statements import (
 )
 
 PLATFORM = "Student Activity Timeline"
+LANGUAGE = "en-US"  # of verbs and names
 ADL = "http://adlnet.gov/expapi"
 STREAMS = "http://activitystrea.ms/schema/1.0"
 TIN_CAN = "http://id.tincanapi.com/activitytype"
@@ -118,6 +119,7 @@ class Statements:
             "contextActivities": {"parent": parents, "category": [{"id": VIDEO_PROFILE}]},
             "platform": PLATFORM,
             "extensions": {
+                f"{EXTENSIONS}session-id": str(watched.id),
                 f"{EXTENSIONS}length": length,
                 f"{EXTENSIONS}completion-threshold": float(watched.completion_threshold),
             },
@@ -132,7 +134,7 @@ class Statements:
     def _statement(self, row, at, stated, about, result, context, known):
         value = {
             "actor": self._agent(row.student_id, known),
-            "verb": {"id": stated.verb, "display": {"en": stated.display}},
+            "verb": {"id": stated.verb, "display": {LANGUAGE: stated.display}},
             "object": about,
             "timestamp": at.astimezone(datetime.UTC).isoformat().replace("+00:00", "Z"),
             "context": context,
@@ -258,7 +260,7 @@ def duration(seconds):
 
 
 def _activity(iri, kind, name):
-    definition = ({"type": kind} if kind else {}) | ({"name": {"en": name}} if name else {})
+    definition = ({"type": kind} if kind else {}) | ({"name": {LANGUAGE: name}} if name else {})
     return {"id": iri} | ({"definition": definition} if definition else {})
 
 

@@ -75,6 +75,7 @@ class Told(NamedTuple):
 class Watched(NamedTuple):
     """What a student watched of a video, by now: `watched` are half-open ranges of seconds."""
 
+    id: uuid.UUID
     student_id: uuid.UUID
     video_id: uuid.UUID
     watched: list

@@ -99,7 +99,7 @@ class Command(BaseCommand):
             raise _wrong(f"{error.strerror or error}: {output or 'standard output'}") from error
         to = f" to {output}" if output else ""
         self.stderr.write(
-            f"{counted(self.told, 'statement')} of {counted(self.students, 'student')} written{to}.",
+            f"{counted(self.told, 'statement')} written{to}; {counted(self.students, 'student')} looked through.",
             self.style.SUCCESS,
         )
 
