@@ -1,8 +1,10 @@
 """Taking a quiz on its page: started, answered, resumed, handed in once, marked; by whom, and with what bad input."""
 
 import json
+import re
 import threading
 import uuid
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +23,7 @@ from tests import factories
 from tests.htmx import by_id, loaded, swapped
 from tests.plans import nodes, plans_of
 from tests.test_pages import text_of
+from timeline import queries
 from timeline.models import Activity
 
 pytestmark = pytest.mark.django_db
@@ -356,6 +359,44 @@ def test_each_person_sees_and_takes_what_is_theirs(client, school, person, sees,
     assert client.post(school.address, {"do": "start"}).status_code == takes
     assert ("with their right answers" in text_of(response)) == (person in ("instructor", "staff"))
     assert QuizAttempt.objects.count() == (person == "student")
+
+
+def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, school, monkeypatch):
+    course = school.quiz.lesson.course
+    names = ("01 Ana", "02 Ben", "03 Cleo", "04 Dora")  # before the others'
+    ana, ben, cleo, _ = (
+        factories.EnrollmentFactory(course=course, student=factories.ProfileFactory(full_name=name)).student
+        for name in names
+    )
+    now = timezone.now()
+    for person, score in ((ana, 50), (ana, 88), (ben, 25)):
+        marks = {"score": score, "passed": score > 75}
+        QuizAttempt.objects.create(student=person, quiz=school.quiz, started_at=now, submitted_at=now, **marks)
+    QuizAttempt.objects.create(student=cleo, quiz=school.quiz)
+    client.force_login(school.instructor)
+    page = text_of(client.get(school.address))
+    for line in ("Ana Passed best of 2 attempts: 88 %", "Ben Not passed yet 25 %", "Cleo begun, not handed in"):
+        assert line in page
+    assert "Dora not taken yet" in page
+    assert "1 passed, 1 tried and did not pass yet, 4 handed nothing in." in page
+    assert school.address in client.get(reverse("course", args=[course.pk])).text
+
+    in_place = text_of(client.get(school.address, headers=HTMX))
+    assert "with their right answers" in in_place
+    assert "Results" not in in_place, "what is put under a video is the quiz"
+
+    monkeypatch.setattr(queries, "students_of_course", partial(queries.students_of_course, size=2))
+    first = client.get(school.address)
+    assert "04 Dora" not in text_of(first)
+    assert "handed nothing in" not in text_of(first)
+    more = re.search(r'hx-get="([^"]+)"', first.text)[1]
+    rest = text_of(client.get(school.address + more.replace("&amp;", "&"), headers={"HX-Request": "true"}))
+    assert "Cleo begun" in rest
+    assert "01 Ana" not in rest
+    assert "right answers" not in rest
+
+    client.force_login(ana)
+    assert "02 Ben" not in text_of(client.get(school.address))
 
 
 def test_nobody_takes_a_quiz_without_logging_in(client, school):

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
+from django.db.models import Prefetch
 from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -11,7 +12,7 @@ from courses import finishing
 from courses.access import courses_joinable, courses_seen
 from courses.enrolling import enrol, leave
 from courses.forms import CompletionForm
-from courses.models import Enrollment
+from courses.models import Enrollment, Quiz
 from courses.progress import LESSONS, lessons_done_by, outline
 from timeline import access, queries
 from timeline.rhythm import silence
@@ -60,7 +61,9 @@ class CourseTaught(Page):
     def get_context_data(self, **kwargs):
         name = text_asked(self.request, "name")
         students = queries.students_of_course(course=self.course, name=name, after=self.request.GET.get("after"))
-        lessons = self.course.lessons.prefetch_related("videos")[:LESSONS]
+        # Those in a video first, as they come in it.
+        quizzes = Quiz.objects.select_related("video").order_by("video__position", "video_timestamp_seconds", "id")
+        lessons = self.course.lessons.prefetch_related("videos", Prefetch("quizzes", quizzes))[:LESSONS]
         videos = [video for lesson in lessons for video in lesson.videos.all()]
         waiting = queries.awaiting_response_in_videos(videos=[video.pk for video in videos])
         for video in videos:

@@ -11,7 +11,8 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 from courses.access import quizzes_seen, quizzes_taken
 from courses.answers import AnswersForm
 from courses.models import QuizAttempt
-from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, questions_of, start
+from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, questions_of, results_of, start
+from timeline import queries
 from timeline.views.page import Page, uuid_asked
 
 ATTEMPTS_SHOWN = 20
@@ -27,7 +28,11 @@ class QuizPage(Page):
     """
 
     template_name = "timeline/learning/quiz.html"
-    fragments = ("quiz-slot",)
+    fragments = ("quiz-slot", "entries")
+
+    @cached_property
+    def fragment(self):
+        return "entries" if super().fragment and "after" in self.request.GET else super().fragment
 
     def setup(self, request, *args, quiz):
         super().setup(request, *args)
@@ -46,7 +51,8 @@ class QuizPage(Page):
     def get_context_data(self, shown=None, form=None, notice="", finished=None, **kwargs):
         context = {"quiz": self.quiz, "is_taken": self.is_taken, "notice": notice, "finished": finished}
         if not self.is_taken:
-            return super().get_context_data(preview=questions_of(self.quiz), **context, **kwargs)
+            results = {} if self.fragment == "quiz-slot" else self._results()
+            return super().get_context_data(preview=questions_of(self.quiz), **results, **context, **kwargs)
         latest = list(self.attempts.defer("questions", "answers").order_by("-started_at", "-id")[:ATTEMPTS_SHOWN])
         count = len(latest) if len(latest) < ATTEMPTS_SHOWN else self.attempts.count()
         for number, attempt in enumerate(latest):
@@ -75,6 +81,25 @@ class QuizPage(Page):
             **context,
             **kwargs,
         )
+
+    def _results(self):
+        """A page of the class, each student with what came of their attempts; `told`, in a sentence, of a class that
+        is all on one page."""
+        after = self.request.GET.get("after")
+        students = queries.students_of_course(course=self.quiz.lesson.course, after=after)
+        results = results_of(self.quiz, [student.pk for student in students.entries])
+        for student in students.entries:
+            student.result = results.get(student.pk)
+        told = None
+        if not (after or students.next):
+            handed_in = [result for result in results.values() if result["attempts"]]
+            passed = sum(result["passed"] for result in handed_in)
+            told = {
+                "passed": passed,
+                "tried": len(handed_in) - passed,
+                "others": len(students.entries) - len(handed_in),
+            }
+        return {"students": students.entries, "more": students.next, "told": told}
 
     def _shown(self, latest):
         """The attempt that is asked for; else the one under way, else the last one."""
