@@ -196,16 +196,17 @@ class Walk:
     """Goes over all students in order of id, or over `only` these, from the id `since` on.
 
     With `part` (k, n), over the k-th of n parts of all, of about equal size.
-    `work` is `resync` or `drift`.  Iterating yields, batch by batch, what it
+    `work` is `resync`, `drift`, or another function of a list of students, whose
+    batches take some `pace` seconds.  Iterating yields, batch by batch, what it
     returned.  Once it is over, whether by its end, an exception or Ctrl-C,
     `position` is the smallest id not done yet (None: all are done) and `done`
     says how many students are.  Raises StillLocked at the end if some had to
     be left out.
     """
 
-    def __init__(self, work, *, only=None, since=None, part=(1, 1), batch_size=None):
+    def __init__(self, work, *, only=None, since=None, part=(1, 1), batch_size=None, pace=HOLD):
         self.work = work
-        self._pace = CHECK if work is drift else HOLD
+        self._pace = pace
         self.part = {"part": part[0], "parts": part[1]}
         self._in_part = IN_PART if part != (1, 1) else "true"
         self.only = None if only is None else sorted(set(only))

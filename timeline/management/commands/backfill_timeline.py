@@ -1,22 +1,21 @@
 """`manage.py backfill_timeline`: make the timeline equal to what the source tables say, or check that it is."""
 
 import argparse
-import contextlib
 import shlex
 import signal
 import sys
 import time
 from collections import Counter
 from datetime import timedelta
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
 from timeline.backfill import (
+    CHECK,
+    HOLD,
     NO_ID,
     StillLocked,
     StillWriting,
@@ -29,19 +28,11 @@ from timeline.backfill import (
     unknown_students,
     wait_for_writers,
 )
-from timeline.management.console import Interrupted, SpeedColumn, counted, sigterm_interrupts
+from timeline.management.console import Interrupted, counted, sigterm_interrupts, student_id, students_progress
 
 NAME = "backfill_timeline"
 KINDS = ("missing", "stale", "ghost")
 FLUSH_EVERY = 1  # second
-REPORT_EVERY = 10  # seconds between two lines where there is no terminal for a progress bar
-
-
-def student_id(text):
-    try:
-        return UUID(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a student's id, which is a UUID") from None
 
 
 def at_least_one(text):
@@ -103,15 +94,21 @@ class Command(BaseCommand):
         if students and (unknown := unknown_students(students)):
             raise CommandError("There is no student " + ", ".join(map(str, unknown)) + ".")
         walk = Walk(
-            drift if check else resync, only=students, since=since_student, part=part or (1, 1), batch_size=batch_size
+            drift if check else resync,
+            only=students,
+            since=since_student,
+            part=part or (1, 1),
+            batch_size=batch_size,
+            pace=CHECK if check else HOLD,
         )
         self.total = Counter()
+        doing = "Checking" if check else "Backfilling"
         stop = None
         start = self.flushed_at = time.monotonic()
         self.safe_position = walk.position  # as far as a crash of the server cannot take anything
         try:
             try:
-                with sigterm_interrupts(), self.progress(walk) as advance:
+                with sigterm_interrupts(), students_progress(walk, doing, self.stderr) as advance:
                     if not check:
                         wait_for_writers()
                     for result in walk:
@@ -211,38 +208,3 @@ class Command(BaseCommand):
             if not self.check_only:
                 flush()
             self.flushed_at, self.safe_position = time.monotonic(), walk.position
-
-    @contextlib.contextmanager
-    def progress(self, walk):
-        """A function to call after each batch: it moves a bar or, without a terminal, prints a line now and then."""
-        console = Console(stderr=True, highlight=False)
-        count = walk.count()
-        if console.is_terminal:
-            columns = [
-                TextColumn("Checking" if self.check_only else "Backfilling"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("students"),
-                SpeedColumn(),
-                TimeRemainingColumn(),
-                TextColumn("left"),
-            ]
-            with Progress(*columns, console=console, transient=True) as bar:
-                task = bar.add_task("", total=count)
-                yield lambda: bar.update(task, completed=walk.done, total=max(count, walk.done))
-        else:
-            start = last = time.monotonic()
-
-            def advance():
-                nonlocal last
-                now = time.monotonic()
-                if now - last >= REPORT_EVERY:
-                    last = now
-                    speed = walk.done / (now - start)
-                    left = timedelta(seconds=round(max(count - walk.done, 0) / speed))
-                    self.stderr.write(
-                        f"{walk.done:,} of {counted(count, 'student')}, {speed:,.0f} a second, {left} left;"
-                        f" next is {walk.position}"
-                    )
-
-            yield advance
