@@ -52,7 +52,7 @@ class Command(BaseCommand):
                 self._check_rejects(rejects.path, files)
                 stack.callback(rejects.close)
                 stack.enter_context(
-                    only_import(on_wait=lambda: self.stderr.write("Waiting for another import to end."))
+                    only_import(on_wait=lambda: self.stderr.write("Waiting for another import, or a purge, to end."))
                 )
                 progress = stack.enter_context(self._progress())
                 for name, (stream, raw, size) in zip(files, streams, strict=True):
