@@ -100,11 +100,13 @@ class LessonInline(TabularInline):
     model = Lesson
     form = LessonForm
     fields = ("position", "title")
+    verbose_name_plural = "lessons (save, then follow “Change” to upload videos and write quizzes)"
 
 
 class VideoInline(TabularInline):
     model = Video
     form = VideoForm
+    verbose_name_plural = "videos (save, then follow “Change” for captions, checkpoints and quizzes in a video)"
 
     def get_fields(self, request, obj=None):
         elsewhere = ["url"] if settings.MEDIA_SOURCES else []
@@ -127,6 +129,16 @@ class QuizOfVideoInline(TabularInline):
 
     def get_queryset(self, request):
         return super().get_queryset(request).order_by("video_timestamp_seconds", "id")
+
+
+class QuizOfLessonInline(TabularInline):
+    model = Quiz
+    form = QuizForm
+    fields = ("title", "passing_score", "required", "attempts_allowed")
+    verbose_name_plural = "quizzes after the videos (save, then follow “Change” to write the questions)"
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(video=None).order_by("id")
 
 
 class QuizQuestionInline(StackedInline):
@@ -195,7 +207,7 @@ class LessonAdmin(CatalogueAdmin):
     list_select_related = ("course",)
     ordering = ("course_id", "position", "id")
     search_fields = ("title", "course__title")
-    inlines = (VideoInline,)
+    inlines = (VideoInline, QuizOfLessonInline)
 
     def parents(self, lesson):
         return [lesson.course]

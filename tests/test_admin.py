@@ -538,6 +538,9 @@ def test_a_course_is_written_from_its_title_to_its_questions(as_staff):
     assert fill_in(as_staff, address(Lesson, "change", lesson.pk), videos).status_code == 302
     video = lesson.videos.get()
     assert (video.duration_seconds, video.position) == (600, 1)
+    last = added("quizzes", 1, **{"quizzes-0-title": "All of it", "quizzes-0-passing_score": "80"})
+    assert fill_in(as_staff, page, last).status_code == 302
+    assert lesson.quizzes.get().video is None
 
     parts = {
         **added("checkpoints", 1),
