@@ -1,13 +1,16 @@
 """The export: each entry as a statement that our own import reads, and what was watched comes back the same."""
 
+import contextlib
 import datetime
 import gzip
 import io
 import json
 import os
 import re
+import signal
 import stat
 import sys
+import threading
 import uuid
 from pathlib import Path
 
@@ -428,6 +431,20 @@ def test_half_a_file_is_never_taken_for_a_whole_one(student, tmp_path, monkeypat
     assert error.value.returncode == 130
     assert path.read_text() == "of yesterday"
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_signal_that_python_forgets_ends_it_after_the_page(student, tmp_path, monkeypatch):
+    def told(self, entry, known):
+        assert threading.current_thread() is threading.main_thread()
+        with contextlib.suppress(KeyboardInterrupt):  # as in a callback of the garbage collector
+            signal.raise_signal(signal.SIGTERM)
+        return {}
+
+    monkeypatch.setattr(statements.Statements, "of", told)
+    with pytest.raises(CommandError, match="There is no new file") as error:
+        export(f"--output={tmp_path / 'all.jsonl'}")
+    assert error.value.returncode == 143
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_reader_who_has_enough_ends_it_without_a_word(student, monkeypatch, capfd):

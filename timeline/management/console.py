@@ -1,4 +1,4 @@
-"""What the commands share: a clean end at SIGTERM, how numbers are told, and how far going over students is."""
+"""What the commands share: a clean end at a signal, how numbers are told, and how far going over students is."""
 
 import argparse
 import contextlib
@@ -19,19 +19,34 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def sigterm_interrupts():
-    def interrupt(signum, frame):
-        raise Interrupted
+def interruptible():
+    """Ctrl-C and SIGTERM end what is done inside; a function to call now and then, which ends it if Python forgot to.
 
+    What is raised while a callback of the garbage collector runs is printed and forgotten.
+    """
+    asked = []
+
+    def interrupt(signum, frame):
+        asked.append(Interrupted if signum == signal.SIGTERM else KeyboardInterrupt)
+        check()
+
+    def check():
+        if asked:
+            raise asked[-1]
+
+    before = {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not of what runs in the background
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     except ValueError:  # not the main thread: whoever called us decides about signals
-        yield
+        yield check
         return
     try:
-        yield
+        yield check
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class SpeedColumn(ProgressColumn):

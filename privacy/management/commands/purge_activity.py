@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from privacy.retention import SOURCES, WATCHING, Purge
 from timeline.backfill import CHECK, StillLocked, Walk, flush, unknown_students
 from timeline.kinds import BY_VALUE
-from timeline.management.console import Interrupted, counted, sigterm_interrupts, student_id, students_progress
+from timeline.management.console import Interrupted, counted, interruptible, student_id, students_progress
 from timeline.queries import today
 from xapi.importing import only_import
 from xapi.settling import pending_agents
@@ -95,12 +95,13 @@ class Command(BaseCommand):
         start = time.monotonic()
         try:
             with contextlib.ExitStack() as stack:
-                stack.enter_context(sigterm_interrupts())
+                check_signals = stack.enter_context(interruptible())
                 if delete and WATCHING in purge.sources:
                     self.keep_imports_out(stack)
                 advance = stack.enter_context(students_progress(walk, "Deleting" if delete else "Looking", self.stderr))
                 for _ in walk:
                     advance()
+                    check_signals()
             if delete:
                 flush()
         except KeyboardInterrupt as error:

@@ -28,7 +28,7 @@ from timeline.backfill import (
     unknown_students,
     wait_for_writers,
 )
-from timeline.management.console import Interrupted, counted, sigterm_interrupts, student_id, students_progress
+from timeline.management.console import Interrupted, counted, interruptible, student_id, students_progress
 
 NAME = "backfill_timeline"
 KINDS = ("missing", "stale", "ghost")
@@ -108,13 +108,14 @@ class Command(BaseCommand):
         self.safe_position = walk.position  # as far as a crash of the server cannot take anything
         try:
             try:
-                with sigterm_interrupts(), students_progress(walk, doing, self.stderr) as advance:
+                with interruptible() as check_signals, students_progress(walk, doing, self.stderr) as advance:
                     if not check:
                         wait_for_writers()
                     for result in walk:
                         self.total += result
                         advance()
                         self.flush(walk, FLUSH_EVERY)
+                        check_signals()
             except StillWriting as error:
                 processes = ", ".join(str(process or "a prepared transaction") for process in error.processes)
                 raise CommandError(
@@ -153,7 +154,7 @@ class Command(BaseCommand):
         start = time.monotonic()
         self.stderr.write("Filling the timeline; who reads or writes it waits until this is done.")
         try:
-            with sigterm_interrupts():
+            with interruptible():
                 entries = first_load()
         except TimelineNotEmpty as error:
             raise CommandError(

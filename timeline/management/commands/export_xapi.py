@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from courses.models import Course
 from profiles.models import Profile
 from timeline.kinds import KINDS
-from timeline.management.console import Interrupted, SpeedColumn, counted, sigterm_interrupts
+from timeline.management.console import Interrupted, SpeedColumn, counted, interruptible
 from timeline.queries import Telling, count_students, statement_pages
 from timeline.statements import Statements
 
@@ -78,13 +78,14 @@ class Command(BaseCommand):
             if telling.start and telling.end and telling.end < telling.start:
                 raise _wrong("--until is before --since.")
             pages = statement_pages(telling, names=with_names, words=with_words)
-            with sigterm_interrupts(), _written(output) as write, self.progress(telling) as advance:
+            with interruptible() as check_signals, _written(output) as write, self.progress(telling) as advance:
                 for page in pages:
                     for entry in page.entries:
                         write(_line(statements.of(entry, page.known)))
                     for watched in page.watched:
                         write(_line(statements.of_watching(watched, page.known)))
                     advance(page.students, len(page.entries) + len(page.watched))
+                    check_signals()
         except BrokenPipeError:
             # Whoever read has enough.  What Python still wants to write at its end goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
