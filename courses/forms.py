@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from django import forms
 from django.conf import settings
-from django.contrib.admin.widgets import AdminTextInputWidget
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db.models import Max
@@ -404,7 +404,7 @@ class StudentsForm(forms.Form):
     people = forms.CharField(
         label="Students",
         max_length=STUDENTS_AT_ONCE * 1000,
-        widget=forms.Textarea(attrs={"rows": 12, "cols": 60, "placeholder": "Ana Alves, ana@example.org"}),
+        widget=AdminTextareaWidget(attrs={"rows": 12, "placeholder": "Ana Alves, ana@example.org"}),
         help_text=(
             f"One a line, with name and e-mail address; lines copied from a spreadsheet will do. {STUDENTS_AT_ONCE} at"
             " most at once. Whoever has an account already is enrolled, and keeps it as it is."
