@@ -35,6 +35,7 @@ PAGES = {  # a row's page on the site
     "courses.Video": "video_journey",
     "courses.Quiz": "quiz",
 }
+NAMES = {"profiles.Profile": "Students, instructors and staff"}  # on the index, where the table's says less
 SECTIONS = {
     "People": ["profiles.Profile"],
     "Catalogue": [
@@ -119,6 +120,7 @@ class Site(admin.AdminSite):
                 section = section_of.get(label, app["name"])
                 if sections.get(section) is None:
                     sections[section] = {**app, "name": section, "models": []}
+                entry["name"] = NAMES.get(label, entry["name"])
                 sections[section]["models"].append(entry)
         for section in filter(None, sections.values()):
             section["models"].sort(key=lambda entry: order.get(entry["model"]._meta.label, len(order)))

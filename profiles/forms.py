@@ -1,7 +1,7 @@
-"""The log-in form, and the field for what people write."""
+"""The forms for logging in and for a password, and the field for what people write."""
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 
 from profiles.models import Profile
 from profiles.writing import words
@@ -21,6 +21,26 @@ class LoginForm(AuthenticationForm):
 
     def clean_username(self):
         return Profile.normalize_username(self.cleaned_data["username"])
+
+
+class NewPassword:
+    """Django's form for a new password, but what is wrong with it stands beside it, not beside its repetition."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        again = self.fields["new_password2"]
+        again.label, again.help_text = "New password, again", ""
+
+    def validate_password_for_user(self, user, password_field_name):
+        super().validate_password_for_user(user, "new_password1")
+
+
+class ChangePasswordForm(NewPassword, PasswordChangeForm):
+    pass
+
+
+class ForgottenPasswordForm(NewPassword, SetPasswordForm):
+    pass
 
 
 class WordsField(forms.CharField):

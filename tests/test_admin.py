@@ -243,6 +243,7 @@ def test_the_index_is_ordered_by_what_staff_come_for(as_staff):
     assert sections[:6] == ["People", "Catalogue", "Learning", "Writings", "Goals", "Timeline"]
     listed = {entry["model"] for section in response.context["app_list"] for entry in section["models"]}
     assert set(OURS) <= listed
+    assert "Students, instructors and staff" in response.text
 
 
 # Lists and pages

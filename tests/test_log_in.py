@@ -197,7 +197,10 @@ def test_a_right_password_forgets_the_wrong_ones(client, maya):
 def test_a_person_changes_their_password(client, maya):
     client.force_login(maya)
     response = client.post("/password/", {"old_password": PASSWORD, "new_password1": "12345", "new_password2": "12345"})
-    assert "too short" in response.content.decode()
+    assert "too short" in str(response.context["form"].errors["new_password1"])
+    assert "new_password2" not in response.context["form"].errors
+    unlike = {"old_password": PASSWORD, "new_password1": "three options", "new_password2": "three option"}
+    assert "match" in str(client.post("/password/", unlike).context["form"].errors["new_password2"])
     fields = {"old_password": PASSWORD, "new_password1": "three options", "new_password2": "three options"}
     assert client.post("/password/", fields)["Location"] == "/password/changed/"
     assert "Your password is changed" in client.get("/password/changed/").content.decode()
