@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.template import engines
 
 from benchmarks import alternatives, harness, pages, population, reading, report, writing
+from benchmarks.citus import asking, schema
 from benchmarks.growth import months, shards, sizes
 from benchmarks.growth.ground import statements_of_pages
 from timeline import queries
@@ -220,3 +221,29 @@ def test_what_is_said_of_citus_is_what_the_catalogue_says():
     assert len(found["tables with `student_id`"][0]) == 18
     assert len(found["their foreign keys to `profiles` are by it"][1]) == 8
     assert [len(names) for names in found["the timeline's indexes begin with it"]] == [6, 5]
+
+
+@pytest.mark.django_db
+def test_mappings_as_citus_takes_them_say_what_the_functions_say():
+    with school():
+        entry = asking.columns(connection.connection)
+        for source, text in schema.SOURCES.items():
+            harness.execute(connection, schema.mapping_view(source, text, entry))
+        views = " UNION ALL ".join(f"SELECT * FROM timeline_of_{source}" for source in schema.SOURCES)
+        # Within the two weeks the current goal ends, and then there is none; messages name a goal all the same.
+        harness.execute(
+            connection,
+            "UPDATE goal_periods SET period = tstzrange(lower(period), '2026-05-30')"
+            " WHERE period @> timestamptz '2026-05-30'",
+        )
+        harness.execute(
+            connection,
+            "UPDATE goal_messages SET goal_id = (SELECT min(goals.id::text)::uuid FROM goals"
+            " WHERE goals.student_id = goal_messages.student_id)",
+        )
+        lacking = "SELECT count(*) FROM (({}) EXCEPT ALL ({})) AS lacking"
+        functions = "SELECT * FROM timeline_expected"
+        assert harness.execute(connection, lacking.format(functions, views)) == [(0,)]
+        assert harness.execute(connection, lacking.format(views, functions)) == [(0,)]
+        found = harness.execute(connection, f"SELECT source_table, count(goal_id) > 0 FROM ({views}) AS _ GROUP BY 1")
+        assert dict(found) == dict.fromkeys(schema.SOURCES, True)

@@ -2,6 +2,7 @@
 
 Citus' rules for a distributed table: a primary key or unique constraint contains the distribution column; a foreign
 key between distributed tables contains it on both sides; one from a reference table to a distributed one cannot be.
+`benchmarks.citus` tries them.
 """
 
 from benchmarks import harness, report

@@ -1,0 +1,1 @@
+"""A move to Citus, tried (python -m benchmarks.citus)."""
