@@ -543,6 +543,14 @@ def live(student, videos, quizzes, world):
 class AnyWorld(TestCase):
     """With a transaction for each example."""
 
+    @classmethod
+    def setUpTestData(cls):
+        cls.videos = [factories.VideoFactory() for _ in range(2)]
+        for video in cls.videos:
+            factories.CheckpointFactory(video=video)
+        cls.quizzes = [factories.QuizFactory(video=video, video_timestamp_seconds=9) for video in cls.videos]
+        cls.student = factories.ProfileFactory()
+
     @settings(max_examples=40, deadline=None)
     @given(
         world=worlds,
@@ -551,12 +559,8 @@ class AnyWorld(TestCase):
         size=st.sampled_from([1, 3, 100]),
     )
     def test_a_purge_takes_what_it_says_and_nothing_newer(self, world, kinds, size):
-        videos = [factories.VideoFactory() for _ in range(2)]
-        for video in videos:
-            factories.CheckpointFactory(video=video)
-        quizzes = [factories.QuizFactory(video=video, video_timestamp_seconds=9) for video in videos]
-        student = factories.ProfileFactory()
-        live(student, videos, quizzes, world)
+        student = self.student
+        live(student, self.videos, self.quizzes, world)
         may_go = "created_at < %s AND activity_type = ANY (%s)"
         newer, others = entries("*", "created_at >= %s", SINCE), entries("id", f"NOT ({may_go})", SINCE, kinds)
         everything, rows, named = entries("*"), sizes(), messages_about_a_goal()
