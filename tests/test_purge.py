@@ -350,6 +350,20 @@ def test_what_is_interrupted_stays_as_far_as_it_came_and_goes_on(notes, capsys, 
     assert "Deleted 1 row of 1 student" in run(capsys, "--delete")
 
 
+def test_a_lost_connection_says_how_far_it_came(notes, capsys, monkeypatch):
+    delete = Purge._delete
+
+    def cut(purge, batch, lock):
+        delete(purge, batch, lock)
+        execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(Purge, "_delete", cut)
+    with pytest.raises(CommandError, match=r"was lost \(.+\): 0 students done, 3 rows deleted. The same command"):
+        run(capsys, "--delete", "--types", "daily_note")
+    connection.close()
+    assert sizes()["daily_notes"] == 3
+
+
 @pytest.fixture
 def other(transactional_db):
     """Another connection, in a transaction."""

@@ -58,6 +58,14 @@ def counted(number, noun, several=None):
     return f"{number:,} " + (noun if number == 1 else several or noun + "s")
 
 
+def lost(error):
+    """Why the connection is gone, in a line, if a database error says that it is; else None."""
+    # A failed statement has an SQLSTATE that says something else.
+    if (getattr(error.__cause__, "sqlstate", None) or "08").startswith(("08", "57P")):
+        return str(error).strip().splitlines()[0]
+    return None
+
+
 def student_id(text):
     try:
         return UUID(text)
@@ -66,10 +74,10 @@ def student_id(text):
 
 
 @contextlib.contextmanager
-def students_progress(walk, doing, stderr):
+def students_progress(walk, doing, stderr, *, names_next=True):
     """A function to call after each batch: it moves a bar or, without a terminal, prints a line now and then.
 
-    `doing` stands before the bar; a line goes to `stderr`, and says where one goes on if it stops.
+    `doing` stands before the bar; a line goes to `stderr`, and with `names_next` says where one goes on if it stops.
     """
     console = Console(stderr=True, highlight=False)
     count = walk.count()
@@ -96,9 +104,7 @@ def students_progress(walk, doing, stderr):
                 last = now
                 speed = walk.done / (now - start)
                 left = timedelta(seconds=round(max(count - walk.done, 0) / speed))
-                stderr.write(
-                    f"{walk.done:,} of {counted(count, 'student')}, {speed:,.0f} a second, {left} left;"
-                    f" next is {walk.position}"
-                )
+                line = f"{walk.done:,} of {counted(count, 'student')}, {speed:,.0f} a second, {left} left"
+                stderr.write(f"{line}; next is {walk.position}" if names_next else line)
 
         yield advance

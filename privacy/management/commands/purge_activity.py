@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from privacy.retention import SOURCES, WATCHING, Purge
 from timeline.backfill import CHECK, StillLocked, Walk, flush, unknown_students
 from timeline.kinds import BY_VALUE
-from timeline.management.console import Interrupted, counted, interruptible, student_id, students_progress
+from timeline.management.console import Interrupted, counted, interruptible, lost, student_id, students_progress
 from timeline.queries import today
 from xapi.importing import only_import
 from xapi.settling import pending_agents
@@ -92,13 +92,14 @@ class Command(BaseCommand):
             raise CommandError("There is no student " + ", ".join(map(str, unknown)) + ".")
         purge = Purge(before, types)
         walk = Walk(purge.delete if delete else purge.survey, only=students, pace=CHECK)
+        doing = "Deleting" if delete else "Looking"
         start = time.monotonic()
         try:
             with contextlib.ExitStack() as stack:
                 check_signals = stack.enter_context(interruptible())
                 if delete and WATCHING in purge.sources:
                     self.keep_imports_out(stack)
-                advance = stack.enter_context(students_progress(walk, "Deleting" if delete else "Looking", self.stderr))
+                advance = stack.enter_context(students_progress(walk, doing, self.stderr, names_next=False))
                 for _ in walk:
                     advance()
                     check_signals()
@@ -113,9 +114,8 @@ class Command(BaseCommand):
                 f" {so_far(walk, purge.tally, delete)}. {AGAIN}"
             ) from error
         except (OperationalError, InterfaceError) as error:
-            if not (getattr(error.__cause__, "sqlstate", None) or "08").startswith(("08", "57P")):
+            if not (reason := lost(error)):
                 raise
-            reason = str(error).strip().splitlines()[0]
             raise CommandError(
                 f"The connection to the database was lost ({reason}): {so_far(walk, purge.tally, delete)}. {AGAIN}"
             ) from error

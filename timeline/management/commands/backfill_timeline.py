@@ -28,7 +28,7 @@ from timeline.backfill import (
     unknown_students,
     wait_for_writers,
 )
-from timeline.management.console import Interrupted, counted, interruptible, student_id, students_progress
+from timeline.management.console import Interrupted, counted, interruptible, lost, student_id, students_progress
 
 NAME = "backfill_timeline"
 KINDS = ("missing", "stale", "ghost")
@@ -127,10 +127,8 @@ class Command(BaseCommand):
                 stop = error
             self.flush(walk)
         except (OperationalError, InterfaceError) as error:
-            # A failed statement has an SQLSTATE that says something else.
-            if not (getattr(error.__cause__, "sqlstate", None) or "08").startswith(("08", "57P")):
+            if not (reason := lost(error)):
                 raise
-            reason = str(error).strip().splitlines()[0]
             raise CommandError(
                 f"The connection to the database was lost ({reason}): {self.summary(walk)}."
                 f" Go on with:\n  {self.command(since=self.safe_position)}"
