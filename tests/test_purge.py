@@ -459,7 +459,9 @@ def test_rows_are_found_by_the_index_of_their_students(source, db):
         cursor.execute(f"EXPLAIN (FORMAT JSON) {query}", Purge(DAY, KINDS).parameters | {"ids": [uuid.uuid4()]})
         plan = [*nodes(cursor.fetchone()[0][0]["Plan"])]
     assert not [node for node in plan if node["Node Type"] == "Seq Scan"]
-    assert INDEXES[source.table] in {node.get("Index Name") for node in plan}
+    used = {node.get("Index Name") for node in plan}
+    assert INDEXES[source.table] in used
+    assert (source.model is Enrollment) == ("idx_student_date" in used)
 
 
 # The invariant
