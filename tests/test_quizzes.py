@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from courses.models import LessonCompletion, Quiz, QuizAttempt, QuizQuestion
-from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, start
+from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, results_of, start
 from tests import factories
 from tests.htmx import by_id, loaded, swapped
 from tests.plans import nodes, plans_of
@@ -520,3 +520,5 @@ def test_the_number_of_queries_does_not_grow_and_each_is_answered_by_its_index(s
     (plan,) = plans_of(lambda: list(mine.defer("questions").order_by("-started_at", "-id")[:20]))
     assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
     assert attempt in mine
+    (plan,) = plans_of(lambda: results_of(school.quiz, [school.student.pk, school.left.pk]))
+    assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
