@@ -362,6 +362,7 @@ class CompletionForm(forms.Form):
 
 
 STUDENTS_AT_ONCE = 50
+PERSON_LIMIT = 1000  # characters of a line
 AROUND = '<>(),;"'  # what stands between and around names and addresses
 ADDRESS = re.compile(rf"[^\s{AROUND}]+@[^\s{AROUND}]+")
 
@@ -378,6 +379,9 @@ def read_people(text):
     people, wrong = {}, []
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     for number, line in lines:
+        if len(line) > PERSON_LIMIT:  # first, as looking for an address takes the square of that
+            wrong.append(f"Line {number} is too long.")
+            continue
         found = ADDRESS.findall(line)
         email = Profile.objects.normalize_email(found[0]) if found else None
         name = " ".join(re.sub(f"[{AROUND}]", " ", ADDRESS.sub(" ", line)).split())
@@ -403,7 +407,7 @@ def read_people(text):
 class StudentsForm(forms.Form):
     people = forms.CharField(
         label="Students",
-        max_length=STUDENTS_AT_ONCE * 1000,
+        max_length=STUDENTS_AT_ONCE * PERSON_LIMIT,
         widget=AdminTextareaWidget(attrs={"rows": 12, "placeholder": "Ana Alves, ana@example.org"}),
         help_text=(
             f"One a line, with name and e-mail address; lines copied from a spreadsheet will do. {STUDENTS_AT_ONCE} at"
@@ -412,7 +416,13 @@ class StudentsForm(forms.Form):
     )
 
     # Which list this is, however often it is sent.
-    sheet = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    sheet = forms.UUIDField(
+        widget=forms.HiddenInput,
+        initial=uuid.uuid4,
+        error_messages=dict.fromkeys(
+            ("required", "invalid"), "Nobody was added: open this page anew, and send the list from there."
+        ),
+    )
 
     def clean_people(self):
         return read_people(self.cleaned_data["people"])

@@ -866,6 +866,8 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
         assert words in errors_of(wrong)
     many = "\n".join(f"s{number}@example.org" for number in range(51))
     assert "add at most 50 people at once" in errors_of(send(many))
+    assert "Line 1 is too long" in errors_of(send("a" * 50_000))
+    assert "open this page anew" in errors_of(send("ana@example.org", sheet="none"))
     assert not Profile.objects.filter(email__startswith="ana").exists()
 
     lines = "Alves\tAna\tAna@Example.org\n\nBen Boyle <ben@example.org>\nCleo\tcleo@example.org\nX, gone@example.org\n"
@@ -886,11 +888,18 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
 
 def test_the_password_of_an_added_student_is_hashed_in_full_at_their_first_log_in(db, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    [added] = enrol_all(factories.CourseFactory(), [("ana@example.org", "Ana")], sheet=uuid.uuid4())
+    course, sheet = factories.CourseFactory(), uuid.uuid4()
+
+    def add():
+        return enrol_all(course, [("ana@example.org", "Ana")], sheet=sheet)[0]
+
+    added = add()
     quick, slow = get_hasher().iterations // 10, get_hasher().iterations
     assert f"${quick}$" in added.person.password
+    assert add().password == added.password
     assert can_log_in(username="ana@example.org", password=added.password)
     assert f"${slow}$" in Profile.objects.get(pk=added.person.pk).password
+    assert add().password is None
 
 
 # People
