@@ -43,7 +43,7 @@ class CoursePage(View):
     about what to do next; `?as=student` shows the second to the first."""
 
     def dispatch(self, request, *args, course):
-        taught = access.courses_taught(request.user).filter(pk=course).exists()
+        taught = access.courses_taught(request.user).filter(pk=course).first()
         as_student = choice_asked(request, "as", ("student",)) == "student"
         page = CourseTaught if taught and not as_student else CourseTaken
         return page.as_view()(request, course=course, taught=taught)
@@ -56,7 +56,7 @@ class CourseTaught(Page):
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
-        self.course = get_object_or_404(access.courses_taught(request.user), pk=kwargs["course"])
+        self.course = kwargs["taught"]
 
     def get_context_data(self, **kwargs):
         name = text_asked(self.request, "name")
@@ -95,7 +95,7 @@ class CourseTaken(Page):
     def setup(self, request, *args, course, taught, **kwargs):
         super().setup(request, *args, **kwargs)
         self.course = get_object_or_404(courses_seen(request.user), pk=course)
-        self.taught = taught
+        self.taught = taught is not None
 
     def get_context_data(self, **kwargs):
         user = self.request.user
