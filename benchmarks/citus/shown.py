@@ -63,19 +63,20 @@ def writing(citus, url):
     yield "a student deleted, with all rows", judged(entries("student_id = %s", gone), 0)
 
     yield "a video changed, with a trigger of this reference table that asks for its entries", moved(citus)
-    held = "SELECT FROM {} = %s FOR KEY SHARE"
+    profile = "SELECT FROM profiles WHERE id = %s FOR KEY SHARE"
+    another_note = "INSERT INTO daily_notes (student_id, content) VALUES (%s, 'Meanwhile.')"
+    period = (
+        "UPDATE goal_periods SET period = tstzrange(lower(period), NULL) WHERE student_id = %s AND upper_inf(period)"
+    )
     with opened(url) as other:
-        for what, lock, second, wanted in (
-            ("a row of `profiles` locked `FOR KEY SHARE`, and another one, too", "profiles WHERE id", another,
-             "SELECT FROM profiles WHERE id = %s FOR KEY SHARE"),
-            ("a row of `students` locked `FOR KEY SHARE`, and the same one, too", "students WHERE student_id", one,
-             "SELECT FROM students WHERE student_id = %s FOR KEY SHARE"),
-            ("the same, and another one `FOR UPDATE`", "students WHERE student_id", another,
-             "SELECT FROM students WHERE student_id = %s FOR UPDATE"),
-            ("the same, and the same one `FOR UPDATE`", "students WHERE student_id", one,
-             "SELECT FROM students WHERE student_id = %s FOR UPDATE"),
-        ):  # fmt: skip
-            yield what, waited(citus, other, held.format(lock), one, wanted, second)
+        for what, first, second, wanted in (
+            ("a row of `profiles` locked `FOR KEY SHARE`; another, too", profile, profile, another),
+            ("a note of a student; another note", another_note, another_note, one),
+            ("a note of a student; a change of their period", another_note, period, one),
+            ("a change of a student's period; a note", period, another_note, one),
+            ("a change of a student's period; a note of another student", period, another_note, another),
+        ):
+            yield f"at once: {what}", waited(citus, other, first, one, second, wanted)
 
 
 def moved(citus):
@@ -93,11 +94,11 @@ def moved(citus):
     return f"“{refused}”" if refused else "taken"
 
 
-def waited(citus, other, locks, first, wants, second):
-    """Whether the one who wants a lock waits for the other who has one."""
+def waited(citus, other, does, first, wants, second):
+    """Whether somebody waits for the other's transaction; each does something about one student."""
     other.execute("SET statement_timeout = '1s'")
     with citus.transaction(force_rollback=True):
-        citus.execute(locks, [first])
+        citus.execute(does, [first])
         try:
             with other.transaction(force_rollback=True):
                 other.execute(wants, [second])
