@@ -20,6 +20,15 @@ def empty_tables():
 EMPTY = "TRUNCATE profiles, courses, student_activity_timeline CASCADE"
 
 
+def forget_statistics(cursor):
+    """For the rest of the transaction: what was gathered of other tests' rows outlives TRUNCATE, and changes plans."""
+    cursor.execute("SELECT pg_clear_relation_stats(schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'")
+    cursor.execute(
+        "SELECT pg_clear_attribute_stats(schemaname, tablename, attname, inherited) FROM pg_stats"
+        " WHERE schemaname = 'public'"
+    )
+
+
 def vacuum(cursor):
     """Make every page all-visible, which an autovacuum worker's own snapshot may put off for a moment."""
     for _ in range(50):
