@@ -70,6 +70,13 @@ def results_of(quiz, students):
     return {result.pop("student"): result for result in found}
 
 
+def best_scores(quizzes, students):
+    """{(student id, quiz id): the best score in percent} of what was handed in.  Index: quiz_attempts_at_quiz."""
+    attempts = QuizAttempt.objects.filter(quiz__in=quizzes, student__in=students, submitted_at__isnull=False)
+    found = attempts.values_list("student", "quiz").annotate(Max("score"))
+    return {(student, quiz): best for student, quiz, best in found}
+
+
 def start(student, quiz):
     """The student's open attempt at a quiz, else a new one; CannotStart if there are no more, or no questions."""
     with transaction.atomic():

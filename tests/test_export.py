@@ -1,4 +1,4 @@
-"""A journey as CSV: who gets it, what is in it, and that it is neither a formula nor a burden."""
+"""A journey and a class as CSV: who gets it, what is in it, and that it is neither a formula nor a burden."""
 
 import csv
 import datetime
@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests import factories
+from timeline import queries
 from timeline.queries import export
-from timeline.views.export import COLUMNS, text
+from timeline.views.export import CLASS_COLUMNS, COLUMNS, text
 
 pytestmark = pytest.mark.django_db
 
@@ -256,3 +257,49 @@ def test_a_long_export_takes_no_more_memory_and_a_fixed_number_of_queries_for_ea
     (little, few), (much, many) = cost(1), cost(7)
     assert much < little * 1.5
     assert many == 7 * few
+
+
+def class_of(response):
+    assert response.status_code == 200
+    written = b"".join(response.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(written, newline="")))
+
+
+def test_a_class_is_a_row_for_each_student_with_what_the_page_says_and_a_column_for_each_quiz(
+    client, classroom, monkeypatch
+):
+    monkeypatch.setattr("timeline.views.export.ROWS_OF_A_CHUNK", 2)
+    course, lesson = classroom.video.lesson.course, classroom.video.lesson
+    lesson.title = "=Sales"
+    lesson.save()
+    quiz = factories.QuizFactory(lesson=lesson, title="Whom to ask")
+    other = factories.QuizFactory(title="Of another course")
+    handed_in = {"started_at": SPRING, "submitted_at": SPRING}
+    for score, passed in ((40, False), (90, True), (60, False)):
+        factories.QuizAttemptFactory(quiz=quiz, student=classroom.sara, score=score, passed=passed, **handed_in)
+    factories.QuizAttemptFactory(quiz=quiz, student=classroom.tom)
+    factories.QuizAttemptFactory(quiz=other, student=classroom.tom, score=10, passed=False, **handed_in)
+    factories.LessonCompletionFactory(student=classroom.sara, lesson=lesson)
+    gone = factories.EnrollmentFactory(course=course, student__full_name="@Gone", left_at=SPRING).student
+    address = reverse("class_export", args=[course.pk])
+    client.force_login(classroom.instructor)
+    assert address in client.get(reverse("course", args=[course.pk])).content.decode()
+    sara, tom, left = class_of(client.get(address))
+    column = "'=Sales: Whom to ask, percent"
+    assert [*sara] == [*CLASS_COLUMNS, column]
+    assert (sara["Student id"], sara["Lessons complete"], sara["Lessons"]) == (str(classroom.sara.pk), "1", "1")
+    assert (sara[column], tom[column], left[column]) == ("90", "", "")
+    assert (tom["Lessons complete"], tom["Left at"]) == ("0", "")
+    assert (left["Student"], left["Left at"]) == ("'@Gone", "2026-03-14T22:30:01-04:00")
+    assert sara["Last active"] == str(queries.today())
+    client.force_login(factories.StaffFactory())
+    assert [row["E-mail address"] for row in class_of(client.get(address))] == [
+        classroom.sara.email,
+        classroom.tom.email,
+        gone.email,
+    ]
+    for person in (classroom.sara, factories.CourseInstructorFactory().instructor):
+        client.force_login(person)
+        assert client.get(address).status_code == 404
+    client.logout()
+    assert client.get(address).status_code == 302

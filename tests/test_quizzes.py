@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from courses.models import LessonCompletion, Quiz, QuizAttempt, QuizQuestion
-from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, results_of, start
+from courses.quizzes import CannotStart, HandedIn, best_scores, hand_in, keep, marked, results_of, start
 from tests import factories
 from tests.htmx import by_id, loaded, swapped
 from tests.plans import nodes, plans_of
@@ -521,4 +521,6 @@ def test_the_number_of_queries_does_not_grow_and_each_is_answered_by_its_index(s
     assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
     assert attempt in mine
     (plan,) = plans_of(lambda: results_of(school.quiz, [school.student.pk, school.left.pk]))
+    assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
+    (plan,) = plans_of(lambda: best_scores([school.quiz.pk], [school.student.pk, school.left.pk]))
     assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}

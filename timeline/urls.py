@@ -38,6 +38,7 @@ urlpatterns = [
     path("", views.Home.as_view(), name="home"),
     path("courses/", views.Catalogue.as_view(), name="catalogue"),
     path("courses/<uuid:course>/", views.CoursePage.as_view(), name="course"),
+    path("courses/<uuid:course>/class.csv", views.ClassExport.as_view(), name="class_export"),
     path("courses/<uuid:course>/movement/", views.ClassMovement.as_view(), name="class_movement"),
     path("courses/<uuid:course>/enrol/", views.Enrol.as_view(), name="enrol"),
     path("courses/<uuid:course>/leave/", views.Leave.as_view(), name="leave"),

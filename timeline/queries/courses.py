@@ -15,7 +15,8 @@ from timeline.queries.common import BY_CALLED, BY_NAME, BY_TITLE, COUNT_LIMIT
 def students_of_course(*, course, name="", after=None, size=50):
     """The people of a course by name, those who left it after the others; with `name`, those whose name contains it.
 
-    Each has `left_at` and `completed_at`: when they left the course, and completed it, or None.
+    Each has `enrolled_at`, `left_at` and `completed_at`: when they came into the course, left it, and completed it, the
+    last two or None.
     Indexes: profiles_full_name, courses_enrollment_once (or, in a small
     course of a large platform, the index of enrollments.course_id).
     """
@@ -25,7 +26,9 @@ def students_of_course(*, course, name="", after=None, size=50):
         cursor = BY_NAME.cursor_of(place)
     for has_left in (False, True)[max(of_those_who_left, 0) :]:
         students = Profile.objects.filter(enrollments__course=course, enrollments__left_at__isnull=not has_left)
-        students = students.annotate(left_at=F("enrollments__left_at"), completed_at=F("enrollments__completed_at"))
+        students = students.annotate(
+            **{name: F(f"enrollments__{name}") for name in ("enrolled_at", "left_at", "completed_at")}
+        )
         students = BY_NAME.rows(students.filter(full_name__icontains=name) if name else students, cursor)
         entries += students[: size + 1 - len(entries)]
         if len(entries) > size:

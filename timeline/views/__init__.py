@@ -4,7 +4,7 @@ from timeline.views.answers import Answer, Inbox, Moment
 from timeline.views.conversation import BringBackWords, EditWords, HiddenWords, HideWords
 from timeline.views.course import ApplyRule, Catalogue, Completions, CoursePage, Enrol, Leave
 from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSince
-from timeline.views.export import DaysExport, JourneyExport
+from timeline.views.export import ClassExport, DaysExport, JourneyExport
 from timeline.views.goals import Corrections, StudentGoal, StudentGoals
 from timeline.views.home import Home
 from timeline.views.journey import NewInJourney, VideoJourney
@@ -47,6 +47,7 @@ __all__ = [
     "BringBackWords",
     "Catalogue",
     "ChangeGoal",
+    "ClassExport",
     "ClassMovement",
     "Community",
     "CommunityStory",

@@ -1,7 +1,9 @@
-"""A video's journey and a student's days as CSV, to read in a spreadsheet (docs/decisions/0022)."""
+"""A video's journey, a student's days and a class as CSV, to read in a spreadsheet (docs/decisions/0022)."""
 
 import csv
+import datetime
 import io
+from functools import cached_property
 from itertools import batched, chain, islice
 
 from django.http import StreamingHttpResponse
@@ -12,6 +14,9 @@ from django.utils.text import get_valid_filename
 from django.views import View
 
 from courses.forms import clock
+from courses.models import Quiz
+from courses.progress import LESSONS, lessons_done_by
+from courses.quizzes import best_scores
 from timeline import access, queries
 from timeline.models import DAY_ZONE
 from timeline.views.asked import journey_asked
@@ -37,6 +42,17 @@ DAYS_COLUMNS = (
     "Author",
     *FACTS,
 )
+CLASS_COLUMNS = (
+    "Student",
+    "Student id",
+    "Enrolled at",
+    "Left at",
+    "Completed at",
+    "Lessons complete",
+    "Lessons",
+    "Last active",
+)
+QUIZZES = 200  # of a course, that have a column
 STATUS = {"pending": "waiting", "responded": "answered", None: ""}
 PASSED = {True: "yes", False: "no", None: ""}
 ROWS_OF_A_CHUNK = 200
@@ -45,7 +61,7 @@ FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 class Export(View):
-    """Entries as the rows of a file, streamed: those of `entries()`, under `columns`."""
+    """The rows of a file, streamed: a `row()` for each of `entries()`, under `columns`."""
 
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -150,6 +166,60 @@ class DaysExport(Export, AskingPage):
             text(entry.goal),
             text(entry.author),
             *self.facts(entry),
+        ]
+
+
+class ClassExport(Export):
+    """Everybody in a course, as its page lists them, with how far they are and the best score of each quiz."""
+
+    def setup(self, request, *args, course, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.course = get_object_or_404(access.courses_taught(request.user), pk=course)
+        self.lessons = list(self.course.lessons.values_list("pk", flat=True)[:LESSONS])
+        quizzes = Quiz.objects.filter(lesson__course=self.course).select_related("lesson")
+        self.quizzes = list(
+            quizzes.order_by("lesson__position", "lesson_id", "video__position", "video_timestamp_seconds", "id")[
+                :QUIZZES
+            ]
+        )
+        self.addressed = request.user.is_staff
+
+    @cached_property
+    def columns(self):
+        address = ["E-mail address"] * self.addressed
+        return [*CLASS_COLUMNS, *address, *(text(f"{quiz.lesson}: {quiz}, percent") for quiz in self.quizzes)]
+
+    def name(self):
+        return f"Class {self.course.title[:80]}"
+
+    def entries(self):
+        after = None
+        while True:
+            page = queries.students_of_course(course=self.course, after=after, size=ROWS_OF_A_CHUNK)
+            shown = [student.pk for student in page.entries]
+            done, silent = lessons_done_by(shown, self.lessons), queries.days_silent(students=shown)
+            best = best_scores([quiz.pk for quiz in self.quizzes], shown)
+            for student in page.entries:
+                student.done, student.silent = done.get(student.pk, 0), silent.get(student.pk)
+                scores = (best.get((student.pk, quiz.pk)) for quiz in self.quizzes)
+                student.scores = [None if score is None else f"{score.normalize():f}" for score in scores]
+            yield from page.entries
+            if not (after := page.next):
+                return
+
+    def row(self, student):
+        """The cells of a student, in order of `columns`."""
+        times = student.enrolled_at, student.left_at, student.completed_at
+        last = student.silent is not None and queries.today() - datetime.timedelta(days=student.silent)
+        return [
+            text(student),
+            student.pk,
+            *(time and moment(time) for time in times),
+            student.done,
+            len(self.lessons),
+            last or None,
+            *[text(student.email)] * self.addressed,
+            *student.scores,
         ]
 
 
