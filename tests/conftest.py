@@ -16,11 +16,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.template.defaulttags import CsrfTokenNode
+from django.test import TransactionTestCase
 from hypothesis import settings
 
 from config.database.embedded import EmbeddedPostgresError, embedded_postgres
 from config.health import can_serve
-from tests import chromium
+from tests import chromium, databases
 
 # Hypothesis' own, for machines that decide about a change: the same examples each time, and none is too slow by chance.
 # Others are searched for by pytest --hypothesis-profile=default.
@@ -29,6 +30,8 @@ settings.load_profile("ci")
 # The files whose tests share what takes long to make: a server, a class, a year of entries.  One process has all tests
 # of such a file; any other test goes to whichever process is free.
 SHARING = ["conversation_queries", "database", "demo", "goal_plans", "production", "queries", "two_commands"]
+# While one process migrates the database that the others copy, the next has this one's tests, which need no such.
+WITHOUT = "tests/test_two_commands.py"
 
 
 def forget_the_server(directory):
@@ -61,6 +64,11 @@ def pytest_xdist_make_scheduler(config, log):
             file, _, _ = nodeid.partition("::")
             return file if file in files else nodeid
 
+        def _assign_work_unit(self, node):
+            if WITHOUT in self.workqueue and node is not self.nodes[0]:
+                self.workqueue.move_to_end(WITHOUT, last=False)
+            super()._assign_work_unit(node)
+
     return Scheduling(config, log)
 
 
@@ -76,6 +84,34 @@ def forms_have_their_tokens():
     CsrfTokenNode.render = render_with_token
     yield
     CsrfTokenNode.render = render
+
+
+@pytest.fixture(scope="session")
+def migrated(testrun_uid, django_test_environment, django_db_blocker):
+    """The name of a database with all migrations and nothing else, to be copied: `CREATE DATABASE … TEMPLATE`."""
+    with django_db_blocker.unblock():
+        name = f"test_{connection.settings_dict['NAME']}_template"
+        with databases.template(name, testrun_uid):
+            yield name
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, migrated):
+    """pytest-django's, for the database of this process, which begins as a copy."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_was_committed_goes_by_rows():
+    flush = TransactionTestCase._fixture_teardown
+
+    def empty(test):
+        if not databases.empty_by_rows():
+            flush(test)
+
+    TransactionTestCase._fixture_teardown = empty
+    yield
+    TransactionTestCase._fixture_teardown = flush
 
 
 @pytest.fixture(scope="session")

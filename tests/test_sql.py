@@ -4,7 +4,6 @@ import hashlib
 import io
 from pathlib import Path
 
-import psycopg
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 
+from tests import databases
 from timeline.sql import current_sql
 
 ROOT = Path(settings.BASE_DIR)
@@ -140,28 +140,22 @@ def test_every_file_of_sql_current_is_installed():
 
 
 @pytest.fixture
-def empty_database(django_db_setup, django_db_blocker):
-    """The alias of a database of its own, without tables."""
-    name = f"{settings.DATABASES['default']['NAME']}_empty"
-    with django_db_blocker.unblock():
-        parameters = connection.get_connection_params()
-        parameters = {key: parameters[key] for key in ("host", "port", "user", "password") if key in parameters}
-        with psycopg.connect(**parameters, dbname="postgres", autocommit=True) as server:
-            server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            server.execute(f'CREATE DATABASE "{name}"')
-            connections.databases["empty"] = connections.databases["default"] | {"NAME": name}
-            yield "empty"
-            connections["empty"].close()
-            del connections["empty"], connections.databases["empty"]
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+def migrated_database(migrated, django_db_blocker):
+    """The alias of a database of its own, with all migrations."""
+    name = migrated.removesuffix("template") + "zero"
+    with django_db_blocker.unblock(), databases.server() as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{migrated}"')
+        with databases.alias(name):
+            yield name
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def test_migrating_back_to_zero_and_forward_again_gives_the_same_schema(empty_database, django_db_blocker):
+def test_migrating_back_to_zero_and_forward_again_gives_the_same_schema(migrated_database):
     def migrate(*arguments):
-        call_command("migrate", *arguments, database=empty_database, verbosity=0, stdout=io.StringIO())
+        call_command("migrate", *arguments, database=migrated_database, verbosity=0, stdout=io.StringIO())
 
-    migrate()
-    using = connections[empty_database]
+    using = connections[migrated_database]
     before = snapshot(INSTALLED | TABLES, using)
     labels = [app.label for app in project_apps() if list((Path(app.path) / "migrations").glob("0*.py"))]
     assert {"profiles", "courses", "reflections", "goals", "xapi", "timeline"} <= {*labels}
