@@ -3,10 +3,7 @@
 import contextlib
 import datetime
 import functools
-import os
 import random
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import connection
 from psycopg import errors
+from psycopg.conninfo import make_conninfo
 from psycopg.types.range import TimestamptzRange
 
 from config.database.embedded import EmbeddedPostgres, postmaster_pid
 from config.frozen import FrozenSQL
-from tests import factories
+from tests import databases, factories
 from tests.drift import DRIFT
 from tests.processes import open_folder, wait_until
 
@@ -459,18 +456,20 @@ def test_after_all_writers_at_once_nothing_drifts_and_no_writer_was_refused(conn
 
 
 @pytest.fixture
-def cluster():
-    """An EmbeddedPostgres of the test's own, migrated, and a function that connects to it."""
+def cluster(migrated):
+    """An EmbeddedPostgres of the test's own, with all tables, and a function that connects to it."""
+    source = make_conninfo("", **databases.parameters(), dbname=migrated)
     with open_folder() as folder:
         server = EmbeddedPostgres(folder / "postgres")
         server.start()
         try:
-            subprocess.run(
-                [sys.executable, "manage.py", "migrate", "--verbosity=0"],
-                cwd=settings.BASE_DIR,
-                env=os.environ | {"DATABASE_URL": server.url("postgres"), "DJANGO_SETTINGS_MODULE": "config.settings"},
-                check=True,
-            )
+            schema = server.home / "schema.sql"
+            for program, *arguments in (
+                ("pg_dump", "--schema-only", "--no-owner", "--file", schema, "--dbname", source),
+                ("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "-f", schema, server.url("postgres")),
+            ):
+                code, output = server.run(program, *arguments)
+                assert code == 0, output
             yield server, functools.partial(psycopg.connect, server.url("postgres"), connect_timeout=10)
         finally:
             server.leave()

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from config.database.embedded import EmbeddedPostgres, answers
 from config.health import can_serve
@@ -154,8 +154,10 @@ def test_it_stops_when_make_is_killed(demo, database, port):
 
 def test_an_impossible_port_is_one_sentence(demo):
     for port in ("80x", "0", "65536"):
-        output, _ = demo(port=port).communicate(timeout=15)
-        assert output == f"CommandError: PORT is a number from 1 to 65535, not {port}.\n"
+        with pytest.raises(CommandError, match=f"^PORT is a number from 1 to 65535, not {port}\\.$"):
+            call_command("demo", port=port)
+    output, _ = demo(port="80x").communicate(timeout=15)
+    assert output == "CommandError: PORT is a number from 1 to 65535, not 80x.\n"
 
 
 def test_a_reset_deletes_the_database_and_the_stored_files_alone(monkeypatch, settings, tmp_path):
