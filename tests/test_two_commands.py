@@ -155,7 +155,7 @@ def test_it_stops_when_make_is_killed(demo, database, port):
 def test_an_impossible_port_is_one_sentence(demo):
     for port in ("80x", "0", "65536"):
         with pytest.raises(CommandError, match=f"^PORT is a number from 1 to 65535, not {port}\\.$"):
-            call_command("demo", port=port)
+            demo_command.listen(port)
     output, _ = demo(port="80x").communicate(timeout=15)
     assert output == "CommandError: PORT is a number from 1 to 65535, not 80x.\n"
 
