@@ -65,7 +65,7 @@ def names_that_are_read():
     names = set()
     for file in ("config/settings.py", "gunicorn.conf.py"):
         for node in ast.walk(ast.parse((ROOT / file).read_text())):
-            if isinstance(node, ast.Call) and re.match(r"env\.|os\.environ\.get", ast.unparse(node.func)):
+            if isinstance(node, ast.Call) and re.fullmatch(r"env\.\w+|os\.environ\.get", ast.unparse(node.func)):
                 names |= {node.args[0].value} if isinstance(node.args[0], ast.Constant) else set()
     return names
 
