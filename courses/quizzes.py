@@ -5,6 +5,7 @@ author changes later is for the next one.  Whoever starts locks their enrolment,
 whoever writes answers the attempt, so that of two at the same time one is first.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -68,6 +69,20 @@ def results_of(quiz, students):
         attempts=Count("submitted_at"), best=Max("score"), last=Max("submitted_at"), passed=BoolOr("passed")
     )
     return {result.pop("student"): result for result in found}
+
+
+def first_tries(quiz, students):
+    """How the first attempts that `students` (ids) handed in went: {question id, as text: (right, of how many)}.
+
+    A question counts as it was marked then, also if it was changed since.  Index: quiz_attempts_at_quiz.
+    """
+    handed_in = QuizAttempt.objects.filter(quiz=quiz, student__in=students, submitted_at__isnull=False)
+    counts = defaultdict(lambda: (0, 0))
+    for attempt in handed_in.order_by("student", "started_at").distinct("student"):
+        for each in marked(attempt):
+            right, of = counts[each.question["id"]]
+            counts[each.question["id"]] = right + each.is_right, of + 1
+    return counts
 
 
 def best_scores(quizzes, students):

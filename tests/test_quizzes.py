@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import uuid
+from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 
@@ -18,7 +19,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from courses.models import LessonCompletion, Quiz, QuizAttempt, QuizQuestion
-from courses.quizzes import CannotStart, HandedIn, best_scores, hand_in, keep, marked, results_of, start
+from courses.quizzes import (
+    CannotStart,
+    HandedIn,
+    best_scores,
+    first_tries,
+    hand_in,
+    keep,
+    marked,
+    questions_of,
+    results_of,
+    start,
+)
 from tests import factories
 from tests.htmx import by_id, loaded, swapped
 from tests.plans import nodes, plans_of
@@ -369,9 +381,14 @@ def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, scho
         for name in names
     )
     now = timezone.now()
-    for person, score in ((ana, 50), (ana, 88), (ben, 25)):
-        marks = {"score": score, "passed": score > 75}
-        QuizAttempt.objects.create(student=person, quiz=school.quiz, started_at=now, submitted_at=now, **marks)
+    single, *_, number = school.questions
+    questions = questions_of(school.quiz)
+    for minute, (person, score, first) in enumerate(((ana, 50, "3,5"), (ana, 88, "7"), (ben, 25, "7"))):
+        QuizAttempt.objects.create(
+            student=person, quiz=school.quiz, started_at=now + timedelta(minutes=minute),
+            submitted_at=now + timedelta(minutes=minute), score=score, passed=score > 75,
+            questions=questions, answers={str(single.pk): single.answers, str(number.pk): [first]},
+        )  # fmt: skip
     QuizAttempt.objects.create(student=cleo, quiz=school.quiz)
     client.force_login(school.instructor)
     page = text_of(client.get(school.address))
@@ -379,6 +396,8 @@ def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, scho
         assert line in page
     assert "Dora not taken yet" in page
     assert "1 passed, 1 tried and did not pass yet, 4 handed nothing in." in page
+    assert f"{single.prompt} At the first attempt 2 of 2 had it right" in page
+    assert f"{number.prompt} At the first attempt 1 of 2 had it right" in page
     assert school.address in client.get(reverse("course", args=[course.pk])).text
 
     in_place = text_of(client.get(school.address, headers=HTMX))
@@ -521,6 +540,8 @@ def test_the_number_of_queries_does_not_grow_and_each_is_answered_by_its_index(s
     assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
     assert attempt in mine
     (plan,) = plans_of(lambda: results_of(school.quiz, [school.student.pk, school.left.pk]))
+    assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
+    (plan,) = plans_of(lambda: first_tries(school.quiz, [school.student.pk, school.left.pk]))
     assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}
     (plan,) = plans_of(lambda: best_scores([school.quiz.pk], [school.student.pk, school.left.pk]))
     assert "quiz_attempts_at_quiz" in {node.get("Index Name") for node in nodes(plan)}

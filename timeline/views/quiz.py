@@ -11,7 +11,17 @@ from django_htmx.http import reswap, retarget, trigger_client_event
 from courses.access import quizzes_seen, quizzes_taken
 from courses.answers import AnswersForm
 from courses.models import QuizAttempt
-from courses.quizzes import CannotStart, HandedIn, hand_in, keep, marked, questions_of, results_of, start
+from courses.quizzes import (
+    CannotStart,
+    HandedIn,
+    first_tries,
+    hand_in,
+    keep,
+    marked,
+    questions_of,
+    results_of,
+    start,
+)
 from timeline import queries
 from timeline.views.page import Page, uuid_asked
 
@@ -51,8 +61,9 @@ class QuizPage(Page):
     def get_context_data(self, shown=None, form=None, notice="", finished=None, **kwargs):
         context = {"quiz": self.quiz, "is_taken": self.is_taken, "notice": notice, "finished": finished}
         if not self.is_taken:
-            results = {} if self.fragment == "quiz-slot" else self._results()
-            return super().get_context_data(preview=questions_of(self.quiz), **results, **context, **kwargs)
+            preview = questions_of(self.quiz)
+            results = {} if self.fragment == "quiz-slot" else self._results(preview)
+            return super().get_context_data(preview=preview, **results, **context, **kwargs)
         latest = list(self.attempts.defer("questions", "answers").order_by("-started_at", "-id")[:ATTEMPTS_SHOWN])
         count = len(latest) if len(latest) < ATTEMPTS_SHOWN else self.attempts.count()
         for number, attempt in enumerate(latest):
@@ -82,9 +93,9 @@ class QuizPage(Page):
             **kwargs,
         )
 
-    def _results(self):
-        """A page of the class, each student with what came of their attempts; `told`, in a sentence, of a class that
-        is all on one page."""
+    def _results(self, preview):
+        """A page of the class, each student with what came of their attempts; of a class that is all on one page,
+        `told`, in a sentence, and each question of `preview` with how the first attempts went."""
         after = self.request.GET.get("after")
         students = queries.students_of_course(course=self.quiz.lesson.course, after=after)
         results = results_of(self.quiz, [student.pk for student in students.entries])
@@ -99,6 +110,9 @@ class QuizPage(Page):
                 "tried": len(handed_in) - passed,
                 "others": len(students.entries) - len(handed_in),
             }
+            tries = first_tries(self.quiz, [student.pk for student in students.entries])
+            for question in preview:
+                question["right"], question["of"] = tries[question["id"]]
         return {"students": students.entries, "more": students.next, "told": told}
 
     def _shown(self, latest):
