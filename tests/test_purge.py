@@ -27,7 +27,7 @@ from timeline import backfill
 from timeline.kinds import BY_VALUE, RECEIVED
 from timeline.models import DAY_ZONE
 from timeline.queries import today
-from xapi.models import Agent, Pending
+from xapi.models import Agent, Pending, Statement
 
 DAY = datetime.date(2024, 3, 10)  # on which New York's clocks change
 SINCE = datetime.datetime.combine(DAY, datetime.time(), DAY_ZONE)
@@ -408,12 +408,14 @@ def test_no_import_brings_back_what_was_purged(tmp_path, capsys, transactional_d
         statement(2, actor="ben", played="0[.]60", **old),
         statement(3, played="0[.]60", video="urn:other", at="2023-06-01T10:00:00Z", length=100),
         statement(4, played="60[.]100", video="urn:other", at="2024-05-01T10:00:00Z"),
+        statement(6, verb="commented", at="2024-05-01T10:00:00Z"),
     )
     ann = Agent.objects.get(identifier__endswith=" ann").profile
     enrolled = [*Enrollment.objects.filter(student=ann).values()]
     output = run(capsys, "--students", str(ann.pk))
     assert table(output) == {"video_progress": ["1", "6"], "xapi_statements": ["1", "deleted"]}
     assert table(run(capsys, "--delete", "--students", str(ann.pk))) == table(output)
+    assert {statement.pk.int for statement in Statement.objects.all()} == {2, 3, 4, 6}
 
     import_statements(tmp_path, statement(5, played="90[.]100", at="2024-06-01T10:00:00Z"))
     again = VideoProgress.objects.get(student=ann, completed_at=None)
