@@ -392,7 +392,7 @@ def export(*options, site=SITE):
 
 
 def test_standard_output_has_one_statement_a_line_and_nothing_else(student, capfdbinary, monkeypatch):
-    export("--since=2000-01-01", "--student=Maya@example.org")
+    export("--since=2000-01-01", "--students=Maya@example.org")
     out, err = capfdbinary.readouterr()
     assert [json.loads(line)["id"] for line in out.splitlines()] == [each["id"] for each in told()]
     assert f"{len(told())} statements written; 1 student looked through.".encode() in err
@@ -464,12 +464,11 @@ def test_a_reader_who_has_enough_ends_it_without_a_word(student, monkeypatch, ca
         (["--since=15.3.2026"], "--since takes a day such as 2026-03-15, not 15.3.2026."),
         (["--until=2026-02-30"], "--until takes a day such as 2026-03-15, not 2026-02-30."),
         (["--since=2026-03-16", "--until=2026-03-15"], "--until is before --since."),
-        (["--student=nobody@example.org"], "There is no student nobody@example.org."),
-        (["--student="], "There is no student ."),
-        (["--student", str(uuid.UUID(int=1))], f"There is no student {uuid.UUID(int=1)}."),
+        (["--students=nobody@example.org"], "There is no student nobody@example.org."),
+        (["--students="], "There is no student ."),
+        (["--students", str(uuid.UUID(int=1))], f"There is no student {uuid.UUID(int=1)}."),
         (["--course=pricing"], "--course takes the course's id, as it stands in its page's address, not pricing."),
         (["--course", str(uuid.UUID(int=1))], f"There is no course {uuid.UUID(int=1)}."),
-        (["--types", "daily_note", "notes"], "There is no kind notes. There are: video_progress, "),
         (["--output=/dev/null"], "/dev/null is no file. Leave out --output to write to standard output."),
         (["--output=/nowhere/all.jsonl"], "No such file or directory: /nowhere/all.jsonl"),
     ],
@@ -479,6 +478,12 @@ def test_a_wrong_option_is_told_in_words_and_nothing_is_written(options, message
         export(*options)
     assert str(error.value).startswith(message)
     assert error.value.returncode == 2
+    assert capfd.readouterr().out == ""
+
+
+def test_a_kind_that_there_is_not_is_told_with_those_that_there_are(capfd):
+    with pytest.raises(CommandError, match=r"there is no kind 'notes'; there are, .*: video_progress, "):
+        export("--types=daily_note,notes")
     assert capfd.readouterr().out == ""
 
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from timeline.kinds import BY_VALUE
+
 REPORT_EVERY = 10  # seconds between two lines where there is no terminal for a progress bar
 
 
@@ -71,6 +73,15 @@ def student_id(text):
         return UUID(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a student's id, which is a UUID") from None
+
+
+def kinds(text):
+    named = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in named if name not in BY_VALUE]:
+        raise argparse.ArgumentTypeError(
+            f"there is no kind '{unknown[0]}'; there are, to be named with commas between them: {', '.join(BY_VALUE)}"
+        )
+    return named
 
 
 @contextlib.contextmanager

@@ -15,7 +15,15 @@ from rich.table import Column, Table
 from privacy.retention import SOURCES, WATCHING, Purge
 from timeline.backfill import CHECK, StillLocked, Walk, flush, unknown_students
 from timeline.kinds import BY_VALUE
-from timeline.management.console import Interrupted, counted, interruptible, lost, student_id, students_progress
+from timeline.management.console import (
+    Interrupted,
+    counted,
+    interruptible,
+    kinds,
+    lost,
+    student_id,
+    students_progress,
+)
 from timeline.queries import today
 from xapi.importing import only_import
 from xapi.settling import pending_agents
@@ -50,15 +58,6 @@ def day(text):
             "the last that can be named"
         )
     return chosen
-
-
-def kinds(text):
-    named = [name.strip() for name in text.split(",")]
-    if unknown := [name for name in named if name not in BY_VALUE]:
-        raise argparse.ArgumentTypeError(
-            f"there is no kind '{unknown[0]}'; there are, to be named with commas between them: {', '.join(BY_VALUE)}"
-        )
-    return named
 
 
 class Command(BaseCommand):

@@ -20,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from courses.models import Course
 from profiles.models import Profile
-from timeline.kinds import KINDS
-from timeline.management.console import Interrupted, SpeedColumn, counted, interruptible
+from timeline.kinds import BY_VALUE
+from timeline.management.console import Interrupted, SpeedColumn, counted, interruptible, kinds
 from timeline.queries import Telling, count_students, statement_pages
 from timeline.statements import Statements
 
@@ -52,26 +52,24 @@ class Command(BaseCommand):
         parser.add_argument("--since", metavar="DATE", help="only from this day on (2026-03-15; days in New York)")
         parser.add_argument("--until", metavar="DATE", help="only to this day, included")
         parser.add_argument(
-            "--student", action="append", metavar="WHO", help="only this student: e-mail address or id. May be repeated"
+            "--students", nargs="+", metavar="WHO", help="only these students, by their e-mail addresses or ids"
         )
         parser.add_argument(
             "--course", metavar="ID", help="only what those who are or were enrolled in this course did in it"
         )
-        parser.add_argument(
-            "--types", nargs="+", metavar="TYPE", help="only these kinds: " + ", ".join(kind.value for kind in KINDS)
-        )
+        parser.add_argument("--types", type=kinds, metavar="KIND,KIND", help=f"only these kinds: {', '.join(BY_VALUE)}")
         parser.add_argument("--with-names", action="store_true", help="tell people by their full names, too")
         parser.add_argument(
             "--with-words", action="store_true", help="tell what people wrote, and what they called their goals, too"
         )
 
-    def handle(self, *, site, output, since, until, student, course, types, with_names, with_words, **options):
+    def handle(self, *, site, output, since, until, students, course, types, with_names, with_words, **options):
         statements = Statements(_site(site), names=with_names, words=with_words)
         try:
             telling = Telling(
-                students=student and _students(student),
+                students=students and _students(students),
                 course=course and _course(course),
-                kinds=types and _kinds(types),
+                kinds=types and tuple(types),
                 start=since and _day("--since", since),
                 end=until and _day("--until", until),
             )
@@ -188,15 +186,6 @@ def _course(text):
     if not Course.objects.filter(pk=key).exists():
         raise _wrong(f"There is no course {text}.")
     return key
-
-
-def _kinds(named):
-    unknown = set(named) - {kind.value for kind in KINDS}
-    if unknown:
-        raise _wrong(
-            f"There is no kind {', '.join(sorted(unknown))}. There are: " + ", ".join(kind.value for kind in KINDS)
-        )
-    return tuple(named)
 
 
 @contextlib.contextmanager
