@@ -36,7 +36,7 @@ def vacuum(cursor):
         # Not of every last page: a table may end with some that were never written.
         cursor.execute(
             "SELECT bool_and(relallvisible >= 0.95 * relpages) FROM pg_class WHERE relname = ANY (%s)",
-            [["student_activity_timeline", "video_progress", "enrollments", "profiles"]],
+            [["student_activity_timeline", "video_progress", "enrollments", "profiles", "congratulations"]],
         )
         if cursor.fetchone()[0]:
             return
