@@ -29,6 +29,8 @@ if not SECRET_KEY:
             "SECRET_KEY is not set: give the environment a long random one, and keep it (see .env.example)."
         )
     SECRET_KEY = "known to everybody, so it serves this machine alone"
+# Keys of before: what was signed with them, such as log-ins and the secret links of stories, still holds.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 if LOCAL and ALLOWED_HOSTS:
     raise ImproperlyConfigured("LOCAL serves this machine alone: leave out either LOCAL or ALLOWED_HOSTS.")
 ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
@@ -186,7 +188,7 @@ FILE_UPLOAD_HANDLERS = [
 
 # Keys of the hashes by which an import knows whom it must not bring back (xapi/erased.py): new ones are made with the
 # first.  What was hashed can never be hashed anew, so a key that has been in use stays here.
-ERASURE_KEYS = [env.str("ERASURE_KEY", default=SECRET_KEY), *env.list("ERASURE_KEY_FALLBACKS", default=[])]
+ERASURE_KEYS = [env.str("ERASURE_KEY", default="") or SECRET_KEY, *env.list("ERASURE_KEY_FALLBACKS", default=[])]
 
 # Security
 

@@ -282,6 +282,29 @@ def test_the_compose_file_gives_only_settings_that_exist_and_demands_the_secret_
         assert "${POSTGRES_PASSWORD:?" in given["DATABASE_URL"]
 
 
+def test_the_compose_file_passes_on_every_setting_that_is_not_a_matter_of_the_image():
+    """What somebody writes into .env, the key of erased people say, must not be lost on the way to the container."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    of_the_image = {"STATIC_ROOT", "MEDIA_ROOT", "WEB_HOST", "PORT"}
+    of_a_machine_of_ones_own = {"DEBUG", "LOCAL", "EMBEDDED_POSTGRES_DIR", "ENV_FILE"}
+    for service in ("migrate", "web"):
+        given = services[service]["environment"]
+        assert given.keys() == names_that_are_read() - of_the_image - of_a_machine_of_ones_own
+        # Without a value: from .env, and not set at all where that has none, so that the settings' own default holds.
+        ours = {name for name, value in given.items() if value is not None}
+        assert ours == {"SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "BEHIND_PROXY", "MEDIA_ACCEL"}
+
+
+def test_an_old_key_still_holds_beside_the_new_one_and_an_empty_key_of_erased_people_is_none(monkeypatch):
+    monkeypatch.setenv("SECRET_KEY", "new")
+    monkeypatch.setenv("SECRET_KEY_FALLBACKS", "old,older")
+    monkeypatch.setenv("ERASURE_KEY", "")
+    monkeypatch.delenv("ERASURE_KEY_FALLBACKS", raising=False)
+    found = runpy.run_path(str(ROOT / "config/settings.py"))
+    assert found["SECRET_KEY_FALLBACKS"] == ["old", "older"]
+    assert found["ERASURE_KEYS"] == ["new"]
+
+
 def test_every_setting_is_described_in_the_example():
     described = set(re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert described == names_that_are_read() - {"ENV_FILE"}
