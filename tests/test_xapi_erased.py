@@ -156,6 +156,14 @@ def test_the_statements_of_others_stay_without_who_was_erased():
     assert SHA1 not in json.dumps(Statement.objects.get(pk=f"{4:032x}").statement)
 
 
+@pytest.mark.parametrize("name", ["ΟΔΥΣΣΕΥΣ", "İzmir", "Éva", "STRASSE", 'a"\\B', "K\u212a"])
+def test_capitals_of_any_alphabet_hide_nobody_in_the_statements_of_others(name):
+    imported(statement(1, actor=account(name)), naming(2, account(name)))
+    erase(Profile.objects.get(pk=Agent.objects.get(identifier__endswith=name).profile_id))
+    (kept,) = Statement.objects.all()
+    assert name not in json.dumps(kept.statement, ensure_ascii=False)
+
+
 def test_the_statements_that_name_somebody_are_found_by_their_index():
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")

@@ -8,7 +8,7 @@ import hashlib
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Func, Q, Value
 from django.utils.crypto import salted_hmac
 
 from xapi.models import NAMED, Agent, ErasedActor, Statement
@@ -71,7 +71,8 @@ def statements_naming(identifiers):
     named = Q(pk__in=[])
     for identifier in identifiers:
         term = identifier.partition(" ")[2] or identifier.removeprefix("sha1:")  # an account's name, a mailbox, …
-        named |= Q(named__contains=[term.lower()])
+        # In lower case as PostgreSQL has it, which differs from Python's: Σ at the end of a word, İ.
+        named |= Q(named__contains=Func(Value(term), template="jsonb_build_array(lower(%(expressions)s))"))
     return Statement.objects.annotate(named=NAMED).filter(named)
 
 
