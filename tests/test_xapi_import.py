@@ -204,6 +204,22 @@ def test_a_person_imported_first_stays_who_they_are_when_given_an_address():
     assert {progress.student for progress in VideoProgress.objects.all()} == {person}
 
 
+def test_what_two_identifiers_of_one_person_did_at_once_is_merged():
+    imported(statement(1, actor="ann", length=9))
+    Profile.objects.update(email="ann@example.org")
+    both = [
+        statement(2, actor="ann", video="urn:v:2", course="urn:c:2", played="0[.]2", length=9),
+        statement(3, actor=mailbox("ann@example.org"), video="urn:v:2", course="urn:c:2", played="4[.]6", length=9),
+    ]
+    imported(*both)
+    (person,) = Profile.objects.all()
+    assert person.enrollments.filter(course__title="urn:c:2").count() == 1
+    assert VideoProgress.objects.get(student=person, video__title="urn:v:2").watched == [(0, 2), (4, 6)]
+    again, _ = imported(*both)
+    assert not +again.rows
+    assert not drift()
+
+
 def test_what_a_person_changed_is_left_alone():
     imported(statement(1, at=minute(5), length=9))
     Profile.objects.update(full_name="Ann Other")

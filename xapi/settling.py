@@ -119,7 +119,7 @@ def _settle_people(agent_ids):
 @retrying
 def _settle_activity(agent_ids):
     """Enrolments and watching of some agents, whose marks go with it."""
-    students = dict(Agent.objects.filter(id__in=agent_ids).values_list("id", "profile_id"))
+    students = dict(Agent.objects.filter(id__in=agent_ids).order_by("id").values_list("id", "profile_id"))
     with connection.cursor() as cursor:
         # As the triggers of the timeline will, but in order (docs/decisions/0002).
         cursor.execute(
@@ -128,13 +128,29 @@ def _settle_activity(agent_ids):
         )
     marks = Pending.objects.filter(agent_id__in=students)
     keys = list(marks.values_list("agent_id", "video_id", "course_id"))
-    rows = {
-        "enrollments": _settle_enrolments(students, [(agent, course) for agent, _, course in keys if course]),
-        "video_progress": _settle_watching(students, [(agent, video) for agent, video, _ in keys if video]),
-    }
+    rows = Counter()
+    for part in _one_agent_each(students):
+        here = [key for key in keys if key[0] in part]
+        rows["enrollments"] += _settle_enrolments(part, [(agent, course) for agent, _, course in here if course])
+        rows["video_progress"] += _settle_watching(part, [(agent, video) for agent, video, _ in here if video])
     marks.delete()
     _retire_people(agent_ids)
     return rows
+
+
+def _one_agent_each(students):
+    """{agent: student} in parts in which nobody is there twice, the first with nearly all.
+
+    Two identifiers are of one person once the address of one of them is given to who was imported by the other.
+    """
+    parts, met = [], Counter()
+    for agent, student in students.items():
+        whose = student or agent
+        if met[whose] == len(parts):
+            parts.append({})
+        parts[met[whose]][agent] = student
+        met[whose] += 1
+    return parts
 
 
 def _settle_enrolments(students, keys):
