@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import config.admin
+import xapi.settling
 from courses.models import Course, Enrollment, Lesson, Video, VideoProgress
 from profiles.models import Profile
 from tests.drift import drift
@@ -541,6 +542,22 @@ def interrupt(*arguments):
     raise KeyboardInterrupt
 
 
+def test_an_interruption_that_python_forgets_ends_the_import_all_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(lines(statement(n, actor=f"s{n}", length=9) for n in range(1, 4)))
+    monkeypatch.setattr("xapi.settling.AGENTS_AT_ONCE", 1)
+    going_on = xapi.settling._settle_people
+
+    def forget(agents):
+        with contextlib.suppress(KeyboardInterrupt):  # as in a callback of the garbage collector
+            signal.raise_signal(signal.SIGTERM)
+        return going_on(agents)
+
+    monkeypatch.setattr("xapi.settling._settle_people", forget)
+    assert "Interrupted" in run(path, expect=143)
+    assert Enrollment.objects.count() == 1, "what was begun was finished, and no more"
+
+
 # The admin.
 
 
@@ -645,15 +662,16 @@ def many(tmp_path):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_an_import_killed_at_any_moment_leaves_nothing_that_the_next_does_not_finish(many, how):
     with process(many) as child:
         while Statement.objects.count() < 2_000:
             time.sleep(0.01)
             assert child.poll() is None, child.stderr.read()
         child.send_signal(how)
-        child.wait()
-        assert child.returncode == (130 if how == signal.SIGINT else -how)
+        _, said = child.communicate()
+        killed = how == signal.SIGKILL
+        assert (child.returncode, "Interrupted" in said) == ((-how, False) if killed else (128 + how, True))
     assert not drift()
     run(many)
     after = dump()

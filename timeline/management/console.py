@@ -1,8 +1,7 @@
-"""What the commands share: a clean end at a signal, how numbers are told, and how far going over students is."""
+"""What the commands share: how students and kinds are named, and how far going over students is."""
 
 import argparse
 import contextlib
-import signal
 import time
 from datetime import timedelta
 from uuid import UUID
@@ -11,61 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from config.console import counted
 from timeline.kinds import BY_VALUE
 
 REPORT_EVERY = 10  # seconds between two lines where there is no terminal for a progress bar
 
 
-class Interrupted(KeyboardInterrupt):
-    """SIGTERM asks for the same clean end as Ctrl-C."""
-
-
-@contextlib.contextmanager
-def interruptible():
-    """Ctrl-C and SIGTERM end what is done inside; a function to call now and then, which ends it if Python forgot to.
-
-    What is raised while a callback of the garbage collector runs is printed and forgotten.
-    """
-    asked = []
-
-    def interrupt(signum, frame):
-        asked.append(Interrupted if signum == signal.SIGTERM else KeyboardInterrupt)
-        check()
-
-    def check():
-        if asked:
-            raise asked[-1]
-
-    before = {}
-    try:
-        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, interrupt)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not of what runs in the background
-            before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
-    except ValueError:  # not the main thread: whoever called us decides about signals
-        yield check
-        return
-    try:
-        yield check
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 class SpeedColumn(ProgressColumn):
     def render(self, task):
         return Text(f"{task.speed:,.0f}/s" if task.speed else "", style="progress.data.speed")
-
-
-def counted(number, noun, several=None):
-    return f"{number:,} " + (noun if number == 1 else several or noun + "s")
-
-
-def lost(error):
-    """Why the connection is gone, in a line, if a database error says that it is; else None."""
-    # A failed statement has an SQLSTATE that says something else.
-    if (getattr(error.__cause__, "sqlstate", None) or "08").startswith(("08", "57P")):
-        return str(error).strip().splitlines()[0]
-    return None
 
 
 def student_id(text):

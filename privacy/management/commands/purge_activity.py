@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import signal
 import sys
 import time
 from datetime import datetime, timedelta
@@ -12,18 +11,11 @@ from django.db import InterfaceError, OperationalError
 from rich.console import Console
 from rich.table import Column, Table
 
+from config.console import counted, exit_code, interruptible, lost
 from privacy.retention import SOURCES, WATCHING, Purge
 from timeline.backfill import CHECK, StillLocked, Walk, flush, unknown_students
 from timeline.kinds import BY_VALUE
-from timeline.management.console import (
-    Interrupted,
-    counted,
-    interruptible,
-    kinds,
-    lost,
-    student_id,
-    students_progress,
-)
+from timeline.management.console import kinds, student_id, students_progress
 from timeline.queries import today
 from xapi.importing import only_import
 from xapi.settling import pending_agents
@@ -106,7 +98,7 @@ class Command(BaseCommand):
                 flush()
         except KeyboardInterrupt as error:
             self.stdout.write(f"Interrupted: {so_far(walk, purge.tally, delete)}. {AGAIN}")
-            sys.exit(128 + (signal.SIGTERM if isinstance(error, Interrupted) else signal.SIGINT))
+            sys.exit(exit_code(error))
         except StillLocked as error:
             raise CommandError(
                 f"Other transactions keep {counted(len(error.students), 'student')} locked:"

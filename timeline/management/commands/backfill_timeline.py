@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import signal
 import sys
 import time
 from collections import Counter
@@ -13,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from rich.console import Console
 from rich.table import Column, Table
 
+from config.console import counted, exit_code, interruptible, lost
 from timeline.backfill import (
     CHECK,
     HOLD,
@@ -28,7 +28,7 @@ from timeline.backfill import (
     unknown_students,
     wait_for_writers,
 )
-from timeline.management.console import Interrupted, counted, interruptible, lost, student_id, students_progress
+from timeline.management.console import student_id, students_progress
 
 NAME = "backfill_timeline"
 KINDS = ("missing", "stale", "ghost")
@@ -135,7 +135,7 @@ class Command(BaseCommand):
             ) from error
         if isinstance(stop, KeyboardInterrupt):
             self.stdout.write(f"Interrupted: {self.summary(walk)}. Go on with:\n  {self.command(since=walk.position)}")
-            sys.exit(128 + (signal.SIGTERM if isinstance(stop, Interrupted) else signal.SIGINT))
+            sys.exit(exit_code(stop))
         if stop:
             self.stdout.write(f"{self.summary(walk)}.")
             raise CommandError(
@@ -161,7 +161,7 @@ class Command(BaseCommand):
             ) from error
         except KeyboardInterrupt as error:
             self.stdout.write("Interrupted: the timeline is empty, as it was, and has its indexes.")
-            sys.exit(128 + (signal.SIGTERM if isinstance(error, Interrupted) else signal.SIGINT))
+            sys.exit(exit_code(error))
         seconds = timedelta(seconds=round(time.monotonic() - start))
         self.stdout.write(f"{counted(entries, 'entry', 'entries')} inserted, indexes built; it took {seconds}.")
 

@@ -18,10 +18,11 @@ from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from config.console import counted, exit_code, interruptible
 from courses.models import Course
 from profiles.models import Profile
 from timeline.kinds import BY_VALUE
-from timeline.management.console import Interrupted, SpeedColumn, counted, interruptible, kinds
+from timeline.management.console import SpeedColumn, kinds
 from timeline.queries import Telling, count_students, statement_pages
 from timeline.statements import Statements
 
@@ -90,8 +91,7 @@ class Command(BaseCommand):
             raise SystemExit(128 + signal.SIGPIPE) from None
         except KeyboardInterrupt as error:
             left = "There is no new file." if output else "What came out is not all."
-            number = signal.SIGTERM if isinstance(error, Interrupted) else signal.SIGINT
-            raise CommandError(f"Interrupted. {left}", returncode=128 + number) from None
+            raise CommandError(f"Interrupted. {left}", returncode=exit_code(error)) from None
         except OperationalError as error:
             raise _wrong(f"The database does not answer as it should: {error}") from error
         except OSError as error:

@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from config.console import counted, exit_code, interruptible
 from xapi.erased import KeyMissing
 from xapi.importing import Rejects, Summary, import_stream, only_import
 from xapi.reading import CHUNK
 from xapi.settling import pending_agents, settle
 
-REJECTED, COULD_NOT_RUN, INTERRUPTED = 1, 2, 130
+REJECTED, COULD_NOT_RUN = 1, 2
 STDIN = "-"
 
 
@@ -25,7 +26,7 @@ class Command(BaseCommand):
     help = (
         "Import xAPI statements: keep them in xapi_statements and make of them people, courses, videos, enrolments "
         "and watching. Importing again changes nothing. Exit code: 0 all imported, 1 something was "
-        "rejected or damaged, 2 could not run, 130 interrupted."
+        "rejected or damaged, 2 could not run, 130 or 143 interrupted."
     )
 
     def add_arguments(self, parser):
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         summary = Summary()
         try:
             with contextlib.ExitStack() as stack:
+                check_signals = stack.enter_context(interruptible())
                 streams = [self._open(name, stack) for name in files]
                 self._check_rejects(rejects.path, files)
                 stack.callback(rejects.close)
@@ -56,11 +58,11 @@ class Command(BaseCommand):
                 )
                 progress = stack.enter_context(self._progress())
                 for name, (stream, raw, size) in zip(files, streams, strict=True):
-                    self._read(name, stream, raw, size, progress, rejects, summary)
-                self._settle(progress, summary)
-        except KeyboardInterrupt:
+                    self._read(name, stream, raw, size, progress, rejects, summary, check_signals)
+                self._settle(progress, summary, check_signals)
+        except KeyboardInterrupt as error:
             raise CommandError(
-                "Interrupted. What was read is kept; run the same command again to finish.", returncode=INTERRUPTED
+                "Interrupted. What was read is kept; run the same command again to finish.", returncode=exit_code(error)
             ) from None
         except KeyMissing as error:
             raise CommandError(str(error), returncode=COULD_NOT_RUN) from error
@@ -76,8 +78,8 @@ class Command(BaseCommand):
             wrong.append("What was read before stands. Import the whole file when you have it: that is safe to repeat.")
         if summary.rejected or summary.conflicts:
             wrong.append(
-                f"{_count(summary.rejected, 'statement was', 'statements were')} rejected, "
-                f"{_count(summary.conflicts, 'id', 'ids')} met with two contents: see {rejects.path}"
+                f"{counted(summary.rejected, 'statement was', 'statements were')} rejected, "
+                f"{counted(summary.conflicts, 'id')} met with two contents: see {rejects.path}"
             )
         if wrong:
             raise CommandError("\n".join(wrong), returncode=REJECTED)
@@ -112,16 +114,17 @@ class Command(BaseCommand):
             disable=not sys.stderr.isatty(),
         )
 
-    def _read(self, name, stream, raw, size, progress, rejects, summary):
+    def _read(self, name, stream, raw, size, progress, rejects, summary, check_signals):
         task = progress.add_task(f"Reading {name}", total=size, done=0, unit="statements")
         before = summary.read
 
         def advance():
             progress.update(task, completed=raw.tell() if raw else 0, done=summary.read - before)
+            check_signals()
 
         import_stream(stream, name, rejects=rejects, summary=summary, advance=advance)
 
-    def _settle(self, progress, summary):
+    def _settle(self, progress, summary, check_signals):
         total = pending_agents()
         task = progress.add_task("Writing activity", total=total, done=0, unit="learners")
         done = 0
@@ -130,13 +133,14 @@ class Command(BaseCommand):
             nonlocal done
             done += agents
             progress.update(task, completed=done, total=max(total, done), done=done)
+            check_signals()
 
         summary.rows = settle(advance)
 
     def _report(self, summary):
         write = self.stdout.write
         write(
-            f"{_count(summary.read, 'statement', 'statements')} read: {summary.new:,} new, {summary.repeated:,} known, "
+            f"{counted(summary.read, 'statement')} read: {summary.new:,} new, {summary.repeated:,} known, "
             f"{summary.conflicts:,} with another content, {summary.rejected:,} rejected"
             + (f", {summary.refused:,} refused: erased." if summary.refused else ".")
         )
@@ -151,7 +155,3 @@ class _Rate(ProgressColumn):
     def render(self, task):
         rate = task.fields["done"] / task.elapsed if task.elapsed else 0
         return Text(f"{task.fields['done']:,} {task.fields['unit']}, {rate:,.0f}/s")
-
-
-def _count(number, one, many):
-    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,56 @@
+"""What commands share: a clean end at a signal, and how numbers and a lost connection are told."""
+
+import contextlib
+import signal
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGTERM asks for the same clean end as Ctrl-C."""
+
+
+@contextlib.contextmanager
+def interruptible():
+    """Ctrl-C and SIGTERM end what is done inside; a function to call now and then, which ends it if Python forgot to.
+
+    What is raised while a callback of the garbage collector runs is printed and forgotten.
+    """
+    asked = []
+
+    def interrupt(signum, frame):
+        asked.append(Interrupted if signum == signal.SIGTERM else KeyboardInterrupt)
+        check()
+
+    def check():
+        if asked:
+            raise asked[-1]
+
+    before = {}
+    try:
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, interrupt)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not of what runs in the background
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
+    except ValueError:  # not the main thread: whoever called us decides about signals
+        yield check
+        return
+    try:
+        yield check
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_code(interrupt):
+    """What a command ends with that was ended by a KeyboardInterrupt: as a shell tells of the signal."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Interrupted) else signal.SIGINT)
+
+
+def counted(number, noun, several=None):
+    return f"{number:,} " + (noun if number == 1 else several or noun + "s")
+
+
+def lost(error):
+    """Why the connection is gone, in a line, if a database error says that it is; else None."""
+    # A failed statement has an SQLSTATE that says something else.
+    if (getattr(error.__cause__, "sqlstate", None) or "08").startswith(("08", "57P")):
+        return str(error).strip().splitlines()[0]
+    return None
