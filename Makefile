@@ -40,7 +40,6 @@ demo-reset: demo-packages
 test: export PYTHONDONTWRITEBYTECODE =
 test: test-packages lint
 	@$(PYTHON) -m tests.chromium
-	@$(PYTHON) manage.py makemigrations --check --dry-run
 	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4
 
 # Each is run, whatever the one before found.

@@ -311,6 +311,7 @@ def test_the_rule_is_applied_to_everybody_when_an_author_asks(client, school):
 def count(client, address):
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address).status_code == 200
+    print(*(query["sql"][:200] for query in captured), sep="\n")  # which one it was, where there is one too many
     return len(captured)
 
 
