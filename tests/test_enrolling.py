@@ -487,7 +487,7 @@ def test_a_course_without_lessons_or_students_says_so(client, school):
     assert "Search by name" not in empty
     assert "Nobody found" in text_of(client.get(f"{page_of(course)}?name=Ada"))
     factories.EnrollmentFactory(course=course, student__full_name="Ada")
-    assert "Ada How far Ada is Goals of Ada Active" in text_of(client.get(page_of(course)))
+    assert "Ada How far Ada is Goals of Ada Enrolled" in text_of(client.get(page_of(course)))
 
 
 def test_telling_a_class_how_far_it_is_takes_two_queries_however_many_students(client, school):

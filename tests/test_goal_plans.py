@@ -282,7 +282,7 @@ def test_a_class_of_5000_is_told_how_far_it_is_by_steps_into_two_indexes(course)
         cursor.execute("ANALYZE course_chapters, lesson_completions")
     students = [student.pk for student in queries.students_of_course(course=course).entries]
     (done,) = plans_of(lambda: lessons_done_by(students, [lesson.pk for lesson in lessons]))
-    (last,) = plans_of(lambda: queries.days_silent(students=students))
+    (last,) = plans_of(lambda: queries.silences(students=students))
     for plan, index, table in (
         (done, "courses_lessoncompletion_once", "lesson_completions"),
         (last, "idx_student_date", "student_activity_timeline"),
@@ -291,4 +291,4 @@ def test_a_class_of_5000_is_told_how_far_it_is_by_steps_into_two_indexes(course)
         assert {scan.get("Index Name") for scan in scans} == {index}, json.dumps(plan, indent=1)
         assert buffers(plan) <= BUFFERS, json.dumps(plan, indent=1)
     assert set(lessons_done_by(students, [lesson.pk for lesson in lessons]).values()) == {20}
-    assert queries.days_silent(students=students).keys() == set(students)
+    assert queries.silences(students=students).keys() == set(students)

@@ -17,7 +17,7 @@ from tests import factories
 from timeline import queries
 from timeline.models import DAY_ZONE
 from timeline.queries import movement
-from timeline.rhythm import Rhythm
+from timeline.rhythm import Rhythm, Silence
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +56,9 @@ def names(page):
         (Rhythm(1, 4, 3, True), "Usually active every day; nothing for 4."),
         (Rhythm(None, 1, 1, False), "Active yesterday."),
         (Rhythm(None, 30, 0, True), "Nothing for 30 days."),
+        (Rhythm(None, 0, 0, False, acted=False), "Enrolled today."),
+        (Rhythm(None, 1, 0, False, acted=False), "Enrolled yesterday."),
+        (Rhythm(None, 9, 0, True, acted=False), "Enrolled 9 days ago, nothing since."),
     ],
 )
 def test_a_rhythm_is_said_in_words(rhythm, words):
@@ -69,11 +72,12 @@ def test_the_rhythm_is_the_median_of_the_days_between_the_last_active_ones(activ
     with transaction.atomic(), mock.patch.dict(movement.PARAMS, at_once=at_once):
         course = factories.CourseFactory()
         student_of(course, "Ann", active, enrolled=100)
-        days = sorted({*active, 100})[: movement.ACTIVE_DAYS]
+        days = sorted(active)[: movement.ACTIVE_DAYS]
+        silent = days[0] if days else 100  # since they were enrolled
         gaps = sorted(later - earlier for earlier, later in itertools.pairwise(days))
         usual = gaps[(len(gaps) - 1) // 2] if len(gaps) >= movement.GAPS else None
         least = movement.QUIET_WITHOUT_RHYTHM if usual is None else max(movement.QUIET, 2 * usual)
-        expected = Rhythm(usual, days[0], sum(day < 7 for day in days), days[0] >= least)
+        expected = Rhythm(usual, silent, sum(day < 7 for day in days), silent >= least, acted=bool(days))
         (row,) = queries.class_movement(course=course).entries
         assert row.rhythm == expected
         assert bool(queries.class_movement(course=course, show="quiet").entries) == expected.quiet
@@ -111,6 +115,31 @@ def test_who_is_active_quiet_reached_something_or_has_no_goal(course):
         "aimless": {"Ben", "Cem", "Dana"},
     }
     assert everybody.size == queries.ClassSize(4, 4)
+
+
+def test_a_class_that_was_just_enrolled_is_not_active_yet(client, course):
+    ann = student_of(course, "Ann", [], enrolled=0)
+    ben = student_of(course, "Ben", [], enrolled=8)
+    cem = student_of(course, "Cem", [2], enrolled=8)
+    factories.EnrollmentFactory(student=cem)  # elsewhere, today
+    factories.GoalMessageFactory(student=ann)  # received, not done
+    found = queries.class_movement(course=course)
+    assert {row.student.full_name: str(row.rhythm) for row in found.entries} == {
+        "Ann": "Enrolled today.",
+        "Ben": "Enrolled 8 days ago, nothing since.",
+        "Cem": "Nothing for 2 days.",
+    }
+    assert names(found) == ["Ann", "Cem", "Ben"]
+    assert found.size == queries.ClassSize(3, 1)
+    assert names(queries.class_movement(course=course, show="active")) == ["Cem"]
+    assert names(queries.class_movement(course=course, show="quiet")) == ["Ben"]
+    told = queries.silences(students=[ann.pk, ben.pk, cem.pk, factories.ProfileFactory().pk])
+    assert told == {ann.pk: Silence(0, False), ben.pk: Silence(8, False), cem.pk: Silence(2)}
+    client.force_login(factories.CourseInstructorFactory(course=course).instructor)
+    lines = client.get(reverse("class_export", args=[course.pk])).getvalue().decode("utf-8-sig").splitlines()
+    last_active = {line.split(",")[0]: line.split(",")[7] for line in lines}
+    assert last_active["Ann"] == last_active["Ben"] == ""
+    assert last_active["Cem"] == str(queries.today() - 2 * DAY)
 
 
 def test_pages_follow_one_another_and_a_search_goes_on_where_it_stopped(course, monkeypatch):

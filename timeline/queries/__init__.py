@@ -79,7 +79,7 @@ from timeline.queries.goals import (
 )
 from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
-from timeline.queries.movement import ClassMovement, ClassSize, Movement, class_movement, days_silent
+from timeline.queries.movement import ClassMovement, ClassSize, Movement, class_movement, silences
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
 from timeline.queries.statements import Telling, Told, Watched, count_students, statement_pages

@@ -12,7 +12,7 @@ from profiles.models import Profile
 from timeline.keyset import BigInt, Keyset, Page
 from timeline.models import DAY_ZONE, Activity
 from timeline.queries.common import COUNT_LIMIT, today
-from timeline.rhythm import WEEK, Rhythm
+from timeline.rhythm import WEEK, Rhythm, Silence
 
 CLASS = COUNT_LIMIT + 1  # students whose last activity is looked up
 LOOK = 500  # students who are looked at for one page
@@ -84,14 +84,14 @@ def class_movement(*, course, show="all", after=None, size=25):
     return ClassMovement(_movements(found[:size]), last and BY_LAST.cursor(last), counted)
 
 
-def days_silent(*, students):
-    """{student id: days since the last one on which they did something, 0 if that is today}, of some ids of students.
+def silences(*, students):
+    """{student id: Silence}, of some ids of students.
 
     Index: idx_student_date.
     """
     with connection.cursor() as cursor:
         cursor.execute(LAST_OF_SOME, {"students": students, "today": today()})
-        return dict(cursor.fetchall())
+        return {student: Silence(days, acted) for student, days, acted in cursor}
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class _Looked:
     silent: int
     active: int
     quiet: bool
+    acted: bool
     wanted: bool
 
 
@@ -127,7 +128,7 @@ def _movements(rows):
         if period:
             day = (today() - period.period.lower.astimezone(DAY_ZONE).date()).days + 1
             goal = {"goal": period.goal, "day": day} | numbers.get(period.goal_id, {})
-        rhythm = Rhythm(row.usual, row.silent, row.active, row.quiet)
+        rhythm = Rhythm(row.usual, row.silent, row.active, row.quiet, row.acted)
         movements.append(Movement(students[row.id], rhythm, entries=reached[row.id], **goal))
     return movements
 
@@ -148,29 +149,41 @@ PARAMS = {
 # rank is the last moment, negative so that it and the id ascend together.
 BY_LAST = Keyset(("rank", "id"), (BigInt, uuid.UUID))
 
-# What a student receives is not what they do.
-BY_STUDENT = "activity_type <> 'instructor_message'"
+# What a student receives is not what they do, and others may have enrolled them.
+BY_STUDENT = "activity_type NOT IN ('instructor_message', 'course_enrollment')"
 
-# Of each `member`.  Whoever is enrolled has an entry: their enrolment.
+# Of each `member`: what they did last or, as long as they did nothing, when they were last enrolled.
 LAST = f"""
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT activity_date, created_at FROM student_activity_timeline
         WHERE student_id = member.student_id AND {BY_STUDENT}
         ORDER BY activity_date DESC, created_at DESC, id DESC
         LIMIT 1
+    ) AS own ON true
+    LEFT JOIN LATERAL (
+        SELECT activity_date, created_at FROM student_activity_timeline
+        WHERE own.created_at IS NULL AND student_id = member.student_id AND activity_type = 'course_enrollment'
+        ORDER BY activity_date DESC, created_at DESC, id DESC
+        LIMIT 1
+    ) AS enrolled ON true
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(own.activity_date, enrolled.activity_date) AS day,
+            coalesce(own.created_at, enrolled.created_at) AS at,
+            own.created_at IS NOT NULL AS acted
     ) AS last
 """
 
 LAST_OF_SOME = f"""
-    SELECT member.student_id, greatest(%(today)s::date - last.activity_date, 0)
+    SELECT member.student_id, greatest(%(today)s::date - last.day, 0), last.acted
     FROM unnest(%(students)s::uuid[]) AS member (student_id) {LAST}
+    WHERE last.day IS NOT NULL
 """
 
 SEEN = f"""
     WITH seen AS MATERIALIZED (
         SELECT
-            member.student_id AS id, last.activity_date AS day,
-            (extract(epoch FROM last.created_at) * -1000000)::bigint AS rank
+            member.student_id AS id, last.day, last.acted, (extract(epoch FROM last.at) * -1000000)::bigint AS rank
         FROM (
             SELECT student_id FROM enrollments WHERE course_id = %(course)s AND left_at IS NULL
             ORDER BY student_id
@@ -180,18 +193,20 @@ SEEN = f"""
     )
 """
 
+ACTIVE_LATELY = "acted AND day > %(today)s::date - %(week)s"
+
 # A student's last active days are those of their last entries, which lie side by side in the index; where there was
 # much to a day, further days are found one by one, each a step into the index.  The last row that was looked at comes
 # along, wanted or not: there the next page begins.  The counts come with each row, and alone if there is none.
 MOVING = f"""
     {SEEN}
     SELECT
-        class.students, class.active, moving.id, rank, place, usual, silent, moving.active, quiet, wanted
+        class.students, class.active, moving.id, rank, place, usual, silent, moving.active, quiet, acted, wanted
     FROM (
-        SELECT count(*) AS students, count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active FROM seen
+        SELECT count(*) AS students, count(*) FILTER (WHERE {ACTIVE_LATELY}) AS active FROM seen
     ) AS class
     LEFT JOIN (
-        SELECT id, rank, place, usual, silent, active, quiet, wanted
+        SELECT id, rank, place, usual, silent, active, quiet, acted, wanted
         FROM (
             SELECT *, row_number() OVER (ORDER BY {BY_LAST.sql}) AS place
             FROM seen
@@ -227,7 +242,7 @@ MOVING = f"""
             SELECT
                 CASE WHEN count(gap) >= %(gaps)s THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY gap) END AS usual,
                 count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active,
-                greatest(%(today)s::date - max(day), 0) AS silent
+                greatest(%(today)s::date - candidate.day, 0) AS silent
             FROM (SELECT day, lag(day) OVER (ORDER BY day DESC) - day AS gap FROM active) AS step
         ) AS rhythm
         CROSS JOIN LATERAL (
@@ -253,7 +268,7 @@ OF_THE_WEEK = """
 # What of `show` an order by the last activity tells, and what has to be looked at.
 SHOWN = {
     "all": ("true", "true"),
-    "active": ("day > %(today)s::date - %(week)s", "true"),
+    "active": (ACTIVE_LATELY, "true"),
     "quiet": ("day <= %(today)s::date - %(least)s", "quiet"),
     "reached": (
         "day > %(today)s::date - %(week)s",

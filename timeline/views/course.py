@@ -15,7 +15,6 @@ from courses.forms import CompletionForm
 from courses.models import Enrollment, Quiz
 from courses.progress import LESSONS, lessons_done_by, outline
 from timeline import access, queries
-from timeline.rhythm import silence
 from timeline.views.asked import choice_asked
 from timeline.views.page import Page, text_asked, uuid_asked
 
@@ -70,10 +69,10 @@ class CourseTaught(Page):
             video.waiting = waiting[video.pk]
         shown = [student.pk for student in students.entries]
         done = lessons_done_by(shown, [lesson.pk for lesson in lessons])
-        silent = queries.days_silent(students=shown)
+        silent = queries.silences(students=shown)
         for student in students.entries:
             student.done = done.get(student.pk, 0)
-            student.activity = silence(silent[student.pk]) if student.pk in silent else ""
+            student.activity = silent.get(student.pk, "")
         return super().get_context_data(
             course=self.course,
             lessons=lessons,

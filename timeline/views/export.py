@@ -197,7 +197,7 @@ class ClassExport(Export):
         while True:
             page = queries.students_of_course(course=self.course, after=after, size=ROWS_OF_A_CHUNK)
             shown = [student.pk for student in page.entries]
-            done, silent = lessons_done_by(shown, self.lessons), queries.days_silent(students=shown)
+            done, silent = lessons_done_by(shown, self.lessons), queries.silences(students=shown)
             best = best_scores([quiz.pk for quiz in self.quizzes], shown)
             for student in page.entries:
                 student.done, student.silent = done.get(student.pk, 0), silent.get(student.pk)
@@ -210,14 +210,15 @@ class ClassExport(Export):
     def row(self, student):
         """The cells of a student, in order of `columns`."""
         times = student.enrolled_at, student.left_at, student.completed_at
-        last = student.silent is not None and queries.today() - datetime.timedelta(days=student.silent)
+        silent = student.silent
+        last = queries.today() - datetime.timedelta(days=silent.days) if silent and silent.acted else None
         return [
             text(student),
             student.pk,
             *(time and moment(time) for time in times),
             student.done,
             len(self.lessons),
-            last or None,
+            last,
             *[text(student.email)] * self.addressed,
             *student.scores,
         ]
