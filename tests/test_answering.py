@@ -534,7 +534,8 @@ def test_the_inbox_groups_by_moment_and_leads_to_the_next_without_javascript(cli
     assert client.post(link, {"text": "Fine.", "seen": "", "next": back}).url == f"/inbox/#entry-{second.pk}"
 
 
-def test_the_inbox_says_in_whose_days_reflections_on_no_video_wait(client, school):
+@pytest.mark.parametrize("address", ["/inbox/", "/"])
+def test_inbox_and_home_say_in_whose_days_reflections_on_no_video_wait(client, school, address):
     for student, number in ((school.sara, 2), (school.tom, 1), (school.stranger, 1), (school.henrik, 1)):
         factories.ReflectionFactory.create_batch(number, student=student, video=None, video_timestamp_seconds=None)
     said = "Reflections on no video, and so in no course, wait in the days of"
@@ -545,11 +546,11 @@ def test_the_inbox_says_in_whose_days_reflections_on_no_video_wait(client, schoo
         ("sara", None),
     ):
         client.force_login(getattr(school, person))
-        page = client.get("/inbox/")
+        page = client.get(address)
         assert (f"{said} {words}" in text_of(page)) if words else (said not in text_of(page)), person
     client.force_login(school.colleague)
-    for empty in ("Nobody is waiting", "No course to answer in"):
-        assert empty not in text_of(client.get("/inbox/"))
+    for empty in ("Every reflection in your courses has its answer", "No course to answer in"):
+        assert empty not in text_of(client.get(address))
     days = client.get(f"{reverse('student_days', args=[school.stranger.pk])}?waiting=1")
     assert days.text.count('data-answer="pending"') == 1
 

@@ -29,6 +29,8 @@ from timeline.views.asked import moment_links
 from timeline.views.back import where_from, with_anchor
 from timeline.views.page import ForHtmx, Page, uuid_asked
 
+ALONE = 5  # students with a reflection on no video that are named
+
 
 class Answer(ForHtmx, View):
     """A reflection with its answer form: as a page; to htmx, the form for the entry's row, or the row once answered."""
@@ -273,12 +275,24 @@ def shown(user, inbox):
     return inbox
 
 
+def on_no_video(user):
+    """What waits for `user` on no video, and so in no course.
+
+    `alone`: [(student, how many)], longest waiting first, of at most ALONE; `others`: how many students more.
+    """
+    counts = queries.awaiting_response_on_no_video(by=user)
+    visible = visible_among(user, set(counts))
+    found = [(student, number) for student, number in counts.items() if student in visible]
+    students = Profile.objects.in_bulk([student for student, _ in found[:ALONE]])
+    alone = [(students[student], number) for student, number in found if student in students]
+    return {"alone": alone, "others": len(found) - len(alone)}
+
+
 class Inbox(Page):
     """What waits for an answer over all the courses that one teaches, or in one of them (?course=), oldest first."""
 
     template_name = "timeline/inbox.html"
     fragments = ("entries", "waiting-count")
-    ALONE = 5  # students with a reflection on no video that are named
 
     def get_context_data(self, **kwargs):
         user, asked = self.request.user, self.request.GET
@@ -294,18 +308,9 @@ class Inbox(Page):
             more_courses=courses.next,
             course=course,
             inbox=inbox,
-            **(self._alone() if is_all else {}),
+            **(on_no_video(user) if is_all else {}),
             **kwargs,
         )
-
-    def _alone(self):
-        """What waits on no video, and so in no course: `alone`, [(student, how many)], and of how many `others`."""
-        counts = queries.awaiting_response_on_no_video(by=self.request.user)
-        visible = visible_among(self.request.user, set(counts))
-        found = [(student, number) for student, number in counts.items() if student in visible]
-        students = Profile.objects.in_bulk([student for student, _ in found[: self.ALONE]])
-        alone = [(students[student], number) for student, number in found if student in students]
-        return {"alone": alone, "others": len(found) - len(alone)}
 
     def _link(self, inbox):
         """Say in each lead where to go once it is answered: to the next one."""

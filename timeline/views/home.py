@@ -7,7 +7,7 @@ from goals import conversation, living
 from reflections.answers import unseen
 from timeline import access, kinds, queries
 from timeline.fold import folded
-from timeline.views.answers import shown
+from timeline.views.answers import on_no_video, shown
 from timeline.views.page import Page
 
 CARDS = 12  # of courses that a student is in, those that they enrolled in last
@@ -68,6 +68,7 @@ class Home(Page):
             taught=[(course, counts[course.pk]) for course in courses.entries],
             more_courses=courses.next,
             inbox=shown(user, queries.inbox(courses=[course.pk for course in searched.entries], by=user, size=5)),
+            **(on_no_video(user) if courses.entries and not self.fragment else {}),
             limited=queries.INBOX_COURSES if searched.next else None,
             enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in cards],
             other_courses=[enrollment.course for enrollment in enrollments[CARDS:]],
