@@ -212,11 +212,13 @@ def test_every_page_names_static_files_that_exist(production):
     assert {path for path in paths if get(production, path).status != 200} == set()
 
 
-def test_the_deployment_check_is_clean():
-    result = manage(
-        "check", "--deploy", "--fail-level", "WARNING", SECRET_KEY=SECRET_KEY, ALLOWED_HOSTS="timeline.example.org"
-    )
-    assert result.returncode == 0, result.stderr
+@pytest.mark.parametrize("behind_proxy", ["on", "off"])
+def test_the_deployment_check_is_clean_but_for_a_proxy_that_is_not_named(behind_proxy):
+    variables = {"SECRET_KEY": SECRET_KEY, "ALLOWED_HOSTS": "timeline.example.org", "BEHIND_PROXY": behind_proxy}
+    result = manage("check", "--deploy", "--fail-level", "WARNING", **variables)
+    told = re.findall(r"^\?: \((\S+)\)", result.stderr, re.MULTILINE)
+    assert told == ([] if behind_proxy == "on" else ["config.W001"]), result.stderr
+    assert result.returncode == len(told)
 
 
 def test_a_deployment_without_a_secret_key_says_so_in_one_sentence():
