@@ -33,7 +33,7 @@ def erase(person):
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [TIME_LIMIT])
-    # For what is being written to be there when it is looked for (docs/architecture.md, "Locks").
+    # For what is being written to be there when it is looked for (docs/locks.md).
     person = Profile.objects.select_for_update().filter(pk=person.pk).first()
     if person is None:
         return

@@ -244,7 +244,7 @@ class Purge:
         goals = [(row, source) for source, rows in found.items() for row in rows if source.model is Goal]
         others = [(row, source) for source, rows in found.items() for row in rows if source.model is not Goal]
         others.sort(key=lambda each: each[0].student)
-        # How each locks: docs/architecture.md, "Locks".
+        # How each locks: docs/locks.md.
         while others:
             start = time.monotonic()
             sizes = itertools.accumulate(1 + row.entries for row, _ in others)

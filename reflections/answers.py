@@ -89,7 +89,7 @@ def answer_all(answers, *, by):
     answers = {pk: (cleaned(text), seen) for pk, (text, seen) in answers.items()}
     answered, conflicts = [], []
     with transaction.atomic():
-        # In the order in which everybody locks students (docs/architecture.md, "Locks").
+        # In the order in which everybody locks students (docs/locks.md).
         for pk in Reflection.objects.filter(pk__in=answers).order_by("student", "pk").values_list("pk", flat=True):
             text, seen = answers[pk]
             try:

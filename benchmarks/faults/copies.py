@@ -67,7 +67,7 @@ def manage(server, database, *command):
         raise InVain(f"{' '.join(command)}: {said}")
 
 
-# The last two are those of README.md.
+# The last two are the first ones of docs/operating.md.
 WAYS = (plain, parallel, data_only, without_timeline, into_migrated)
 
 
