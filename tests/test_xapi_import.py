@@ -489,6 +489,13 @@ def test_a_file_that_cannot_be_opened_stops_the_import_before_it_begins(tmp_path
     assert not Statement.objects.exists()
 
 
+def test_an_interrupted_import_is_finished_where_nothing_can_be_written(tmp_path, monkeypatch):
+    """As in the folder of a container: without a file nothing is refused."""
+    (tmp_path / "xapi.rejects.jsonl").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run(expect=0)
+
+
 def test_a_truncated_gzip_is_imported_as_far_as_it_goes(tmp_path):
     packed = gzip.compress(lines(statement(n, video_name=str(n * 7919 % 1009)) for n in range(1, 3_000)))
     (tmp_path / "in.gz").write_bytes(packed[: len(packed) // 2])

@@ -41,7 +41,7 @@ class Command(BaseCommand):
             "--rejects",
             metavar="FILE",
             type=Path,
-            help="where bad lines go (default: beside the first FILE, as FILE.rejects.jsonl)",
+            help="where bad lines go (default: beside the first FILE, as FILE.rejects.jsonl; of standard input, xapi.rejects.jsonl)",
         )
 
     def handle(self, *, files, rejects, **options):
@@ -51,7 +51,8 @@ class Command(BaseCommand):
             with contextlib.ExitStack() as stack:
                 check_signals = stack.enter_context(interruptible())
                 streams = [self._open(name, stack) for name in files]
-                self._check_rejects(rejects.path, files)
+                if files:
+                    self._check_rejects(rejects.path, files)
                 stack.callback(rejects.close)
                 stack.enter_context(
                     only_import(on_wait=lambda: self.stderr.write("Waiting for another import, or a purge, to end."))
