@@ -310,6 +310,19 @@ def test_whatever_htmx_asks_for_it_gets_a_fragment(client, classroom, name, targ
     assert "<html" not in part.content.decode()
 
 
+FRAGMENTS = ["days", "goals", "list", "panel", "path", "planned", "quiz-slot", "spoken", "track", "year"]
+
+
+@pytest.mark.parametrize("person", ["sara", "instructor"])
+@pytest.mark.parametrize("target", FRAGMENTS)
+def test_a_page_that_is_asked_for_a_fragment_of_another_page_has_one_of_its_own(client, classroom, person, target):
+    client.force_login(getattr(classroom, person))
+    pages = [*addresses(classroom).values(), "/", "/inbox/", "/days/", "/goals/"]
+    pages += [f"{addresses(classroom)['journey']}?view=students", reverse("video", args=[classroom.video.pk])]
+    for page in pages:
+        assert client.get(page, headers={"HX-Request": "true", "HX-Target": target}).status_code in (200, 404), page
+
+
 BAD_INPUT = [
     ("journey", "?kind=nonsense", 400),
     ("journey", "?kind=%00", 400),

@@ -164,6 +164,8 @@ class StudentDays(Speaking, AskingPage):
             if request.method != "GET" or request.htmx or not is_uuid(request.GET[gone.name]):
                 raise
             self.gone = gone
+        if self.own:
+            self.fragments = ("entries", "days", "year")  # nobody speaks with themself
         self.before = request.GET.get("before")
 
     def dispatch(self, request, *args, **kwargs):

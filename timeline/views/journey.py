@@ -50,6 +50,8 @@ class VideoJourney(JourneyView):
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
         self.of_students = choice_asked(request, "view", ("students",)) == "students"
+        if self.of_students:
+            self.fragments = ("entries", "panel", "track")  # there is no list beside the class
         self.name = text_asked(request, "name")
         self.sort = choice_asked(request, "sort", queries.SORTS) or "name"
 
