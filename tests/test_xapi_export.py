@@ -463,6 +463,7 @@ def test_a_reader_who_has_enough_ends_it_without_a_word(student, monkeypatch, ca
     [
         (["--since=15.3.2026"], "--since takes a day such as 2026-03-15, not 15.3.2026."),
         (["--until=2026-02-30"], "--until takes a day such as 2026-03-15, not 2026-02-30."),
+        (["--until=9999-12-31"], "--until takes a day such as 2026-03-15, not 9999-12-31."),  # no entry can have it
         (["--since=2026-03-16", "--until=2026-03-15"], "--until is before --since."),
         (["--students=nobody@example.org"], "There is no student nobody@example.org."),
         (["--students="], "There is no student ."),

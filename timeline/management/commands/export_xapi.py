@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from config.console import counted, exit_code, interruptible
 from courses.models import Course
-from profiles.models import Profile
+from profiles.models import YEARS, Profile
 from timeline.kinds import BY_VALUE
 from timeline.management.console import SpeedColumn, kinds
 from timeline.queries import Telling, count_students, statement_pages
@@ -156,7 +156,9 @@ def _site(text):
 def _day(option, text):
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
         with contextlib.suppress(ValueError):
-            return datetime.date.fromisoformat(text)
+            day = datetime.date.fromisoformat(text)
+            if day.year in YEARS:
+                return day
     raise _wrong(f"{option} takes a day such as 2026-03-15, not {text}.")
 
 
