@@ -195,6 +195,16 @@ def test_what_stands_after_the_end_of_a_video_counts_for_the_last_slot(video):
         assert marked(queries.markers(video=video, student=student)) == {(23, "reflections"): (2**31 - 1, 1, 1)}
 
 
+@pytest.mark.parametrize("duration", [1, 5, 23])
+def test_of_a_video_shorter_than_its_slots_it_counts_for_the_last_one_that_has_a_second(duration):
+    video = factories.VideoFactory(duration_seconds=duration)
+    student = factories.ReflectionFactory(video=video, video_timestamp_seconds=duration - 1).student
+    factories.ReflectionFactory(video=video, video_timestamp_seconds=duration, student=student)
+    last = (duration - 1) * track.SLOTS // duration
+    for one in (None, student):
+        assert marked(queries.markers(video=video, student=one)) == {(last, "reflections"): (duration - 1, 2, 2)}
+
+
 @pytest.mark.parametrize("duration", [1, 5, 24, 25, 86_400])
 def test_a_second_is_in_the_slot_that_its_share_of_the_video_says(duration):
     video = factories.VideoFactory(duration_seconds=duration)

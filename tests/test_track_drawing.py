@@ -3,6 +3,7 @@
 import re
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -134,6 +135,15 @@ def test_the_full_height_is_the_class():
     assert drawn.curve == "22.6H60V61.3H120"
     assert drawn.whole_name == "31 in the class, 24 watched"
     assert [(part.students, part.percent) for part in drawn.parts] == [(24, 77)] * 12 + [(12, 39)] * 12
+
+
+@pytest.mark.parametrize("duration", [2, 5, 23, 60, 119, 120])
+def test_of_a_short_video_each_part_counts_its_own_seconds_alone(duration):
+    for second in {0, duration // 2, duration - 1}:
+        shares = [10 * (one == second) for one in range(duration)]
+        parts = track.draw(**quiet(duration, audience=Audience(10, 10, 10, shares, []))).parts
+        seen = [(part.start, part.end) for part in parts if part.students]
+        assert [start <= second < end for start, end in seen] == [True]
 
 
 def test_watchers_from_outside_the_class_make_the_watchers_the_full_height():

@@ -339,7 +339,9 @@ def _parts(duration, whole, heights, markers, watched):
         start, end = slot(number, duration)
         if start == end:
             continue  # a video of less than SLOTS seconds
-        columns = heights[number * len(heights) // SLOTS : -(-(number + 1) * len(heights) // SLOTS)]
+        # Of a short video, each second has a column; of others, each slot as many as any other.
+        each = len(heights) // SLOTS
+        columns = heights[start:end] if len(heights) == duration else heights[number * each : (number + 1) * each]
         height = sum(columns) / len(columns)
         reflections, quizzes = (found.get((number, group)) for group in NOUNS)
         seen = sum(max(0, min(end, until) - max(start, since)) for since, until in watched or ())

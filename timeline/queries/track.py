@@ -46,14 +46,15 @@ class Landmark:
 def markers(*, video, student=None, kinds=None):
     """The video's [Marker], of `student` or of everyone, by slot and group; of some `kinds` (activity_types) or of all.
 
-    What stands after the end of the video counts for the last slot; what waits
+    What stands after the end of the video counts for the slot of its last second; what waits
     is counted over all kinds of reflections.  Of everyone, probes each slot
     once for each of the five kinds and once for what waits, for at most
     MARKER_LIMIT + 1 index entries each, without reading entries; of one, reads
     at most ENTRIES_OF_A_SLOT in each slot.
     Indexes: idx_video_kind and idx_video_pending, or idx_student_video.
     """
-    starts = [-(-slot * video.duration_seconds // SLOTS) for slot in range(SLOTS)]
+    last = (video.duration_seconds - 1) * SLOTS // video.duration_seconds
+    starts = [-(-slot * video.duration_seconds // SLOTS) for slot in range(last + 1)]
     marked = [(kind, group) for group, of in MARKED.items() for kind in of if kinds is None or kind in kinds]
     with connection.cursor() as cursor:
         cursor.execute(
