@@ -129,7 +129,9 @@ class Leave(Page):
 
     def setup(self, request, *args, course):
         super().setup(request, *args)
-        mine = Enrollment.objects.filter(student=request.user, left_at=None).select_related("course")
+        mine = Enrollment.objects.filter(student=request.user).select_related("course")
+        if request.method != "POST":  # a form may be sent twice, and from two tabs
+            mine = mine.filter(left_at=None)
         self.enrollment = get_object_or_404(mine, course=course)
 
     def get_context_data(self, **kwargs):
