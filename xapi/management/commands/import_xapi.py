@@ -41,7 +41,8 @@ class Command(BaseCommand):
             "--rejects",
             metavar="FILE",
             type=Path,
-            help="where bad lines go (default: beside the first FILE, as FILE.rejects.jsonl; of standard input, xapi.rejects.jsonl)",
+            help="where bad lines go (default: beside the first FILE, as FILE.rejects.jsonl; of standard input, "
+            "xapi.rejects.jsonl)",
         )
 
     def handle(self, *, files, rejects, **options):
