@@ -394,12 +394,14 @@ def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, scho
     factories.QuizAttemptFactory(student=ben, quiz=another, started_at=now, submitted_at=now, score=100, passed=True)
     client.force_login(school.instructor)
     page = text_of(client.get(school.address))
-    for line in ("Ana Passed best of 2 attempts: 88 %", "Ben Not passed yet 25 %", "Cleo begun, not handed in"):
+    for line in ("Ana Passed Best of 2 attempts: 88 %", "Ben Not passed yet 25 %", "Cleo Begun, not handed in"):
         assert line in page
-    assert "Dora not taken yet" in page
+    assert "Dora Not taken yet" in page
     assert "1 passed, 1 tried and did not pass yet, 4 handed nothing in." in page
-    assert f"{single.prompt} At the first attempt 2 of 2 had it right" in page
-    assert f"{number.prompt} At the first attempt 1 of 2 had it right" in page
+    assert f"{single.prompt} At the first attempt, 2 of 2 had it right" in page
+    assert f"{number.prompt} At the first attempt, 1 of 2 had it right" in page
+    assert "Right: “Listen” or “Hear”" in page
+    assert "Right: 3.5, give or take 0.1" in page
     assert school.address in client.get(reverse("course", args=[course.pk])).text
 
     in_place = text_of(client.get(school.address, headers=HTMX))
@@ -412,7 +414,7 @@ def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, scho
     assert "handed nothing in" not in text_of(first)
     more = re.search(r'hx-get="([^"]+)"', first.text)[1]
     rest = text_of(client.get(school.address + more.replace("&amp;", "&"), headers={"HX-Request": "true"}))
-    assert "Cleo begun" in rest
+    assert "Cleo Begun" in rest
     assert "01 Ana" not in rest
     assert "right answers" not in rest
 

@@ -1,6 +1,7 @@
 """Filters for times in a video, days and counts."""
 
 import datetime
+from decimal import Decimal
 from functools import lru_cache
 from urllib.parse import quote
 from uuid import UUID
@@ -83,6 +84,12 @@ def minute(time):
     """The minute of a time: "9:41 a.m."."""
     local = timezone.localtime(time)
     return _minute(local.hour, local.minute)
+
+
+@register.filter
+def plain_number(number):
+    """A decimal number as people write it: 0.5, not 0.5000."""
+    return f"{Decimal(number).normalize():f}"
 
 
 # A page has hundreds of what follows, so each is written as fast as may be: what needs no escaping is not escaped, and
