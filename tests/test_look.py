@@ -39,6 +39,40 @@ def test_every_component_is_accessible_and_fits(gallery, page, assert_accessible
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("width", "beside"), [(390, False), (1440, True)])
+def test_a_row_of_lines_is_one_line_where_there_is_room(gallery, page, width, beside):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/styleguide/")
+    box = "(element, part) => element.querySelector(part).getBoundingClientRect()"
+    row = page.locator(".lines > li").first
+    assert beside == row.evaluate(f"row => ({box})(row, '.meta').top < ({box})(row, 'a').bottom")
+    goals = page.locator(".lines > li > .meta > :nth-child(2)")
+    starts = goals.evaluate_all("all => all.map(fact => fact.getBoundingClientRect().left)")
+    assert starts == 2 * starts[:1], "what each tells stands under what the others tell"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_paper_rows_stay_whole_and_what_a_screen_alone_can_do_is_not_there(gallery, page):
+    page.goto("/styleguide/")
+    page.emulate_media(media="print")
+    kept = "all => all.map(element => getComputedStyle(element).breakInside)"
+    assert set(page.locator(".rows > li:not(.load-more), .marks > li").evaluate_all(kept)) == {"avoid"}
+    assert set(page.locator(".path .goal").evaluate_all(kept)) == {"auto"}, "a goal fills the page that it begins on"
+    node = page.locator("[data-state=current] > .goal-node").first
+    assert node.evaluate("element => getComputedStyle(element).printColorAdjust") == "exact"
+    for selector in (
+        ".load-more",
+        ".openers",
+        ".disclosure:not([open])",
+        ".section-heading a",
+        ".breadcrumb li >> nth=0",
+    ):
+        shown = [each.is_visible() for each in page.locator(selector).all()]
+        assert shown
+        assert not any(shown), selector
+
+
+@pytest.mark.django_db(transaction=True)
 def test_load_more_appends_entries_and_keeps_the_keyboards_place(gallery, page):
     page.goto("/styleguide/")
     page.get_by_role("link", name="Load more").press("Enter")
