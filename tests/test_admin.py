@@ -29,6 +29,7 @@ from psycopg.types.range import TimestamptzRange
 
 import config.admin
 import courses.admin
+from courses import enrolling
 from courses.enrolling import enrol_all
 from courses.forms import QuizForm, clock, read_answers, write_answers
 from courses.models import Course, Lesson, QuestionKind, Quiz, QuizAttempt, QuizQuestion, Video
@@ -884,6 +885,21 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
     assert "<samp>" not in send(lines, uuid.uuid4()).text, "another list, with the same people"
     Profile.objects.update(created_at=timezone.now() - datetime.timedelta(hours=2))
     assert "<samp>" not in send(lines).text, "sent once more long after"
+
+
+def test_who_is_erased_while_a_list_is_added_is_added_anew(db, monkeypatch):
+    ana = factories.ProfileFactory(email="ana@example.org")
+    hashing = enrolling.quick_hasher
+
+    def hash_late():
+        Profile.objects.filter(pk=ana.pk).delete()
+        return hashing()
+
+    monkeypatch.setattr(enrolling, "quick_hasher", hash_late)
+    course, people = factories.CourseFactory(), [("ana@example.org", "Ana"), ("ben@example.org", "Ben")]
+    added = enrol_all(course, people, sheet=uuid.uuid4())
+    assert [(each.person.full_name, each.password is None) for each in added] == [("Ana", False), ("Ben", False)]
+    assert set(Profile.objects.filter(enrollments__course=course)) == {each.person for each in added}
 
 
 def test_the_password_of_an_added_student_is_hashed_in_full_at_their_first_log_in(db, settings):

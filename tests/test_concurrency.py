@@ -6,6 +6,7 @@ import functools
 import random
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -18,6 +19,8 @@ from psycopg.types.range import TimestamptzRange
 
 from config.database.embedded import EmbeddedPostgres, postmaster_pid
 from config.frozen import FrozenSQL
+from courses.enrolling import enrol_all
+from courses.models import Enrollment
 from tests import databases, factories
 from tests.drift import DRIFT
 from tests.processes import open_folder, wait_until
@@ -243,6 +246,35 @@ def test_a_student_who_writes_while_a_lesson_moves_waits_and_is_filed_under_the_
     writer.commit()
     assert observer.execute("SELECT course_id FROM student_activity_timeline").fetchall() == [(course.pk,)]
     assert_no_drift(observer)
+
+
+def test_who_adds_a_list_of_students_waits_for_who_locks_them_in_order_and_neither_is_killed(connect):
+    course = factories.CourseFactory()
+    back = [
+        factories.EnrollmentFactory(course=course, left_at=NOON, student__email=f"{name}@example.org") for name in "ab"
+    ]
+    first, last = sorted(back, key=lambda enrollment: enrollment.student_id)
+    finishing, observer, failed = connect(), connect(autocommit=True), []
+
+    def add():
+        try:
+            enrol_all(course, [(each.student.email, "") for each in (last, first)], sheet=uuid.uuid4())
+        except Exception as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    lock = "SELECT FROM enrollments WHERE id = %s FOR NO KEY UPDATE"  # as courses/finishing.py
+    finishing.execute(lock, [first.pk])
+    adding = threading.Thread(target=add)
+    adding.start()
+    blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+    wait_until(lambda: observer.execute(blocked, [finishing.info.backend_pid]).fetchone()[0])
+    finishing.execute(lock, [last.pk])
+    finishing.commit()
+    adding.join(10)
+    assert failed == []
+    assert not Enrollment.objects.exclude(left_at=None).exists()
 
 
 def test_a_migration_of_triggers_refuses_nobody_who_writes_two_tables(connect, student):
