@@ -26,6 +26,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from config import files
+from config.forms import SplitMomentField
 
 COUNT_LIMIT = 10_000  # rows; a list is counted and paged through that far, and no further
 ATTEMPTS = 3  # at a change that loses its races with students' writes
@@ -298,6 +299,8 @@ class FieldsMixin:
                 options.setdefault("widget", AdminTextareaWidget(attrs={"rows": 3}))
             if db_field.null:
                 options.setdefault("empty_value", None)
+        if isinstance(db_field, models.DateTimeField):
+            options.setdefault("form_class", SplitMomentField)
         # Forms know nothing of database defaults.
         if db_field.has_db_default() and not db_field.null and not db_field.primary_key:
             if isinstance(db_field, models.DateTimeField):

@@ -11,6 +11,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from config.forms import MomentField, SplitMomentField
 from courses.models import Course
 from goals import living
 from goals.living import Begin
@@ -182,16 +183,15 @@ class CorrectionForm(ActionForm):
 
     MINUTE = "%Y-%m-%dT%H:%M"
 
-    start = forms.DateTimeField(label="It began", widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE))
-    end = forms.DateTimeField(
-        label="It ended", required=False, widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE)
-    )
+    start = MomentField(label="It began", widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE))
+    end = MomentField(label="It ended", required=False, widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE))
     reason = WordsField(label="Why", as_kept=reason_of_correction, help_text="The student reads it, too.")
     told = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args, period, **options):
         super().__init__(*args, **options)
         self.period = period.period
+        self.fields["start"].initial, self.fields["end"].initial = self.period.lower, self.period.upper
         if self.period.upper is None:
             self.fields["end"].help_text = "Empty while it is the current goal."
         else:
@@ -203,7 +203,7 @@ class CorrectionForm(ActionForm):
         moment = self.cleaned_data[name]
         if moment and moment.year not in YEARS:
             raise ValidationError(OUTSIDE_YEARS)
-        return bound if moment and bound and moment == bound.replace(second=0, microsecond=0) else moment
+        return moment if name in self.changed_data else bound
 
     def clean_start(self):
         return self._as_it_was("start", self.period.lower)
@@ -222,10 +222,8 @@ class CorrectionForm(ActionForm):
 class GoalPeriodForm(forms.ModelForm):
     """A period by its two ends; it has none while the goal is the current one."""
 
-    start = forms.SplitDateTimeField(widget=AdminSplitDateTime)
-    end = forms.SplitDateTimeField(
-        widget=AdminSplitDateTime, required=False, help_text="Empty while it is the current goal."
-    )
+    start = SplitMomentField(widget=AdminSplitDateTime)
+    end = SplitMomentField(widget=AdminSplitDateTime, required=False, help_text="Empty while it is the current goal.")
 
     class Meta:
         model = GoalPeriod

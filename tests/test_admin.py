@@ -32,7 +32,7 @@ import courses.admin
 from courses import enrolling
 from courses.enrolling import enrol_all
 from courses.forms import QuizForm, clock, read_answers, write_answers
-from courses.models import Course, Lesson, QuestionKind, Quiz, QuizAttempt, QuizQuestion, Video
+from courses.models import Course, Enrollment, Lesson, QuestionKind, Quiz, QuizAttempt, QuizQuestion, Video
 from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalPeriod
 from profiles.models import Profile
 from reflections.answers import answer
@@ -916,6 +916,20 @@ def test_the_password_of_an_added_student_is_hashed_in_full_at_their_first_log_i
     assert can_log_in(username="ana@example.org", password=added.password)
     assert f"${slow}$" in Profile.objects.get(pk=added.person.pk).password
     assert add().password is None
+
+
+@pytest.mark.parametrize("hour", [5, 6], ids=["first", "second"])
+def test_a_time_in_the_hour_that_clocks_show_twice_stays_when_something_else_is_changed(as_staff, hour):
+    twice = datetime.datetime(2025, 11, 2, hour, 30, 12, 345_678, tzinfo=datetime.UTC)
+    enrollment = factories.EnrollmentFactory(enrolled_at=twice)
+    period = factories.GoalPeriodFactory(period=TimestamptzRange(twice, None))
+    left = {"left_at_0": "2025-12-01", "left_at_1": "10:00"}
+    assert fill_in(as_staff, address(Enrollment, "change", enrollment.pk), left).status_code == 302
+    assert fill_in(as_staff, address(Goal, "change", period.goal_id), {"title": "Else"}).status_code == 302
+    enrollment.refresh_from_db()
+    assert enrollment.enrolled_at.replace(microsecond=0) == twice.replace(microsecond=0)
+    assert enrollment.left_at.hour == 15
+    assert Goal.objects.get(periods=period, periods__period=period.period).title == "Else"
 
 
 # People

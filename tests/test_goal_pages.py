@@ -595,6 +595,18 @@ def test_a_correction_that_cannot_be_is_said_in_the_form(client, school, wrong, 
     assert stands() == before
 
 
+@pytest.mark.parametrize("hour", [5, 6], ids=["first", "second"])
+def test_a_period_that_began_in_the_hour_that_clocks_show_twice_keeps_its_beginning(client, school, hour):
+    began = datetime.datetime(2024, 11, 3, hour, 30, 12, 345_678, tzinfo=datetime.UTC)
+    GoalPeriod.objects.filter(pk=school.period.pk).update(period=TimestamptzRange(began, began + 9 * day))
+    client.force_login(school.ines)
+    address = to(school, "correct_period")
+    sent = opened(client, address) | {"end": "2024-11-08T10:00", "reason": "So."}
+    assert client.post(address, form_of(client.post(address, sent))).status_code == 302
+    assert GoalPeriod.objects.get(pk=school.period.pk).period.lower == began
+    assert GoalCorrection.objects.get().after.upper == datetime.datetime(2024, 11, 8, 15, tzinfo=datetime.UTC)
+
+
 def test_a_form_that_saw_other_goals_does_nothing_and_says_what_is_so_now(client, school):
     client.force_login(school.sara)
     new, left = to(school, "new_goal"), to(school, "make_current left")

@@ -462,9 +462,6 @@ class CorrectPeriod(Action):
     def seen(self):
         return ""
 
-    def initial(self):
-        return {"start": self.period.period.lower, "end": self.period.period.upper}
-
     def form_options(self):
         return {"period": self.period}
 
