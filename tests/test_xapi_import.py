@@ -235,6 +235,9 @@ def test_what_a_person_changed_is_left_alone():
     video = Video.objects.get()
     assert (video.title, video.duration_seconds, video.created_at.minute) == ("Pricing", 50, 1)
     assert Enrollment.objects.get().enrolled_at.month == 1
+    Enrollment.objects.update(course=Course.objects.create(title="Another"))
+    imported(statement(3, at=minute(9), length=9))
+    assert Enrollment.objects.get().course.title == "Another"
 
 
 def test_videos_stand_in_the_order_in_which_they_were_first_met():

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 
 from django.db import connection
+from django.db.models import Q
 from psycopg.types.multirange import Int4Multirange
 from psycopg.types.range import Int4Range
 
@@ -169,18 +170,16 @@ def _settle_enrolments(students, keys):
         key = derived_id("enrolment", agent, course)
         wanted[key] = {"student_id": students[agent], "course_id": course, "enrolled_at": first}
         agents[key] = agent
-    there = {
-        (row.student_id, row.course_id): row
-        for row in Enrollment.objects.filter(
-            student_id__in=students.values(), course_id__in={course for _, course in keys}
-        )
-        .order_by("student_id", "course_id")
-        .select_for_update()
-    }
+    of_pairs = Q(student_id__in=students.values(), course_id__in={course for _, course in keys})
+    rows = list(
+        # By their ids, too: staff may have put one of the import's into another course.
+        Enrollment.objects.filter(of_pairs | Q(pk__in=wanted)).order_by("student_id", "course_id").select_for_update()
+    )
+    there, moved = {(row.student_id, row.course_id): row for row in rows}, {row.pk: row for row in rows}
     existing = {
-        key: there[pair]
+        key: row
         for key, values in wanted.items()
-        if (pair := (values["student_id"], values["course_id"])) in there
+        if (row := there.get((values["student_id"], values["course_id"]), moved.get(key)))
     }
     changed = _write(Enrollment, wanted, existing=existing, agents=agents)
     _retire(Enrollment, {derived_id("enrolment", *key) for key in keys} - wanted.keys())
