@@ -2,7 +2,10 @@
 
 import datetime
 import itertools
+import re
+from html import unescape
 from unittest import mock
+from urllib.parse import urljoin
 
 import pytest
 from django.db import connection, transaction
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from psycopg.types.range import TimestamptzRange
 
 from tests import factories
+from tests.test_pages import text_of
 from timeline import queries
 from timeline.models import DAY_ZONE
 from timeline.queries import movement
@@ -164,6 +168,20 @@ def test_pages_follow_one_another_and_a_search_goes_on_where_it_stopped(course, 
         found += names(page)
         after = page.next
     assert (len(found), after) == (7, None)
+
+
+def test_who_looks_further_is_told_where_there_is_nobody_further(client, course, monkeypatch):
+    monkeypatch.setitem(movement.PARAMS, "look", 2)
+    monkeypatch.setattr(movement, "LOOK", 2)
+    for name in ("Ann", "Ben", "Cem"):
+        factories.GoalPeriodFactory(goal__student=student_of(course, name, [1]))
+    client.force_login(factories.CourseInstructorFactory(course=course).instructor)
+    address = f"{reverse('class_movement', args=[course.pk])}?show=aimless"
+    first = client.get(address)
+    assert "None among the next students; look further. Look further" in text_of(first)
+    more = unescape(re.search(r'class="load-more"><a class="button" href="([^"]+)"', first.text)[1])
+    part = client.get(urljoin(address, more), headers={"HX-Request": "true"})
+    assert text_of(part) == "None among the next students."
 
 
 def test_the_page_is_for_who_teaches_the_course_with_a_fixed_number_of_queries(client, course):

@@ -5,7 +5,7 @@ import re
 import uuid
 from html import unescape
 from types import SimpleNamespace
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import pytest
 from django.db import connection
@@ -233,7 +233,8 @@ def test_staff_of_an_empty_site_are_led_to_its_first_course(client):
     assert "Find a course" not in home.text
     assert reverse("admin:courses_course_changelist") in client.get("/courses/").text
     factories.CourseFactory()
-    assert "What to do first" not in client.get("/").text
+    for page in ("/", f"/?courses=zz~{uuid.UUID(int=0)}"):
+        assert "What to do first" not in client.get(page).text
 
 
 def test_the_number_of_queries_does_not_depend_on_how_much_there_is(client, classroom):
@@ -321,6 +322,35 @@ def test_a_page_that_is_asked_for_a_fragment_of_another_page_has_one_of_its_own(
     pages += [f"{addresses(classroom)['journey']}?view=students", reverse("video", args=[classroom.video.pk])]
     for page in pages:
         assert client.get(page, headers={"HX-Request": "true", "HX-Target": target}).status_code in (200, 404), page
+
+
+def test_a_page_whose_rows_have_gone_says_that_others_stand_before_it(client, classroom):
+    factories.GoalCorrectionFactory(goal=classroom.goal)
+    factories.GoalMessageFactory(student=classroom.sara, author=classroom.instructor, hidden_at=A_SUNDAY)
+    shared = factories.SharedStoryFactory(course=classroom.course)
+    factories.EnrollmentFactory(student=shared.student, course=classroom.course)
+    quiz = factories.QuizFactory(video=classroom.video, video_timestamp_seconds=1)
+    at = addresses(classroom)
+    none, last = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
+    latest, earliest = f"2999-01-01T00:00:00+00:00~{last}", f"1999-01-01T00:00:00+00:00~{none}"
+    pages = {
+        "/inbox/": latest,
+        "/days/hidden/": earliest,
+        at["day"]: latest,
+        at["goal"]: latest,
+        reverse("goal_corrections", args=[classroom.sara.pk]): earliest,
+        reverse("class_movement", args=[classroom.course.pk]): f"{2**62}~{last}",
+        at["course"]: f"1~zz~{last}",
+        "/courses/": f"zz~{last}",
+        reverse("quiz", args=[quiz.pk]): f"1~zz~{last}",
+        "/community/": earliest,
+        f"{at['journey']}?view=students": f"zz~{last}",
+    }
+    client.force_login(classroom.instructor)
+    for page, cursor in pages.items():
+        text = text_of(client.get(f"{page}{'&' if '?' in page else '?'}{urlencode({'after': cursor})}"))
+        assert "Nothing further What there is stands on the pages before. From the beginning" in text, page
+        assert "Nothing further" not in text_of(client.get(page))
 
 
 BAD_INPUT = [

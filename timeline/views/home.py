@@ -59,8 +59,8 @@ class Home(Page):
             .select_related("course")
             .order_by("-enrolled_at", "-pk")[:COURSES]
         )
-        founds = user.is_staff and not courses.entries
-        learns = bool(enrollments) or not (courses.entries or founds)
+        founds = user.is_staff and not searched.entries
+        learns = bool(enrollments) or not (searched.entries or founds)
         cards = enrollments[:CARDS]
         done = lessons_done(user, [enrollment.course_id for enrollment in cards])
         today = queries.student_day(student=user, date=queries.today(), size=20)
