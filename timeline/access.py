@@ -6,7 +6,7 @@ object from it, so that what is not theirs does not exist for them: 404.
 
 from django.db.models import Exists, OuterRef
 
-from courses.access import visible_among, visible_students
+from courses.access import videos_watchable, visible_among, visible_students
 from courses.models import Course, Video
 from goals.models import GoalMessage
 from profiles.writing import written_by
@@ -52,6 +52,18 @@ def mark_answerable(user, entries, *, in_video_taught=False):
     for entry in entries:
         entry.answerable = entry.source_id in answerable
         entry.waits_for_others = entry.response_status == "pending" and entry.student_id == user.pk
+    return entries
+
+
+def mark_watchable(user, entries):
+    """Say in each entry of the user's own words in a video (timeline.reading) whether they may watch it still.
+
+    Who left a course, or whose video was moved to another one, may not.  Sets `watchable`; at most one query.
+    """
+    videos = {entry.video_id for entry in entries if entry.is_own} - {None}
+    found = set(videos_watchable(user).filter(pk__in=videos).values_list("pk", flat=True)) if videos else ()
+    for entry in entries:
+        entry.watchable = entry.is_own and entry.video_id in found
     return entries
 
 

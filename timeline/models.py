@@ -73,7 +73,7 @@ class Activity(models.Model):
     # What pages say of an entry beside its columns; here, as looking for what is not there takes a template long.
     template = "timeline/entry.html"
     is_new = has_new_answer = is_own = False  # timeline.reading
-    leads_to_student = answerable = waits_for_others = False  # timeline.access
+    leads_to_student = answerable = waits_for_others = watchable = False  # timeline.access
     next = ""  # the address to go to once it is answered
 
     class Meta:

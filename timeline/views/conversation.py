@@ -181,6 +181,7 @@ class OwnWords(ForHtmx, View):
             since = conversation.last_visit(viewer=user, student=student, now=timezone.now())
             access.mark_answerable(user, queries.with_places([entry]))
             mark_read([entry], viewer=user, since=since)
+            access.mark_watchable(user, [entry])
             if self.place == "video":
                 entry.has_new_answer = self.row.response_unseen
         return entry

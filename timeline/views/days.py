@@ -65,6 +65,7 @@ class DaysPage(StudentPage):
         """As on every page, and what they are to the viewer: new, or their own words."""
         super().prepare(entries)
         mark_read(entries, viewer=self.request.user, since=self.since_visit)
+        access.mark_watchable(self.request.user, entries)
 
     def since_spoken(self):
         """What "Since we last spoke" tells the viewer; nothing about themself."""
