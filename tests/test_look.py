@@ -33,6 +33,9 @@ def test_every_component_is_accessible_and_fits(gallery, page, assert_accessible
     page.goto("/styleguide/")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".entry").count() > len(KINDS)
+    fields = page.locator("input:is([type=text], [type=search], [type=date]), select, textarea")
+    sizes = fields.evaluate_all("fields => fields.map(field => parseFloat(getComputedStyle(field).fontSize))")
+    assert min(sizes) >= 16, "or a phone zooms in on who types"
     assert_accessible(page)
     page.evaluate("document.documentElement.style.fontSize = '200%'")  # as who cannot read smaller text has set it
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -94,6 +97,14 @@ def test_a_failed_request_is_said(gallery, page):
     page.get_by_text("The server cannot be reached").wait_for()
 
 
+WITHOUT_ANCHORS = """() => {
+  const layers = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]);
+  const menu = layers.flatMap((layer) => [...(layer.cssRules ?? [])]).find((rule) => rule.selectorText === ".menu");
+  const newer = [...menu.cssRules].findIndex((rule) => rule instanceof CSSSupportsRule);
+  if (newer >= 0) menu.deleteRule(newer);
+}"""
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_person_logs_in_and_out_by_the_menu(gallery, page, settings, assert_accessible):
     settings.LOGIN_REDIRECT_URL = "/styleguide/"
@@ -109,6 +120,11 @@ def test_a_person_logs_in_and_out_by_the_menu(gallery, page, settings, assert_ac
     menu.click()
     page.get_by_role("button", name="Log out").wait_for()
     assert_accessible(page)
+    page.set_viewport_size({"width": 1700, "height": 900})
+    for browser in ("this one", "one that cannot anchor it"):
+        right = [place.bounding_box()["x"] + place.bounding_box()["width"] for place in (menu, page.locator(".menu"))]
+        assert abs(right[0] - right[1]) < 2, browser
+        page.evaluate(WITHOUT_ANCHORS)
     page.get_by_role("button", name="Log out").click()
     page.get_by_label("E-mail address").wait_for()
 
@@ -288,5 +304,8 @@ def test_text_and_controls_have_contrast(theme):
     assert contrast(colours["ink-soft"], colours["sunken"]) >= 4.5
     assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
     assert contrast(colours["edge"], colours["surface"]) >= 3
+    for name in ("paper", "surface"):
+        assert contrast(colours["control"], colours[name]) >= 3, name
+    assert contrast(colours["control"], (1, 1, 1)) >= 3, "Safari before 26.2 ticks in white"
     for tone in ("success", "warning", "danger"):
         assert contrast(colours[tone], colours[f"{tone}-wash"]) >= 4.5, tone
