@@ -929,6 +929,9 @@ def test_a_time_in_the_hour_that_clocks_show_twice_stays_when_something_else_is_
     enrollment.refresh_from_db()
     assert enrollment.enrolled_at.replace(microsecond=0) == twice.replace(microsecond=0)
     assert enrollment.left_at.hour == 15
+    again = {"left_at_0": "2025-11-02", "left_at_1": "01:45"}  # and what is set then, is the first of the two
+    assert fill_in(as_staff, address(Enrollment, "change", enrollment.pk), again).status_code == 302
+    assert Enrollment.objects.get().left_at == datetime.datetime(2025, 11, 2, 5, 45, tzinfo=datetime.UTC)
     assert Goal.objects.get(periods=period, periods__period=period.period).title == "Else"
 
 

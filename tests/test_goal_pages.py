@@ -573,6 +573,7 @@ def test_what_is_wrong_is_said_in_the_form_and_nothing_is_written(client, school
 CORRECTIONS = [
     ({"start": ""}, "required"),
     ({"start": "yesterday"}, "valid date"),
+    ({"start": "2026-03-08T02:30"}, "It never was 2:30 a.m. on 8 March 2026: clocks were put forward."),
     ({"start": "2999-01-01T10:00"}, "yet to come"),
     ({"start": "1800-01-01T10:00"}, "1900 to 9998"),
     ({"end": ""}, "Say when it ended"),
