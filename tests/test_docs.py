@@ -113,4 +113,4 @@ def test_a_first_load_is_told_to_nobody_whose_timeline_the_triggers_have_filled(
     recipes = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "operating.md").read_text(), re.DOTALL)
     restores = [recipe for recipe in recipes if "pg_restore" in recipe]
     assert ["--first-load" in recipe for recipe in restores] == ["--data-only" not in recipe for recipe in restores]
-    assert len(restores) == 2
+    assert len(restores) == 3
