@@ -90,7 +90,7 @@ TITLES = {
     "goals.GoalProposal": "Goals that instructors proposed to you",
     "goals.GoalCorrection": "Corrections of when a goal was your current one",
     "goals.SharedStory": "Stories of goals that you share, what of them and with whom",
-    "goals.Congratulation": "Congratulations on shared stories, yours and on yours",
+    "goals.Congratulation": "Congratulations that you gave, and those on your stories",
     "uploads.Upload": "Your voice memos, pictures and documents, and what instructors sent you",
     "timeline.Activity": "The entries of your timeline, which are made from the rest",
     "xapi.Agent": "The identifiers under which viewing data of yours were imported",

@@ -412,7 +412,7 @@ def test_a_moment_with_something_missing_sends_nothing_and_keeps_all_words(clien
     page = send(client, school, **sent)
     assert page.status_code == 422
     assert reason in text_of(page)
-    assert "2:10–2:14: answer together" in text_of(page)
+    assert "Answer together at 2:10–2:14" in text_of(page)
     assert fields.get("near", "Mine.") in page.content.decode()
     assert fields["text"].strip() in page.content.decode()
     assert [said(school.asked), said(school.near)] == [None, None]

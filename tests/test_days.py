@@ -422,13 +422,13 @@ def test_to_a_student_messages_and_answers_are_new(client, school, clock):
 def test_what_comes_during_the_first_visit_is_new_and_home_tells_of_it_until_it_is_read(client, school, clock):
     factories.GoalMessageFactory(student=school.sara, author=school.ines, content="Welcome.", created_at=NOON - hour)
     client.force_login(school.sara)
-    assert "Ines Teixeira New message 15 Mar Welcome." in text_of(client.get("/"))
+    assert "New messages Ines Teixeira 15 Mar Welcome." in text_of(client.get("/"))
     assert 'data-state="new"' not in client.get("/days/").text
     assert "New message" not in text_of(client.get("/"))
     memo = {"content": "", "media_url": "https://example.org/memo.mp3", "media_type": "audio"}
     factories.GoalMessageFactory(student=school.sara, author=None, created_at=NOON + hour / 6, **memo)
     clock(NOON + hour / 4)
-    assert "An instructor New message 15 Mar Without words" in text_of(client.get("/"))
+    assert "New messages An instructor 15 Mar Without words" in text_of(client.get("/"))
     page = client.get("/days/")
     assert "1 new message since you were here at 12:00 p.m.: go to the first" in text_of(page)
     assert page.text.count('data-state="new"') == 1

@@ -441,8 +441,8 @@ def test_a_proposal_is_made_and_accepted_and_is_the_students_then(client, school
     proposal = GoalProposal.objects.get(student=school.tom)
     assert not Goal.objects.filter(student=school.tom).exists()
     client.force_login(school.tom)
-    assert "Ask ten people Proposed by Ines Teixeira" in text_of(client.get("/"))
-    assert "Ask ten people proposed by Ines Teixeira" in text_of(client.get("/goals/"))
+    assert "Ask ten people Proposed By Ines Teixeira" in text_of(client.get("/"))
+    assert "Ask ten people Proposed by Ines Teixeira" in text_of(client.get("/goals/"))
     address = reverse("accept_goal", args=[proposal.pk])
     client.post(address, opened(client, address) | {"begin_now": "on"})
     assert Goal.objects.get(student=school.tom).state == "current"
@@ -463,13 +463,13 @@ def test_a_declined_proposal_stands_with_its_day_on_the_path_until_it_is_propose
     htmx.by_id(page, "path").children.remove(notice)
     assert str(page) == str(htmx.loaded(client.get(path))), "but for the word that it is so"
     GoalProposal.objects.update(created_at=timezone.now() - 9 * day, declined_at=timezone.now() - 8 * day)
-    said = "Declined proposals Speak at the club proposed by Ines Teixeira,"
+    said = "Declined proposals Speak at the club Proposed by Ines Teixeira,"
     for person, folded in ((school.sara, True), (school.ines, False), (school.staff, False)):
         client.force_login(person)
         response = client.get(path)
         assert said in text_of(response)
         assert (
-            f"declined {timezone.localdate(GoalProposal.objects.get().declined_at):%-d %b}"
+            f"Declined {timezone.localdate(GoalProposal.objects.get().declined_at):%-d %b}"
             in text_of(response).split(said)[1]
         )
         assert ("open><summary>Declined" not in response.text) == folded
@@ -477,7 +477,7 @@ def test_a_declined_proposal_stands_with_its_day_on_the_path_until_it_is_propose
     new = to(school, "new_goal")
     client.post(new, opened(client, new) | {"title": "Speak at the club"})
     again = text_of(client.get(path))
-    assert again.index("Proposed Speak at the club proposed by Ines Teixeira") < again.index(said)
+    assert again.index("Proposed Speak at the club Proposed by Ines Teixeira") < again.index(said)
     withdrawn = reverse("withdraw_goal", args=[GoalProposal.objects.get(declined_at=None).pk])
     response = client.post(withdrawn, opened(client, withdrawn), headers=HTMX)
     assert "“Speak at the club” is withdrawn." in text_of(response)

@@ -309,7 +309,7 @@ def test_the_list_of_students_says_by_what_it_is_sorted(seen, sort, label):
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("?q=nowhere", "Not found"),
+        ("?q=nowhere", "No such words"),
         ("?from=2020-01-01&until=2020-01-02", "Nothing in these days"),
         ("?from=2026-03-15&until=2026-03-14", "No day lies between"),
         ("?kind=quizzes&student={ann}", "Nothing of this kind"),

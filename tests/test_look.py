@@ -158,7 +158,7 @@ def test_the_admin_wears_the_sites_colours(page, assert_accessible, theme):
 @pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("400.html", "made no sense"),
+        ("400.html", "That did not work"),
         ("403.html", "You may not do that"),
         ("403_csrf.html", "Nothing was saved"),
         ("404.html", "There is no such page"),
