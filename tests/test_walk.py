@@ -1,6 +1,7 @@
 """A walk through the site in a browser: as an instructor, as a student, with the keyboard, without JavaScript."""
 
 import datetime
+import os
 import re
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,10 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from profiles.models import Profile
-from tests import factories
+from tests import chromium, factories
 from timeline import queries
 from timeline.models import DAY_ZONE, Activity
 
@@ -284,3 +286,23 @@ def test_it_works_without_javascript(school, browser, live_server):
     page.get_by_role("link", name=re.compile("120 entries$")).first.click()
     page.get_by_text("Thought 003.").wait_for()
     context.close()
+
+
+def test_who_logs_out_leaves_no_page_to_those_who_press_the_back_button(school, browser, live_server):
+    with browser.browser_type.launch(
+        executable_path=chromium.find(),
+        args=chromium.SWITCHES,
+        chromium_sandbox=os.geteuid() != 0,
+        ignore_default_args=["--disable-back-forward-cache"],  # people's browsers have one
+    ) as browser_of_people:
+        page = browser_of_people.new_context(base_url=live_server.url).new_page()
+        log_in(page, "sara", "/days/")
+        page.evaluate("window.isKept = true")
+        page.goto("/goals/")
+        page.evaluate("history.back()")
+        expect(page.get_by_role("heading", name="My days")).to_be_visible()
+        assert page.evaluate("window.isKept"), "pages do not come back out of memory: what follows shows nothing"
+        page.evaluate("document.querySelector('form[action=\"/logout/\"]').requestSubmit()")
+        expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+        page.evaluate("history.back()")
+        page.wait_for_url("**/login/?next=/days/")

@@ -1,4 +1,5 @@
-// What all pages need: saying that a request failed, keeping the keyboard's place when more is loaded, copying links.
+// What all pages need: saying that a request failed, keeping the keyboard's place when more is loaded, copying links, and
+// leaving with who logs out.
 
 const toast = document.getElementById("toast");
 
@@ -64,5 +65,24 @@ document.addEventListener("htmx:afterSettle", () => {
   if (first) {
     first.tabIndex = -1;
     first.focus({ preventScroll: true });
+  }
+});
+
+// The Back button brings pages back out of memory, as they were: not to others, once somebody has logged out here.
+const person = document.body.dataset.person ?? "";
+
+function stored(act) {
+  try {
+    return act(localStorage);
+  } catch {
+    return null; // a browser may refuse to store anything
+  }
+}
+
+stored((store) => store.setItem("person", person));
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && (stored((store) => store.getItem("person")) ?? person) !== person) {
+    document.body.hidden = true;
+    location.reload();
   }
 });
