@@ -43,6 +43,10 @@ RECORD_AND_DISCARD = """() => new Promise(discarded => {
     };
     look();
 })"""
+HEARS_NOTHING = """state => {
+    Object.defineProperty(AudioContext.prototype, "state", { get: () => state });
+    AnalyserNode.prototype.getFloatTimeDomainData = () => {};
+}"""
 SOME_SECONDS = re.compile("0:(?:0[1-9]|[1-5][0-9])")
 CHOSEN = "input => [...input.files].map(file => file.name)"
 
@@ -128,6 +132,18 @@ def test_a_voice_memo_is_recorded_paused_heard_and_sent(composer, assert_accessi
     assert chosen(composer) == []
     composer.goto(upload.address)  # alone in a tab
     composer.wait_for_function("() => document.querySelector('video, audio').readyState === 4")
+
+
+def test_silence_is_told_unless_nothing_measures_it(composer):
+    composer.clock.install()
+    for state, words in (("running", "Nothing can be heard yet."), ("suspended", "Speak now.")):
+        composer.goto("/attach/")
+        composer.evaluate(HEARS_NOTHING, state)
+        button(composer, "Record a voice memo").click()
+        expect(button(composer, "Stop and listen")).to_be_focused()
+        composer.clock.run_for(5000)
+        expect(composer.locator("[data-elapsed]")).to_have_text("0:05")
+        said(composer, words)
 
 
 def test_a_recording_stops_by_itself_and_can_be_discarded(composer, monkeypatch):

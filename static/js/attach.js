@@ -265,7 +265,7 @@ class Attachment {
     this.loudest = Math.max(this.loudest, level);
     this.part("elapsed").textContent = clock(elapsed);
     this.part("level").setAttribute("width", Math.round(100 * level));
-    if (elapsed > 4 && this.loudest < 0.05 && !this.warned) {
+    if (elapsed > 4 && level !== null && this.loudest < 0.05 && !this.warned) {
       this.warned = true;
       this.say("Nothing can be heard yet. Is the right microphone on?", "error");
     }

@@ -32,7 +32,8 @@ export class Recorder {
   #since = null; // when it last went on
   #over = false;
 
-  // seconds: after how many it stops by itself.  tick: how often (ms) onTick(seconds, level from 0 to 1) is called.
+  // seconds: after how many it stops by itself.  tick: how often (ms) onTick(seconds, level from 0 to 1; null: not known)
+  // is called.
   // onEnd(file, seconds, full): the File, unless it was discarded; whether it stopped by itself.
   constructor({ seconds, tick, onTick, onEnd }) {
     Object.assign(this, { seconds, tick, onTick, onEnd });
@@ -104,13 +105,17 @@ export class Recorder {
     if (this.#recorder.state === "inactive") {
       return;
     }
-    this.onTick(this.elapsed, this.paused ? 0 : this.#level());
+    this.onTick(this.elapsed, this.paused ? null : this.#level());
     if (this.elapsed >= this.seconds) {
       this.stop();
     }
   }
 
+  // Firefox measures nothing on a machine without loudspeakers or headphones, and records all the same.
   #level() {
+    if (this.#context.state !== "running") {
+      return null;
+    }
     const wave = new Float32Array(this.#analyser.fftSize);
     this.#analyser.getFloatTimeDomainData(wave);
     const loudness = Math.sqrt(wave.reduce((sum, value) => sum + value * value, 0) / wave.length);

@@ -112,6 +112,7 @@ if (player) {
     }
   });
   document.addEventListener("click", ({ target }) => {
+    target.closest("#reflect label")?.control?.focus(); // in Safari a click gives a file no keyboard
     if (target.closest("#reflect [data-now]")) {
       set(now());
       moment().focus();

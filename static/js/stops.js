@@ -19,6 +19,8 @@ async function stopAt(stop) {
   player.pause();
   if (document.fullscreenElement) {
     await document.exitFullscreen();
+  } else if (player.webkitDisplayingFullscreen) {
+    player.webkitExitFullscreen(); // an iPhone's own, of which the document does not know
   }
   show(stop);
 }
