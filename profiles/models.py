@@ -1,6 +1,7 @@
 """The person, and what every row and every piece of writing has in common."""
 
 import datetime
+import unicodedata
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -56,8 +57,12 @@ class ProfileManager(BaseUserManager):
 
     @classmethod
     def normalize_email(cls, email):
-        """The one spelling that the database keeps: trimmed, lower case, None when empty."""
-        return (email or "").strip().lower() or None
+        """The one spelling that the database keeps: trimmed, lower case, None when empty.
+
+        Without what nobody sees in it (Unicode's format characters), which comes along when an address is copied.
+        """
+        seen = "".join(character for character in email or "" if unicodedata.category(character) != "Cf")
+        return seen.strip().lower() or None
 
     def get_by_natural_key(self, username):
         return self.get(email=self.normalize_email(username))
