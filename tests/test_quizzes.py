@@ -129,6 +129,13 @@ def test_a_quiz_is_started_answered_and_marked_at_once(student, school):
     assert sorted(kinds) == ["quiz_attempt", "quiz_completion"]
 
 
+def test_what_is_needed_is_told_as_exactly_as_what_was_reached(student, school):
+    Quiz.objects.update(passing_score="66.67")
+    assert "You pass with 66.67 % of" in text_of(student.get(school.address))
+    begin(student, school)
+    assert "66.67 % needed" in text_of(student.get(send(student, school, "submit", HALF).url))
+
+
 def test_the_quiz_that_was_left_completes_its_lesson_and_course(student, school):
     begin(student, school)
     page = text_of(student.get(send(student, school, "submit", RIGHT).url))
