@@ -93,9 +93,11 @@ def best_scores(quizzes, students):
 
 
 def start(student, quiz):
-    """The student's open attempt at a quiz, else a new one; CannotStart if there are no more, or no questions."""
+    """The student's open attempt at a quiz, else a new one; CannotStart if they left the course, or there is none."""
     with transaction.atomic():
-        Enrollment.objects.select_for_update(no_key=True).get(student=student, course=quiz.lesson.course_id)
+        enrolled = Enrollment.objects.filter(student=student, course=quiz.lesson.course_id, left_at=None)
+        if not enrolled.select_for_update(no_key=True).first():
+            raise CannotStart("You are not in this course any more.")
         attempts = QuizAttempt.objects.filter(quiz=quiz, student=student)
         attempt = attempts.filter(submitted_at=None).order_by("-started_at", "-id").first()
         if attempt and attempt.questions:

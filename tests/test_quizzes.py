@@ -37,6 +37,7 @@ from tests.plans import nodes, plans_of
 from tests.test_pages import text_of
 from timeline import queries
 from timeline.models import Activity
+from timeline.views import quiz as quiz_page
 
 pytestmark = pytest.mark.django_db
 
@@ -451,6 +452,19 @@ def test_who_leaves_the_course_keeps_what_they_answered_and_hands_in_nothing(stu
     school.student.enrollments.update(left_at=timezone.now())
     assert send(student, school, "submit", RIGHT).status_code == 404
     assert len(QuizAttempt.objects.get().answers) == 4
+
+
+@pytest.mark.parametrize("end", [lambda mine: mine.update(left_at=timezone.now()), lambda mine: mine.delete()])
+def test_who_is_not_in_the_course_any_more_when_an_attempt_would_begin_is_told(school, monkeypatch, client, end):
+    def late(*args):
+        end(school.student.enrollments.all())
+        return start(*args)
+
+    monkeypatch.setattr(quiz_page, "start", late)
+    client.force_login(school.student)
+    response = client.post(school.address, {"do": "start"})
+    assert (response.status_code, QuizAttempt.objects.count()) == (409, 0)
+    assert "You are not in this course any more." in text_of(response)
 
 
 # Bad input

@@ -175,11 +175,11 @@ def _settle_enrolments(students, keys):
         # By their ids, too: staff may have put one of the import's into another course.
         Enrollment.objects.filter(of_pairs | Q(pk__in=wanted)).order_by("student_id", "course_id").select_for_update()
     )
-    there, moved = {(row.student_id, row.course_id): row for row in rows}, {row.pk: row for row in rows}
+    there, by_id = {(row.student_id, row.course_id): row for row in rows}, {row.pk: row for row in rows}
     existing = {
         key: row
         for key, values in wanted.items()
-        if (row := there.get((values["student_id"], values["course_id"]), moved.get(key)))
+        if (row := there.get((values["student_id"], values["course_id"]), by_id.get(key)))
     }
     changed = _write(Enrollment, wanted, existing=existing, agents=agents)
     _retire(Enrollment, {derived_id("enrolment", *key) for key in keys} - wanted.keys())
