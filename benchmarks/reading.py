@@ -262,6 +262,7 @@ def of_teacher(subject):
     yield "movement", movement
     yield "movement, quiet", f"{movement}?show=quiet"
     yield "movement, reached something", f"{movement}?show=reached"
+    yield "quiz of an instructor", reverse("quiz", args=[subject.video.quizzes.get().pk])
     yield "community of an instructor", reverse("community")
 
 
