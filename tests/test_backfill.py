@@ -344,7 +344,7 @@ def test_a_first_load_that_is_stopped_leaves_an_empty_timeline_with_every_index(
         """  # autovacuum may wait for it, too
         wait_until(lambda: execute(waiting))
         process.send_signal(stop)
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=60)
     if stop != signal.SIGKILL:
         assert process.returncode == 128 + stop
         assert output == "Interrupted: the timeline is empty, as it was, and has its indexes.\n"
@@ -379,7 +379,7 @@ def test_an_interrupted_run_says_how_to_go_on(students, lock, stop):
     process = start(sys.executable, "manage.py", "backfill_timeline", "--batch-size", "1")
     wait_until(lambda: execute("SELECT count(DISTINCT student_id) FROM student_activity_timeline") == [(2,)])
     process.send_signal(stop)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + stop
     assert not errors or errors.startswith("Exception ignored in")  # where Python forgets what a signal raised
     # The third student's entries may be seen, and the signal sent, before the process has counted them.
@@ -390,7 +390,7 @@ def test_an_interrupted_run_says_how_to_go_on(students, lock, stop):
 
     release()
     process = start(*command)
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=60)
     assert output.startswith("2 students done, entries 7 inserted, 0 updated, 0 deleted")
     assert backfill.drift([student.id for student in students]) == {}
 
