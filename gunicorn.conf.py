@@ -2,6 +2,8 @@
 
 import os
 
+from config.links import without_secrets
+
 wsgi_app = "config.wsgi"
 # This machine alone: the proxy that does HTTPS is here, or, for a container, where its image says (Dockerfile).
 bind = f"{os.environ.get('WEB_HOST', '127.0.0.1')}:{os.environ.get('PORT', 8000)}"
@@ -18,5 +20,13 @@ def is_trouble(record):
     return not (record.exc_info and isinstance(record.exc_info[1], TimeoutError))
 
 
+def tells_no_secrets(record):
+    """Takes what opens secret links out of a line of the log."""
+    record.msg, record.args = without_secrets(record.getMessage()), ()
+    return True
+
+
 def on_starting(server):
     server.log.error_log.addFilter(is_trouble)
+    for log in (server.log.access_log, server.log.error_log):
+        log.addFilter(tells_no_secrets)

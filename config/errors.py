@@ -4,7 +4,10 @@ import copy
 import logging
 
 from django.core.exceptions import BadRequest, RequestDataTooBig
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.csrf import csrf_failure
+
+from config.links import without_secrets
 
 
 def bad_request(request, exception):
@@ -13,6 +16,20 @@ def bad_request(request, exception):
     if isinstance(exception, RequestDataTooBig):
         reason = "What you sent is too large. Nothing was saved: go back, and send less."
     return render(request, "400.html", {"reason": reason}, status=400)
+
+
+def form_expired(request, reason=""):
+    """403; but whoever sends a form again that has logged them in is led on from it, as by an answer to the first."""
+    if request.user.is_authenticated and request.resolver_match.url_name in ("login", "invitation"):
+        return redirect(request.get_full_path())
+    return csrf_failure(request, reason)
+
+
+class Line(logging.Formatter):
+    """How the log is written: never with what opens a secret link."""
+
+    def format(self, record):
+        return without_secrets(super().format(record))
 
 
 class Refusals(logging.Filter):

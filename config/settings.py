@@ -139,6 +139,8 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_USERNAME_CALLABLE = "profiles.throttling.email_address"
 AXES_CLIENT_IP_CALLABLE = "profiles.throttling.network_address"
+# What it does not note down of forms and addresses, beside passwords: `next` may be a secret link.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password_again", "next"]
 AXES_DISABLE_ACCESS_LOG = True  # who logged in when is nobody's business
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
@@ -202,6 +204,7 @@ if BEHIND_PROXY:
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=PRODUCTION)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.errors.form_expired"
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 X_FRAME_OPTIONS = "DENY"
 
@@ -225,7 +228,9 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"class": "config.errors.Line", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
     "filters": {"refusals": {"()": "config.errors.Refusals"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},

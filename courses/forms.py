@@ -13,6 +13,7 @@ from django.db.models import Max
 
 from config.uploads import CaptionsUploadField, PictureUploadField, VideoUploadField, video_seconds
 from courses.finishing import NOTE_LIMIT, reason
+from courses.inviting import DAYS, USUAL_DAYS
 from courses.models import LONGEST_VIDEO, Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 from profiles.forms import WordsField
 from profiles.models import NAME_LIMIT, Profile
@@ -359,6 +360,15 @@ class CompletionForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 2, "maxlength": NOTE_LIMIT}),
         help_text="For whoever reads it later, the student too.",
     )
+
+
+class InvitationForm(forms.Form):
+    """How long an invitation link holds, and which one (`seen`) its maker had before their eyes."""
+
+    days = forms.TypedChoiceField(
+        label="It holds for", choices=[(days, f"{days} days") for days in DAYS], coerce=int, initial=USUAL_DAYS
+    )
+    seen = forms.UUIDField(required=False)
 
 
 STUDENTS_AT_ONCE = 50

@@ -1,10 +1,13 @@
 """The catalogue, and what students do in it: enrol, watch, reach checkpoints, take quizzes, finish."""
 
+import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, F, Q
 from django.db.models.functions import Left, Now
+from django.utils import timezone
 
 from config.files import StoredFileField
 from courses.fields import RandomName, SecondRangesField, SecondsField
@@ -317,6 +320,36 @@ class Enrollment(Identified):
 
     def __str__(self):
         return f"{self.student} in {self.course}"
+
+
+class Invitation(Identified):
+    """A link by which whoever has it may enrol in a course, open in the catalogue or not; a course has one at most.
+
+    `link`: of which courses.inviting makes the address.  `joined`: how many enrolled by it.
+    """
+
+    course = models.ForeignKey(Course, DB_CASCADE, related_name="invitations", db_index=False)
+    made_by = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="+")
+    link = models.UUIDField(unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    joined = models.IntegerField(db_default=0)
+
+    class Meta:
+        db_table = "course_invitations"
+        constraints = [
+            models.UniqueConstraint(fields=["course"], name="courses_invitation_once"),
+            models.CheckConstraint(condition=Q(joined__gte=0), name="courses_invitation_joined"),
+            calendar_constraint("created_at", "expires_at"),
+        ]
+
+    def __str__(self):
+        return f"Invitation to {self.course}"
+
+    @property
+    def last_day(self):
+        """The last day on which it holds."""
+        return timezone.localdate(self.expires_at - datetime.timedelta(microseconds=1))
 
 
 class LessonCompletion(Identified):

@@ -8,12 +8,12 @@ without their names (docs/decisions/0037).
 import uuid
 from dataclasses import dataclass
 
-from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from config.links import SecretLinks
 from courses.models import Course, CourseInstructor, Enrollment
 from goals.models import Congratulation, Goal, Part, SharedStory
 
@@ -31,8 +31,7 @@ KINDS = {
 ALWAYS = ("goal_milestone", "goal_completion")
 USUAL = (Part.WATCHING, Part.QUIZZES, Part.COURSES)  # chosen until the student chooses otherwise
 
-# Of random bits that the database keeps, the address is made with SECRET_KEY: whoever reads the database has no links.
-SIGNER = signing.Signer(sep=".", salt="goals.sharing")
+LINKS = SecretLinks("goals.sharing")
 
 
 @dataclass(frozen=True)
@@ -137,14 +136,13 @@ def stop(goal):
 
 def token(story):
     """What the address of a story's secret link ends with; None without a link."""
-    return story.link and SIGNER.sign(story.link.hex)
+    return LINKS.token(story.link)
 
 
 def story_of_token(text):
     """The SharedStory that a secret link shows; None if the link is none, or has ended, or nothing is shown by it."""
-    try:
-        link = uuid.UUID(hex=SIGNER.unsign(text))
-    except (signing.BadSignature, ValueError):
+    link = LINKS.link_of(text)
+    if link is None:
         return None
     shown = SharedStory.objects.filter(SHOWN, link=link)
     return shown.select_related("goal", "student").first()

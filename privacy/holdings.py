@@ -98,6 +98,7 @@ TITLES = {
     "xapi.Pending": "Imported viewing data that wait to be worked through",
     "xapi.Written": "What the import made of them last",
     "courses.CourseInstructor": "Courses that you teach",
+    "courses.Invitation": "Invitation links to courses that you made",
     "admin.LogEntry": "What you did in the admin",
 }
 

@@ -1,9 +1,11 @@
 """The forms for logging in and for a password, and the field for what people write."""
 
 from django import forms
+from django.contrib.auth import password_validation
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
+from django.core.exceptions import ValidationError
 
-from profiles.models import Profile
+from profiles.models import NAME_LIMIT, Profile
 from profiles.writing import words
 
 
@@ -21,6 +23,53 @@ class LoginForm(AuthenticationForm):
 
     def clean_username(self):
         return Profile.normalize_username(self.cleaned_data["username"])
+
+
+class SignUpForm(forms.Form):
+    """An account for oneself: who one is, and a password."""
+
+    full_name = forms.CharField(
+        label="Full name", max_length=NAME_LIMIT, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=Profile._meta.get_field("email").max_length,
+        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
+        help_text="You log in with it.",
+    )
+    # Named as django-axes knows them: it must not note them down (AXES_SENSITIVE_PARAMETERS).
+    password = forms.CharField(
+        label="Password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=password_validation.password_validators_help_text_html(),
+    )
+    password_again = forms.CharField(
+        label="Password, again", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    def clean_full_name(self):
+        return " ".join(self.cleaned_data["full_name"].split())
+
+    def clean(self):
+        cleaned = super().clean()
+        password, again = cleaned.get("password"), cleaned.get("password_again")
+        if password and again and password != again:
+            self.add_error("password_again", SetPasswordForm.error_messages["password_mismatch"])
+        if self.errors.keys() & {"full_name", "email"}:
+            return cleaned
+        self.person = Profile(full_name=cleaned["full_name"], email=Profile.normalize_username(cleaned["email"]))
+        try:
+            # Anew: in lower case, an address may be longer.
+            self.person.clean_fields(exclude={"password"})
+        except ValidationError as error:
+            self.add_error(None, error)
+        if password:
+            try:
+                password_validation.validate_password(password, self.person)
+            except ValidationError as error:
+                self.add_error("password", error)
+        return cleaned
 
 
 class NewPassword:

@@ -1,12 +1,21 @@
-"""Whose failed log-ins are counted together: those for one e-mail address from one network address."""
+"""Whose failed log-ins are counted together: those for one e-mail address from one network address.  New accounts."""
 
 import contextlib
 import ipaddress
 from urllib.parse import urlsplit
 
+from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth import authenticate
+from django.db import transaction
+from django.shortcuts import resolve_url
+from django.utils import timezone
 
 from profiles.models import Profile
+
+MOST_NEW_ACCOUNTS = 200  # from one network address in a quarter of an hour: a lecture hall may have only one
+NEW_ACCOUNTS = "(new accounts)"  # what they are counted under, among wrong passwords; no e-mail address is like it
 
 
 def email_address(request, credentials=None):
@@ -28,3 +37,33 @@ def _ip_address(text):
         with contextlib.suppress(ValueError):
             return str(ipaddress.ip_address(read(text))).partition("%")[0]
     return None
+
+
+def log_in_of(request, email, password):
+    """The person whose e-mail address and password these are, or None, counted as at the log-in."""
+    AxesProxyHandler.update_request(request)
+    request.axes_path_info = resolve_url(settings.LOGIN_URL)  # it is noted down, and this page's may be a secret link
+    return authenticate(request, username=email, password=password)
+
+
+def may_make_account(request):
+    """Whether one more account may be made from where a request comes from, as which it then counts.
+
+    Kept beside wrong passwords, for as long, and forgotten with them.
+    """
+    now = timezone.now()
+    blank = dict.fromkeys(("get_data", "post_data", "http_accept", "path_info"), "")
+    with transaction.atomic():
+        counted, _ = AccessAttempt.objects.select_for_update().get_or_create(
+            username=NEW_ACCOUNTS,
+            ip_address=network_address(request) or "0.0.0.0",
+            user_agent="",
+            defaults=blank | {"failures_since_start": 0},
+        )
+        if counted.attempt_time <= now - settings.AXES_COOLOFF_TIME:
+            counted.attempt_time, counted.failures_since_start = now, 0
+        if counted.failures_since_start >= MOST_NEW_ACCOUNTS:
+            return False
+        counted.failures_since_start += 1
+        counted.save()
+    return True

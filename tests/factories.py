@@ -5,6 +5,7 @@ goal takes its student from there: name the goal, or `goal__student`.
 """
 
 import datetime
+import uuid
 
 import factory
 from django.core.files.base import ContentFile
@@ -110,6 +111,16 @@ class EnrollmentFactory(DjangoModelFactory):
 
     student = factory.SubFactory(ProfileFactory)
     course = factory.SubFactory(CourseFactory)
+
+
+class InvitationFactory(DjangoModelFactory):
+    class Meta:
+        model = courses.Invitation
+
+    course = factory.SubFactory(CourseFactory)
+    made_by = factory.SubFactory(ProfileFactory)
+    link = factory.LazyFunction(uuid.uuid4)
+    expires_at = factory.LazyFunction(lambda: datetime.datetime.now(datetime.UTC) + WEEK)
 
 
 class LessonCompletionFactory(DjangoModelFactory):

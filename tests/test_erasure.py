@@ -59,6 +59,7 @@ def everything_about(name, email, words):
     ConversationVisit.objects.create(viewer=person, student=person)
     ConversationVisit.objects.create(viewer=teacher, student=person)
     factories.CourseInstructorFactory(instructor=person)
+    factories.InvitationFactory(made_by=person)
     browser = Client()
     log_in(browser, email, "wrong")
     browser.force_login(person)

@@ -7,6 +7,7 @@ from timeline.views.days import EntryPlace, StudentDay, StudentDays, StudentSinc
 from timeline.views.export import ClassExport, DaysExport, JourneyExport
 from timeline.views.goals import Corrections, StudentGoal, StudentGoals
 from timeline.views.home import Home
+from timeline.views.invitation import CourseInvitation, InvitationPage
 from timeline.views.journey import NewInJourney, VideoJourney
 from timeline.views.living import (
     AcceptGoal,
@@ -55,6 +56,7 @@ __all__ = [
     "Congratulate",
     "CorrectPeriod",
     "Corrections",
+    "CourseInvitation",
     "CoursePage",
     "DaysExport",
     "DeclineGoal",
@@ -66,6 +68,7 @@ __all__ = [
     "HideWords",
     "Home",
     "Inbox",
+    "InvitationPage",
     "JourneyExport",
     "Leave",
     "LeaveGoal",

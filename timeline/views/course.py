@@ -8,10 +8,10 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views import View
 
-from courses import finishing
+from courses import finishing, inviting
 from courses.access import courses_joinable, courses_seen
 from courses.enrolling import enrol, leave
-from courses.forms import CompletionForm
+from courses.forms import CompletionForm, InvitationForm
 from courses.models import Enrollment, Quiz
 from courses.progress import LESSONS, lessons_done_by, outline
 from timeline import access, queries
@@ -73,6 +73,8 @@ class CourseTaught(Page):
         for student in students.entries:
             student.done = done.get(student.pk, 0)
             student.activity = silent.get(student.pk, "")
+        if not self.fragment:
+            kwargs |= self._invitation()
         return super().get_context_data(
             course=self.course,
             lessons=lessons,
@@ -83,6 +85,15 @@ class CourseTaught(Page):
             more=students.next,
             **kwargs,
         )
+
+    def _invitation(self):
+        invitation = inviting.invitation_to(self.course)
+        address = invitation and reverse("invitation", args=[inviting.token(invitation)])
+        return {
+            "invitation": invitation,
+            "invitation_address": address and self.request.build_absolute_uri(address),
+            "invitation_form": InvitationForm(auto_id="invitation-%s"),  # a form among others
+        }
 
 
 class CourseTaken(Page):

@@ -53,6 +53,16 @@ class ForHtmx:
         return response
 
 
+def kept_secret(response):
+    """So that neither another site nor a search engine learns of the address.
+
+    Not "no-referrer": by that, browsers send forms without saying from where, and a reader could not log out.
+    """
+    response["Referrer-Policy"] = "same-origin"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
 def uuid_asked(text):
     try:
         return uuid.UUID(text)

@@ -17,7 +17,7 @@ from goals import sharing
 from goals.forms import SharingForm
 from goals.models import Goal, SharedStory
 from timeline import calendar, queries, story
-from timeline.views.page import ForHtmx, Page, uuid_asked
+from timeline.views.page import ForHtmx, Page, kept_secret, uuid_asked
 from timeline.views.student import StudentPage
 from uploads import views
 from uploads.models import Upload
@@ -197,16 +197,6 @@ class LinkedStory(Told):
 
     def render_to_response(self, context, **options):
         return kept_secret(super().render_to_response(context, **options))
-
-
-def kept_secret(response):
-    """So that neither another site nor a search engine learns of the address.
-
-    Not "no-referrer": by that, browsers send forms without saying from where, and a reader could not log out.
-    """
-    response["Referrer-Policy"] = "same-origin"
-    response["X-Robots-Tag"] = "noindex, nofollow"
-    return response
 
 
 def community_story(user, pk):

@@ -1,0 +1,93 @@
+"""Invitation links: whoever has one enrols in a course by their own act (docs/decisions/0042)."""
+
+import datetime
+import secrets
+import uuid
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from config.links import SecretLinks
+from courses.enrolling import enrol
+from courses.models import Course, CourseInstructor, Enrollment, Invitation
+
+DAYS = (7, 30, 90)  # for which a link may hold
+USUAL_DAYS = 30
+
+LINKS = SecretLinks("courses.inviting")
+
+
+def in_force():
+    """The Invitations that hold: not expired, made by somebody who still teaches the course, or is staff."""
+    teaches = CourseInstructor.objects.filter(course=OuterRef("course"), instructor=OuterRef("made_by"))
+    may_invite = Q(made_by__is_staff=True) | Exists(teaches)
+    return Invitation.objects.filter(may_invite, made_by__is_active=True, expires_at__gt=timezone.now())
+
+
+def invitation_to(course):
+    """The Invitation to a course that holds; None without one."""
+    return in_force().filter(course=course).select_related("made_by").first()
+
+
+def invite(course, *, by, days=USUAL_DAYS, instead_of=None):
+    """Make an Invitation to a course that holds for so many days after today.
+
+    It is made `instead_of` another one, by its id, which ends.  None, and nothing changes, if that is not the one that
+    holds by now.
+    """
+    last_day = timezone.localdate() + datetime.timedelta(days=days)
+    midnight = datetime.datetime.combine(last_day + datetime.timedelta(days=1), datetime.time())
+    with transaction.atomic():
+        _hold(course)
+        there = invitation_to(course)
+        if (there and there.pk) != instead_of:
+            return None
+        Invitation.objects.filter(course=course).delete()  # also one that has expired
+        return Invitation.objects.create(
+            course=course,
+            made_by=by,
+            link=uuid.UUID(bytes=secrets.token_bytes(16)),
+            expires_at=timezone.make_aware(midnight),
+        )
+
+
+def end_invitation(course, pk):
+    """Whoever opens the link from now on finds nothing; whether it was there."""
+    with transaction.atomic():
+        _hold(course)
+        found, _ = Invitation.objects.filter(course=course, pk=pk).delete()
+    return bool(found)
+
+
+def token(invitation):
+    """What the address of an Invitation ends with."""
+    return LINKS.token(invitation.link)
+
+
+def invitation_of_token(text):
+    """The Invitation whose address ends so; None if there is none, or it has ended or expired."""
+    link = LINKS.link_of(text)
+    return link and in_force().filter(link=link).select_related("course").first()
+
+
+def accept(invitation, person):
+    """Enrol by an Invitation whoever is not in its course.
+
+    A `person` who is not kept yet is saved with their enrolment, both or neither: IntegrityError if their address has
+    an account by now.  Invitation.DoesNotExist if it has ended meanwhile.
+    """
+    with transaction.atomic():
+        _hold(invitation.course_id)
+        in_force().get(pk=invitation.pk)
+        if person._state.adding:
+            person.save(force_insert=True)
+        elif Enrollment.objects.filter(student=person, course=invitation.course_id, left_at=None).exists():
+            return
+        enrol(person, invitation.course)
+        Invitation.objects.filter(pk=invitation.pk).update(joined=F("joined") + 1)
+
+
+def _hold(course):
+    """Have whoever else makes, ends or accepts an invitation to a course wait until the transaction ends."""
+    Course.objects.select_for_update(no_key=True).filter(pk=getattr(course, "pk", course)).first()
