@@ -135,6 +135,8 @@ def test_what_is_needed_is_told_as_exactly_as_what_was_reached(student, school):
     assert "You pass with 66.67 % of" in text_of(student.get(school.address))
     begin(student, school)
     assert "66.67 % needed" in text_of(student.get(send(student, school, "submit", HALF).url))
+    factories.QuizAttemptFactory(student=school.student, quiz=school.quiz, submitted=True, score="66.66", passed=False)
+    assert "66.66 % Not passed yet" in text_of(student.get(reverse("my_days")))
 
 
 def test_the_quiz_that_was_left_completes_its_lesson_and_course(student, school):
