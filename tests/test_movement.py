@@ -184,6 +184,19 @@ def test_who_looks_further_is_told_where_there_is_nobody_further(client, course,
     assert text_of(part) == "None among the next students."
 
 
+def test_who_is_erased_while_the_class_is_looked_up_is_left_out(course, monkeypatch):
+    student_of(course, "Ann", [1])
+    gone = student_of(course, "Gone", [1])
+    look_closer = movement._movements
+
+    def when_somebody_has_gone(rows):
+        gone.delete()
+        return look_closer(rows)
+
+    monkeypatch.setattr(movement, "_movements", when_somebody_has_gone)
+    assert names(queries.class_movement(course=course)) == ["Ann"]
+
+
 def test_the_page_is_for_who_teaches_the_course_with_a_fixed_number_of_queries(client, course):
     instructor = factories.CourseInstructorFactory(course=course).instructor
     ann = student_of(course, "Ann", [1])

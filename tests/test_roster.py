@@ -113,6 +113,13 @@ def test_a_large_class_is_by_name_whatever_is_asked_for(video, monkeypatch):
     assert queries.roster(video=factories.VideoFactory(), sort="coverage").sortable
 
 
+@pytest.mark.parametrize("sort", SORTS)
+def test_who_is_erased_meanwhile_has_no_neighbours_or_those_of_their_place(video, sort):
+    gone = factories.EnrollmentFactory(course=video.lesson.course, student__full_name="Gone").student
+    Profile.objects.filter(pk=gone.pk).delete()
+    assert queries.roster_neighbours(video=video, student=gone, sort=sort) == (None, None)
+
+
 def test_coverage_is_of_the_video_as_it_is_now(video):
     write(video, [{"full_name": "Ann", "left": False, "watched": 10, "minutes": 0, "waiting": 0}])
     for duration, percent in ((5, 100), (1000, 1)):

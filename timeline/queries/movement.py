@@ -124,6 +124,8 @@ def _movements(rows):
         reached[entry.student_id].append(entry)
     movements = []
     for row in rows:
+        if row.id not in students:
+            continue  # erased meanwhile
         goal, period = {}, current.get(row.id)
         if period:
             day = (today() - period.period.lower.astimezone(DAY_ZONE).date()).days + 1

@@ -68,7 +68,7 @@ def roster_neighbours(*, video, student, name="", sort="name"):
         return before, rows.filter(RowComparison(BY_NAME.columns, ">", key)).order_by("full_name", "id").first()
     with connection.cursor() as cursor:
         cursor.execute(f"{_ranked(sort, name)} {NEIGHBOURS}", _params(video, name) | {"student": student.pk})
-        neighbours = cursor.fetchone()
+        neighbours = cursor.fetchone() or (None, None)  # `student` is erased meanwhile
     found = Profile.objects.in_bulk([pk for pk in neighbours if pk])
     return tuple(map(found.get, neighbours))
 
