@@ -752,6 +752,16 @@ def test_people_watch_while_an_import_of_their_watching_runs(many):
     assert not drift()
 
 
+@pytest.mark.parametrize(
+    "number", ["1e308", "5e-324", "-0", "0e-1000", "0e1000", "0." + "0" * 980 + "e-300", "9" * 1000, "0." + "9" * 998]
+)
+def test_every_number_that_is_taken_can_be_stored(number):
+    value = lines([statement(1, result={"urn:x": 17})]).replace(b"17", number.encode())
+    summary, rejects = Summary(), Collected()
+    import_stream(io.BufferedReader(io.BytesIO(value)), "test", rejects=rejects, summary=summary)
+    assert (summary.new, rejects.found) == (1, [])
+
+
 def test_a_name_longer_than_a_profile_takes_is_cut():
     imported(statement(actor=account("ada", name="Ada" * 5000)))
     assert Profile.objects.get().full_name == "Ada" * 100

@@ -283,11 +283,13 @@ def _json_object(pairs):
 
 
 def _json_float(digits):
-    value = float(digits)
-    lost = value == 0 and re.match(r"-?[0.]*[1-9]", digits)
-    if lost or value in (float("inf"), float("-inf")) or len(digits) > MAX_DIGITS:
-        raise InvalidStatement(f"The number {_shown(digits)} is out of range.")
-    return value
+    if len(digits) <= MAX_DIGITS:
+        value, exponent = float(digits), int(digits.lower().partition("e")[2] or 0)
+        lost = value == 0 and re.match(r"-?[0.]*[1-9]", digits)
+        # The exponent of a zero counts, too: PostgreSQL refuses 0e-99999.
+        if not lost and math.isfinite(value) and abs(exponent) <= MAX_DIGITS:
+            return value
+    raise InvalidStatement(f"The number {_shown(digits)} is out of range.")
 
 
 def _json_int(digits):
