@@ -30,6 +30,7 @@ from tests import factories
 from tests.processes import open_folder
 
 ROOT = settings.BASE_DIR
+SECRET = "not-to-be-told"  # of a secret link
 SECRET_KEY = secrets.token_urlsafe(50)
 pytestmark = pytest.mark.django_db  # so that pytest-django makes the database that the server uses
 BEHIND_HTTPS = {"Host": "timeline.example.org", "X-Forwarded-Proto": "https"}
@@ -89,7 +90,7 @@ def media_root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def production(django_db_setup, django_db_blocker, static_root, media_root, tmp_path_factory):
-    """The port of a server started by the Dockerfile's command; its log is shown to hold no traceback."""
+    """The port of a server started by the Dockerfile's command; its log is shown to hold no traceback and no SECRET."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     variables = environment(
@@ -115,6 +116,7 @@ def production(django_db_setup, django_db_blocker, static_root, media_root, tmp_
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=20) == 0
         assert "Traceback" not in log.read_text()
+        assert SECRET not in log.read_text()
     finally:
         server.kill()
 
@@ -145,6 +147,15 @@ def test_the_image_asks_the_server_whether_it_can_serve(production):
     for port, code in ((production, 0), (1, 1)):
         result = subprocess.run([sys.executable, *command[1:]], cwd=ROOT, env=environment(PORT=str(port)))
         assert result.returncode == code
+
+
+@pytest.mark.parametrize("page", ["shared", "invitations"])
+def test_a_secret_link_is_kept_out_of_the_log(production, page):
+    """As the fixture sees when the server has stopped."""
+    address = f"/{page}/{SECRET}/"
+    assert get(production, address).status == 404
+    referred = BEHIND_HTTPS | {"Referer": f"https://timeline.example.org{address}"}
+    assert get(production, f"/login/?next={address}", referred).status == 200
 
 
 def test_plain_http_is_sent_to_https(production):
