@@ -34,7 +34,7 @@ def test_a_link_is_made_opened_agreed_to_and_ended(page, browser, live_server, c
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page.set_viewport_size({"width": 320, "height": 700})
     log_in(page, "ines", f"/courses/{course.pk}/")
-    page.get_by_label("It holds for").select_option("7 days")
+    page.get_by_label("A new link holds for").select_option("7 days")
     page.get_by_role("button", name="Make a link").click()
     address = page.get_by_label("Whoever has this address").input_value()
     assert address.startswith(f"{live_server.url}/invitations/")
