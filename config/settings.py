@@ -155,6 +155,7 @@ LANGUAGE_CODE = "en-us"
 # Every day of the timeline is a day in this zone (docs/decisions/0012).
 TIME_ZONE = "America/New_York"
 USE_TZ = True
+FORMAT_MODULE_PATH = "config.formats"
 
 # Static files: collected, compressed and named by their content in production, found where they lie elsewhere.
 

@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 
 from profiles.models import Profile
 from profiles.templatetags.people import initials
+from tests import factories
 from timeline.kinds import GROUPS, KINDS
 
 TEMPLATES = configured.BASE_DIR / "templates"
@@ -152,6 +153,34 @@ def test_the_admin_wears_the_sites_colours(page, assert_accessible, theme):
     page.locator("a.deletelink").click()
     page.locator(".cancel-link").wait_for()
     assert_accessible(page)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_phone_the_admins_forms_within_forms_need_no_sideways_scrolling(page):
+    Profile.objects.create_superuser("daniel@example.org", "three options", full_name="Daniel Reyes")
+    question = factories.QuizQuestionFactory(prompt="What decides the price of what you sell, more than its hours do?")
+    lesson = question.quiz.lesson
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto("/admin/")
+    page.get_by_label("E-mail address").fill("daniel@example.org")
+    page.get_by_label("Password").fill("three options")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Student Activity Timeline", exact=True).wait_for()
+    hidden = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.id || each.className)"
+    for address in (f"quiz/{question.quiz.pk}", f"course/{lesson.course_id}"):
+        page.goto(f"/admin/courses/{address}/change/")
+        page.locator(".inline-related").first.wait_for()
+        assert page.locator(".inline-related, .inline-related .wrapper").evaluate_all(hidden) == []
+    way_on = page.get_by_role("link", name="Change", exact=True).bounding_box()
+    assert way_on["x"] + way_on["width"] < 320
+
+
+@pytest.mark.django_db
+def test_the_admin_writes_times_as_the_pages_do(client):
+    staff = Profile.objects.create_superuser("daniel@example.org", "three options", full_name="Daniel Reyes")
+    Profile.objects.update(created_at="2026-09-29T19:39Z")
+    client.force_login(staff)
+    assert "29 Sep 2026, 3:39 p.m." in client.get(f"/admin/profiles/profile/{staff.pk}/change/").text
 
 
 @pytest.mark.django_db
