@@ -17,6 +17,7 @@ from courses.inviting import DAYS, USUAL_DAYS
 from courses.models import LONGEST_VIDEO, Checkpoint, Lesson, QuestionKind, Quiz, QuizQuestion, Video
 from profiles.forms import WordsField
 from profiles.models import NAME_LIMIT, Profile
+from profiles.writing import name_of
 
 TOO_LONG = f"A video lasts {LONGEST_VIDEO // 3600} hours at most."
 ROUNDED = 2  # seconds by which a length that was typed may differ from the file's, which is then taken
@@ -394,7 +395,7 @@ def read_people(text):
             continue
         found = ADDRESS.findall(line)
         email = Profile.objects.normalize_email(found[0]) if found else None
-        name = " ".join(re.sub(f"[{AROUND}]", " ", ADDRESS.sub(" ", line)).split())
+        name = name_of(re.sub(f"[{AROUND}]", " ", ADDRESS.sub(" ", line)))
         try:
             validate_email(email)
         except ValidationError:

@@ -6,7 +6,7 @@ from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, Se
 from django.core.exceptions import ValidationError
 
 from profiles.models import NAME_LIMIT, Profile
-from profiles.writing import words
+from profiles.writing import name_of, words
 
 
 class LoginForm(AuthenticationForm):
@@ -49,7 +49,10 @@ class SignUpForm(forms.Form):
     )
 
     def clean_full_name(self):
-        return " ".join(self.cleaned_data["full_name"].split())
+        name = name_of(self.cleaned_data["full_name"])
+        if not name:
+            raise ValidationError("Write your name in letters.")
+        return name
 
     def clean(self):
         cleaned = super().clean()

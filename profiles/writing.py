@@ -4,11 +4,16 @@ The page that shows a form makes the row's id, so that a form sent twice (a
 double click, a retry after a lost answer) is one row.
 """
 
+import unicodedata
+
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from profiles.models import CONTENT_LIMIT
+
+HIDDEN = ("Cc", "Cf")  # Unicode's categories of control and format characters
+JOINERS = "\u200c\u200d"  # of these, what Persian and Indian names are spelt with
 
 
 class WritingConflict(Exception):
@@ -27,6 +32,16 @@ def words(text, limit=CONTENT_LIMIT):
     if len(text) > limit:
         raise ValidationError(f"That is {len(text):,} characters; at most {limit:,} can be kept.")
     return text
+
+
+def name_of(text):
+    """A person's name as it is kept: on one line, without what nobody sees in it or what turns the text after it round.
+
+    "" if there is neither a letter nor a digit in it.
+    """
+    kept = (each for each in text if each in JOINERS or each.isspace() or unicodedata.category(each) not in HIDDEN)
+    name = " ".join("".join(kept).split())
+    return name if any(each.isalnum() for each in name) else ""
 
 
 def new_id():

@@ -890,12 +890,12 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
 @pytest.mark.parametrize("invisible", ["\u200b", "\ufeff", "\u200e", "\u00ad"])
 def test_what_cannot_be_seen_in_a_pasted_address_makes_no_other_one(as_staff, invisible):
     ana, course = factories.ProfileFactory(email="ana@example.org"), factories.CourseFactory()
-    people = f"{invisible}Ana, ana@example.org{invisible}\n{invisible}ben@example.org"
+    people = f"{invisible}Ana, ana@example.org{invisible}\n{invisible}Ben <{invisible}ben@example.org>"
     page = address(Course, "students", course.pk)
     assert "<samp>" in fill_in(as_staff, page, {"people": people, "sheet": str(SHEET)}).text
     added = Profile.objects.filter(enrollments__course=course).order_by("email")
     assert [each.email for each in added] == ["ana@example.org", "ben@example.org"]
-    assert added[0] == ana
+    assert (added[0], added[1].full_name) == (ana, "Ben")
 
 
 def test_who_is_erased_while_a_list_is_added_is_added_anew(db, monkeypatch):

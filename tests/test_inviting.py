@@ -315,6 +315,12 @@ def test_an_account_is_made_logged_in_and_enrolled_at_once(client, school):
     assert Invitation.objects.get().joined == 1
 
 
+def test_a_name_is_kept_without_what_nobody_sees_in_it_and_what_turns_the_text_after_it(client, school):
+    name = "\ufeffNia\u202e  Boa\u00adteng\x07, क\u200dष"
+    client.post(address_of(school.link), form_of(full_name=name))
+    assert Profile.objects.get(email="nia@example.org").full_name == "Nia Boateng, क\u200dष"
+
+
 def test_a_form_that_is_sent_twice_ends_in_the_course(client, school):
     other_browser = Client()  # what a double click is, whose second request knows of no answer to the first
     for each in (client, client, other_browser):
@@ -394,6 +400,8 @@ def test_new_accounts_are_throttled_by_network_address_for_a_quarter_of_an_hour(
 
 BAD = [
     ({"full_name": "  "}, "full_name"),
+    ({"full_name": "\u200b\u2066"}, "full_name"),
+    ({"full_name": "⠀"}, "full_name"),
     ({"full_name": "x" * 301}, "full_name"),
     ({"full_name": "a\0b"}, "full_name"),
     ({"email": ""}, "email"),
