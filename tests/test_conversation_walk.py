@@ -270,6 +270,9 @@ def test_a_lost_answer_and_a_log_in_that_ran_out_cost_no_words_and_make_no_secon
     page.emulate_media(media="print")
     kept_whole = "element => [getComputedStyle(element).breakInside, getComputedStyle(element).breakAfter]"
     assert page.locator(".day-heading").first.evaluate(kept_whole) == ["avoid", "avoid"], "on paper, with its sentence"
+    around = page.locator("main :has(.entry)")
+    displays = around.evaluate_all("elements => elements.map(element => getComputedStyle(element).display)")
+    assert set(displays) == {"block", "list-item"}, "Firefox cuts what stands in a grid or a flex"
 
 
 def test_it_works_without_javascript(sara, browser, live_server):
