@@ -79,9 +79,9 @@ function stored(act) {
   }
 }
 
-stored((store) => store.setItem("person", person));
+stored((store) => (person ? store.setItem("person", person) : store.removeItem("person")));
 window.addEventListener("pageshow", ({ persisted }) => {
-  if (persisted && (stored((store) => store.getItem("person")) ?? person) !== person) {
+  if (persisted && (stored((store) => store.getItem("person") ?? "") ?? person) !== person) {
     document.body.hidden = true;
     location.reload();
   }
