@@ -2,7 +2,7 @@
 
 from django import forms
 from django.contrib.auth import password_validation
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
 from django.core.exceptions import ValidationError
 
 from profiles.models import NAME_LIMIT, Profile
@@ -93,6 +93,12 @@ class ChangePasswordForm(NewPassword, PasswordChangeForm):
 
 class ForgottenPasswordForm(NewPassword, SetPasswordForm):
     pass
+
+
+class AskForPasswordForm(PasswordResetForm):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.fields["email"].label = "E-mail address"  # as where one logs in
 
 
 class WordsField(forms.CharField):

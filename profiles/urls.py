@@ -5,10 +5,10 @@ from django.contrib.auth import views
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from profiles.forms import ChangePasswordForm, ForgottenPasswordForm, LoginForm
+from profiles.forms import AskForPasswordForm, ChangePasswordForm, ForgottenPasswordForm, LoginForm
 
 password_reset = [
-    path("password/forgotten/", views.PasswordResetView.as_view(), name="password_reset"),
+    path("password/forgotten/", views.PasswordResetView.as_view(form_class=AskForPasswordForm), name="password_reset"),
     path("password/forgotten/sent/", views.PasswordResetDoneView.as_view(), name="password_reset_done"),
     path(
         "password/new/<uidb64>/<token>/",

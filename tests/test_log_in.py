@@ -211,6 +211,7 @@ def test_a_person_changes_their_password(client, maya):
 def test_a_forgotten_password_is_replaced_by_mail(client, maya, settings, mailoutbox):
     settings.ROOT_URLCONF = "tests.look.urls"
     assert "Forgotten your password?</a>" in client.get("/login/").content.decode()
+    assert "E-mail address</label>" in client.get("/password/forgotten/").text
     response = client.post("/password/forgotten/", {"email": "Maya@example.org"}, follow=True)
     assert "Look into your mail" in response.content.decode()
     (mail,) = mailoutbox
