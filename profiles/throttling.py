@@ -31,11 +31,18 @@ def network_address(request):
 
 
 def _ip_address(text):
-    """The IP address in `text` as the database takes it, without a port or a zone; None if there is none."""
+    """The IP address in `text` as the database takes it, without a port or a zone; None if there is none.
+
+    Of IPv6 the first 64 bits: whoever has one such address has all that begin so.
+    """
     text = text.strip()
     for read in (str, lambda text: urlsplit(f"//{text}").hostname):
         with contextlib.suppress(ValueError):
-            return str(ipaddress.ip_address(read(text))).partition("%")[0]
+            address = ipaddress.ip_address((read(text) or "").partition("%")[0])
+            address = getattr(address, "ipv4_mapped", None) or address
+            if address.version == 6:
+                address = ipaddress.ip_network((address, 64), strict=False).network_address
+            return str(address)
     return None
 
 

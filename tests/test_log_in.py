@@ -157,14 +157,25 @@ def test_behind_a_proxy_the_address_that_it_added_counts(client, maya, settings)
     assert log_in(client, "maya@example.org").status_code == 302
 
 
+def test_who_has_a_network_of_ipv6_has_no_more_tries_than_who_has_one_address(client, maya):
+    for number in range(10):
+        client.defaults["REMOTE_ADDR"] = f"2001:db8::{number}:1"
+        response = log_in(client, "maya@example.org", "wrong")
+    assert response.status_code == 429
+    client.defaults["REMOTE_ADDR"] = "2001:db8:0:1::1"
+    assert log_in(client, "maya@example.org").status_code == 302
+
+
 @pytest.mark.parametrize(
     ("forwarded", "address"),
     [
         ("198.51.100.1:9999, 192.0.2.7:5678", "192.0.2.7"),
-        ("[2001:db8::1]:80", "2001:db8::1"),
-        ("[2001:db8::1]", "2001:db8::1"),
-        ("2001:db8::1", "2001:db8::1"),
-        ("fe80::1%eth0", "fe80::1"),
+        ("[2001:db8::1]:80", "2001:db8::"),
+        ("[2001:db8::1]", "2001:db8::"),
+        ("2001:db8:0:1:2:3:4:5", "2001:db8:0:1::"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("[::ffff:192.0.2.7]:80", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::"),
         ("unknown", "127.0.0.1"),
         ("[::1", "127.0.0.1"),
         ("192.0.2.7,", "127.0.0.1"),
