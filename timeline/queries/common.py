@@ -3,6 +3,7 @@
 import datetime
 import uuid
 
+from django.db import connection
 from django.utils import timezone
 
 from timeline.keyset import Keyset, Page
@@ -26,6 +27,16 @@ BY_NAME = Keyset(("full_name", "id"), (str, uuid.UUID))
 def today():
     """The day it is in the zone whose days are the timeline's."""
     return timezone.now().astimezone(DAY_ZONE).date()
+
+
+def midnight(day):
+    """When a day of the timeline begins."""
+    return datetime.datetime.combine(day, datetime.time(), DAY_ZONE)
+
+
+def like(text):
+    """The pattern of LIKE that finds `text` as it is written."""
+    return f"%{connection.ops.prep_for_like_query(text)}%"
 
 
 def first_page(entries, size, keyset):

@@ -12,7 +12,7 @@ from profiles.models import BEGINNING
 from reflections.models import Reflection
 from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
-from timeline.queries.common import BY_TIME, COUNT_LIMIT, NEW_LIMIT, today
+from timeline.queries.common import BY_TIME, COUNT_LIMIT, NEW_LIMIT, like, today
 from timeline.queries.days import Day
 from timeline.queries.places import with_places
 
@@ -200,11 +200,6 @@ def _reading(student, asked):
 def _beyond(columns, operator):
     values = ", ".join(f"%({column})s" for column in columns)
     return f"({', '.join(columns)}) {operator} ({values})"
-
-
-def like(text):
-    """The pattern of ILIKE that finds `text` as it is written."""
-    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
 KINDS_ASKED = "activity_type = ANY (%(kinds)s)"

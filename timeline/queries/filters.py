@@ -3,14 +3,11 @@
 import datetime
 from dataclasses import dataclass
 
-from django.db import connection
-
 from courses.models import Video
 from profiles.models import Profile
 from timeline.keyset import Keyset
 from timeline.kinds import COUNTED, IN_VIDEO, KINDS, of_groups
-from timeline.models import DAY_ZONE
-from timeline.queries.common import BY_SECOND, NEWEST
+from timeline.queries.common import BY_SECOND, NEWEST, like, midnight
 
 WRITTEN = tuple(of_groups(["reflections"]))  # the activity_types in a video that have words, and wait for an answer
 
@@ -50,9 +47,9 @@ class JourneyFilter:
             "video": self.video.pk,
             "student": self.student and self.student.pk,
             "kinds": list(self.kinds or ()),
-            "start": self.start and _midnight(self.start),
-            "end": self.end and _midnight(self.end + datetime.timedelta(days=1)),
-            "text": f"%{connection.ops.prep_for_like_query(self.text)}%",
+            "start": self.start and midnight(self.start),
+            "end": self.end and midnight(self.end + datetime.timedelta(days=1)),
+            "text": like(self.text),
         }
 
     @property
@@ -159,7 +156,3 @@ def _of_kind(kind):
 
 def _all(conditions):
     return " AND ".join(condition for condition in conditions if condition != "true") or "true"
-
-
-def _midnight(day):
-    return datetime.datetime.combine(day, datetime.time(), DAY_ZONE)

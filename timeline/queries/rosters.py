@@ -8,7 +8,7 @@ from django.db import connection
 
 from profiles.models import Profile
 from timeline.keyset import BigInt, Keyset, Page, RowComparison
-from timeline.queries.common import BY_NAME
+from timeline.queries.common import BY_NAME, like
 
 SORTS = ("name", "coverage", "seen", "waiting")
 SORTED_CLASS = 5_000  # students, of whom everybody's values are looked up to sort by them
@@ -101,7 +101,7 @@ def _params(video, name=""):
         "video": video.pk,
         "duration": video.duration_seconds,
         "course": video.lesson.course_id,
-        "name": f"%{connection.ops.prep_for_like_query(name)}%",
+        "name": like(name),
         "student": None,
         "class": SORTED_CLASS,
         "pending": PENDING_LIMIT,

@@ -10,7 +10,8 @@ from courses.models import Checkpoint, Course, Enrollment, Lesson, Quiz, QuizAtt
 from goals.models import Goal
 from profiles.models import Profile
 from timeline.keyset import RowComparison
-from timeline.models import DAY_ZONE, Activity
+from timeline.models import Activity
+from timeline.queries.common import midnight
 from timeline.queries.places import PLACES, uuid_in
 
 STUDENTS = 200  # whose entries are read together
@@ -156,17 +157,13 @@ def _entries(telling, students):
 def _watched(telling, students):
     rows = VideoProgress.objects.filter(student__in=students).exclude(watched=[])
     if telling.start:
-        rows = rows.filter(watched_at__gte=_midnight(telling.start))
+        rows = rows.filter(watched_at__gte=midnight(telling.start))
     if telling.end:
-        rows = rows.filter(watched_at__lt=_midnight(telling.end + datetime.timedelta(days=1)))
+        rows = rows.filter(watched_at__lt=midnight(telling.end + datetime.timedelta(days=1)))
     if telling.course:
         rows = rows.filter(video__lesson__course=telling.course)
     places = ("video__duration_seconds", "video__completion_threshold", "video__lesson_id", "video__lesson__course_id")
     return rows.values_list(*Watched._fields[:-4], *places)
-
-
-def _midnight(day):
-    return datetime.datetime.combine(day, datetime.time(), DAY_ZONE)
 
 
 def _pages(rows, kind, order):
