@@ -9,8 +9,15 @@ from profiles.models import NAME_LIMIT, Profile
 from profiles.writing import name_of, words
 
 
+class AddressField(forms.EmailField):
+    """An e-mail address as Profile keeps it, before it is looked at: without what came along when it was copied."""
+
+    def to_python(self, value):
+        return Profile.normalize_username(super().to_python(value)) or ""
+
+
 class LoginForm(AuthenticationForm):
-    username = forms.EmailField(
+    username = AddressField(
         label="E-mail address",
         max_length=Profile._meta.get_field("email").max_length,  # django-axes notes down 255
         widget=forms.EmailInput(attrs={"autofocus": True, "autocomplete": "username"}),
@@ -21,9 +28,6 @@ class LoginForm(AuthenticationForm):
         "inactive": "This account has been closed.",
     }
 
-    def clean_username(self):
-        return Profile.normalize_username(self.cleaned_data["username"])
-
 
 class SignUpForm(forms.Form):
     """An account for oneself: who one is, and a password."""
@@ -31,7 +35,7 @@ class SignUpForm(forms.Form):
     full_name = forms.CharField(
         label="Full name", max_length=NAME_LIMIT, widget=forms.TextInput(attrs={"autocomplete": "name"})
     )
-    email = forms.EmailField(
+    email = AddressField(
         label="E-mail address",
         max_length=Profile._meta.get_field("email").max_length,
         widget=forms.EmailInput(attrs={"autocomplete": "username"}),
@@ -61,12 +65,7 @@ class SignUpForm(forms.Form):
             self.add_error("password_again", SetPasswordForm.error_messages["password_mismatch"])
         if self.errors.keys() & {"full_name", "email"}:
             return cleaned
-        self.person = Profile(full_name=cleaned["full_name"], email=Profile.normalize_username(cleaned["email"]))
-        try:
-            # Anew: in lower case, an address may be longer.
-            self.person.clean_fields(exclude={"password"})
-        except ValidationError as error:
-            self.add_error(None, error)
+        self.person = Profile(full_name=cleaned["full_name"], email=cleaned["email"])
         if password:
             try:
                 password_validation.validate_password(password, self.person)

@@ -14,6 +14,7 @@ from profiles.models import CONTENT_LIMIT
 
 HIDDEN = ("Cc", "Cf")  # Unicode's categories of control and format characters
 JOINERS = "\u200c\u200d"  # of these, what Persian and Indian names are spelt with
+FILLERS = "\u115f\u1160\u3164\uffa0"  # letters, to Unicode, of which nothing is seen
 
 
 class WritingConflict(Exception):
@@ -41,7 +42,7 @@ def name_of(text):
     """
     kept = (each for each in text if each in JOINERS or each.isspace() or unicodedata.category(each) not in HIDDEN)
     name = " ".join("".join(kept).split())
-    return name if any(each.isalnum() for each in name) else ""
+    return name if any(each.isalnum() and each not in FILLERS for each in name) else ""
 
 
 def new_id():

@@ -304,7 +304,7 @@ def test_nobody_is_enrolled_by_another_site(school):
 
 def test_an_account_is_made_logged_in_and_enrolled_at_once(client, school):
     made = client.post(
-        address_of(school.link), form_of(email=" NIA@Example.org", full_name=" Nia  Boateng "), follow=True
+        address_of(school.link), form_of(email="\u200b NIA@Example\u00ad.org", full_name=" Nia  Boateng "), follow=True
     )
     assert "Your account is made, and you are enrolled in Selling what you make" in text_of(made)
     nia = Profile.objects.get(email="nia@example.org")
@@ -402,6 +402,7 @@ BAD = [
     ({"full_name": "  "}, "full_name"),
     ({"full_name": "\u200b\u2066"}, "full_name"),
     ({"full_name": "⠀"}, "full_name"),
+    ({"full_name": "\u3164\u115f"}, "full_name"),
     ({"full_name": "x" * 301}, "full_name"),
     ({"full_name": "a\0b"}, "full_name"),
     ({"email": ""}, "email"),

@@ -32,7 +32,9 @@ def log_in(client, email, password=PASSWORD, **fields):
     return client.post("/login/", {"username": email, "password": password, **fields})
 
 
-@pytest.mark.parametrize("spelling", ["maya@example.org", " MAYA@Example.ORG ", "maya@example.org\u200b"])
+@pytest.mark.parametrize(
+    "spelling", ["maya@example.org", " MAYA@Example.ORG ", "maya@example.org\u200b", "\ufeffmaya\u00ad@example.org"]
+)
 def test_the_spelling_of_the_e_mail_address_does_not_matter(client, maya, spelling):
     assert log_in(client, spelling).status_code == 302
     assert client.session["_auth_user_id"] == str(maya.pk)
