@@ -325,7 +325,7 @@ class Enrollment(Identified):
 class Invitation(Identified):
     """A link by which whoever has it may enrol in a course, open in the catalogue or not; a course has one at most.
 
-    `link`: of which courses.inviting makes the address.  `joined`: how many enrolled by it.
+    `link`: of which courses.inviting makes the address.  `joined`: how often somebody enrolled by it.
     """
 
     course = models.ForeignKey(Course, DB_CASCADE, related_name="invitations", db_index=False)

@@ -243,7 +243,7 @@ def test_whoever_agrees_is_enrolled_by_their_own_act_as_by_the_catalogue(client,
     assert back.redirect_chain == [(page_of(school.course), 302)]
     assert "You are in Selling what you make already" in text_of(back)
     client.force_login(school.instructor)
-    assert "1 person has joined by it so far." in text_of(client.get(page_of(school.course)))
+    assert "It has been used once so far." in text_of(client.get(page_of(school.course)))
 
 
 def test_who_left_comes_back_by_a_link_to_what_they_did(client, school):
@@ -252,6 +252,11 @@ def test_who_left_comes_back_by_a_link_to_what_they_did(client, school):
     client.post(address_of(school.link), {"join": "1"})
     again = Enrollment.objects.get(student=school.left)
     assert (again.pk, again.enrolled_at, again.left_at) == (before.pk, before.enrolled_at, None)
+    Enrollment.objects.filter(pk=again.pk).update(left_at=timezone.now())
+    client.post(address_of(school.link), {"join": "1"})
+    client.force_login(school.instructor)
+    told = text_of(client.get(page_of(school.course)))
+    assert "It has been used 2 times so far." in told, "which was one person"
 
 
 @pytest.mark.parametrize("person", ["instructor", "staff"])

@@ -57,7 +57,7 @@ def test_a_link_is_made_opened_agreed_to_and_ended(page, browser, live_server, c
     context.close()
 
     page.reload()
-    expect(page.get_by_text("1 person has joined by it so far.")).to_be_visible()
+    expect(page.get_by_text("It has been used once so far.")).to_be_visible()
     page.get_by_role("button", name="End it", exact=True).click()
     expect(page.get_by_text("There is none now.")).to_be_visible()
     page.goto(address)
