@@ -188,6 +188,7 @@ class CourseAdmin(CatalogueAdmin):
             "original": course,
             "form": form,
             "enrolled": enrolled,
+            "some_had_accounts": enrolled and any(each.password is None for each in enrolled),
         }
         return TemplateResponse(request, "admin/courses/course/students.html", context)
 

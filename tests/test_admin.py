@@ -882,6 +882,9 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
     for name, password in zip(("ana", "ben", "cleo"), passwords, strict=True):
         assert can_log_in(username=f"{name}@example.org", password=password)
     assert re.findall("<samp>(.+?)</samp>", send(lines).text) == passwords, "the button was pressed twice"
+    assert "Nobody checks that an address is" in told
+    assert f"they have had an account since {timezone.localdate():%-d %B %Y}" in send(lines, uuid.uuid4()).text
+    assert "Nobody checks" not in send("new@example.org", uuid.uuid4()).text
     assert "<samp>" not in send(lines, uuid.uuid4()).text, "another list, with the same people"
     Profile.objects.update(created_at=timezone.now() - datetime.timedelta(hours=2))
     assert "<samp>" not in send(lines).text, "sent once more long after"
