@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from psycopg.types.range import TimestamptzRange
 
+from reflections.models import Reflection
 from tests import factories
 from timeline import queries
 from timeline.keyset import Keyset
@@ -351,6 +352,8 @@ def test_a_page_whose_rows_have_gone_says_that_others_stand_before_it(client, cl
         text = text_of(client.get(f"{page}{'&' if '?' in page else '?'}{urlencode({'after': cursor})}"))
         assert "Nothing further What there is stands on the pages before. From the beginning" in text, page
         assert "Nothing further" not in text_of(client.get(page))
+    Reflection.objects.update(hidden_at=A_SUNDAY)
+    assert "Nobody is waiting" in text_of(client.get("/inbox/", {"after": latest}))
 
 
 BAD_INPUT = [
