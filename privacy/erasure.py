@@ -58,7 +58,10 @@ def _erase_unsaid(person):
 
 
 def _clear_admin_log(person):
-    """Entries about them and their rows go; from others their name and address."""
+    """Entries about them and their rows go; from others, their name and address.
+
+    Not from those of before they were here: whoever makes their own account gives themself any name, "Course" too.
+    """
     LogEntry.objects.filter(content_type__in=account_types(), object_id=str(person.pk)).delete()
     for model in own_lookups():
         keys = own_rows(model, person).annotate(key=Cast("pk", CharField())).values("key")
@@ -72,7 +75,7 @@ def _clear_admin_log(person):
     for spelling in spellings:
         told |= Q(object_repr__icontains=spelling) | Q(change_message__icontains=spelling)
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(spelling)}(?!\w)" for spelling in spellings), re.IGNORECASE)
-    for entry in LogEntry.objects.filter(told).iterator():
+    for entry in LogEntry.objects.filter(told, action_time__gte=person.created_at).iterator():
         entry.object_repr = pattern.sub(NOBODY, entry.object_repr)
         entry.change_message = pattern.sub(NOBODY, entry.change_message)
         entry.save(update_fields=["object_repr", "change_message"])

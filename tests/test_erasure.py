@@ -231,6 +231,16 @@ def test_a_name_that_is_part_of_another_word_stays(media_root):
     assert LogEntry.objects.get().object_repr == "Algebra with erased"
 
 
+def test_what_staff_did_before_somebody_was_here_stays_as_it_was_whatever_they_call_themself(media_root):
+    staff, course = factories.StaffFactory(), factories.CourseFactory()
+    log(staff, course, "Course on clients")
+    person = factories.ProfileFactory(full_name="Course", created_at=timezone.now())
+    log(staff, course, "Course of 2027")
+    erase(person)
+    told = LogEntry.objects.order_by("action_time").values_list("object_repr", flat=True)
+    assert list(told) == ["Course on clients", "erased of 2027"]
+
+
 def test_somebody_without_name_address_and_rows_can_be_erased_and_erased_again():
     person = factories.ProfileFactory(full_name="", email=None)
     erase(person)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from axes.models import AccessAttempt
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -125,6 +125,16 @@ def test_a_form_that_saw_another_link_changes_nothing_and_says_so(client, school
     for form in ({"days": 7, "seen": ""}, {"days": 7, "seen": uuid.uuid4()}, {"end": "1", "seen": uuid.uuid4()}):
         assert "Nothing was changed" in text_of(client.post(act, form, follow=True))
         assert Invitation.objects.get() == school.link
+
+
+def test_nobody_ends_the_link_of_another_course_through_their_own(client, school):
+    own = Course.objects.get(instructors=school.other)
+    inviting.invite(own, by=school.other)
+    client.force_login(school.other)
+    act = reverse("course_invitation", args=[own.pk])
+    for form in ({"days": 7}, {"end": "1"}):
+        assert "Nothing was changed" in text_of(client.post(act, form | {"seen": school.link.pk}, follow=True))
+    assert inviting.invitation_to(school.course) == school.link
 
 
 @pytest.mark.parametrize(
@@ -496,6 +506,33 @@ def test_a_link_that_ends_while_somebody_joins_takes_nobody_in_and_makes_no_acco
     assert not Profile.objects.filter(email="nia@example.org").exists()
     assert not Enrollment.objects.filter(student=school.stranger).exists()
     assert "_auth_user_id" not in client.session or not new
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("act", ["join", "make", "end"])
+def test_who_joins_by_a_link_makes_one_and_ends_it_waits_for_who_does_so_already(school, act):
+    acts = {
+        "join": lambda: inviting.accept(school.link, school.stranger),
+        "make": lambda: inviting.invite(school.course, by=school.instructor, instead_of=school.link.pk),
+        "end": lambda: inviting.end_invitation(school.course, school.link.pk),
+    }
+
+    def late():
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            acts[act]()
+        refused.append(act)
+        connections.close_all()
+
+    refused = []
+    with transaction.atomic():
+        Course.objects.select_for_update(no_key=True).get(pk=school.course.pk)
+        thread = threading.Thread(target=late)
+        thread.start()
+        thread.join()
+    assert refused == [act]
+    assert Invitation.objects.get() == school.link
 
 
 @pytest.mark.django_db(transaction=True)
