@@ -119,6 +119,14 @@ def test_a_link_is_made_for_so_many_days_renewed_and_ended_on_the_page_of_the_co
     assert client.get(address_of(second)).status_code == 404
 
 
+def test_instead_of_a_link_that_has_expired_another_is_made(client, school):
+    Invitation.objects.update(expires_at=timezone.now())
+    client.force_login(school.instructor)
+    assert "There is none now." in text_of(client.get(page_of(school.course)))
+    client.post(reverse("course_invitation", args=[school.course.pk]), {"days": 7, "seen": ""})
+    assert inviting.invitation_to(school.course) == Invitation.objects.get() != school.link
+
+
 def test_a_form_that_saw_another_link_changes_nothing_and_says_so(client, school):
     client.force_login(school.instructor)
     act = reverse("course_invitation", args=[school.course.pk])
@@ -180,7 +188,9 @@ def test_instructors_without_a_name_are_not_told_by_their_address(client, school
     assert "example.org" not in page.text
 
 
-@pytest.mark.parametrize("how", ["end", "renew", "expire", "no instructor", "closed", "erase", "course"])
+@pytest.mark.parametrize(
+    "how", ["end", "renew", "expire", "no instructor", "other course", "closed", "erase", "course"]
+)
 def test_what_ends_a_link_ends_it_at_once_for_reading_and_for_joining(client, school, how):
     address = address_of(school.link)
     assert client.get(address).status_code == 200
@@ -193,6 +203,8 @@ def test_what_ends_a_link_ends_it_at_once_for_reading_and_for_joining(client, sc
             Invitation.objects.update(expires_at=timezone.now())
         case "no instructor":
             CourseInstructor.objects.filter(course=school.course).delete()
+        case "other course":
+            CourseInstructor.objects.filter(course=school.course).update(course=factories.CourseFactory())
         case "closed":
             Profile.objects.filter(pk=school.instructor.pk).update(is_active=False)
         case "erase":

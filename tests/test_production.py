@@ -156,6 +156,9 @@ def test_a_secret_link_is_kept_out_of_the_log(production, page):
     assert get(production, address).status == 404
     referred = BEHIND_HTTPS | {"Referer": f"https://timeline.example.org{address}"}
     assert get(production, f"/login/?next={address}", referred).status == 200
+    with socket.create_connection(("127.0.0.1", production), timeout=10) as client:
+        client.sendall(f"GET {address}\r\n\r\n".encode())
+        assert b" 400 " in client.recv(1000)
 
 
 def test_plain_http_is_sent_to_https(production):
