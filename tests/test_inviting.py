@@ -319,6 +319,14 @@ def test_a_form_of_somebody_else_enrols_nobody(client, school):
     assert not Profile.objects.filter(email="nia@example.org").exists()
 
 
+def test_a_form_without_an_address_is_not_that_of_somebody_who_has_none(client, school):
+    client.force_login(school.stranger)
+    Profile.objects.filter(pk=school.stranger.pk).update(email=None)
+    for form in ({}, form_of(email="")):
+        assert client.post(address_of(school.link), form)["Location"] == address_of(school.link)
+    assert not Enrollment.objects.filter(student=school.stranger).exists()
+
+
 def test_nobody_is_enrolled_by_another_site(school):
     client = Client(enforce_csrf_checks=True)
     client.force_login(school.stranger)
@@ -340,6 +348,17 @@ def test_an_account_is_made_logged_in_and_enrolled_at_once(client, school):
     assert client.session["_auth_user_id"] == str(nia.pk)
     assert Activity.objects.get(student=nia).activity_type == "course_enrollment"
     assert Invitation.objects.get().joined == 1
+
+
+def test_whoever_knew_the_session_of_before_is_not_logged_in_with_the_new_account(client, school):
+    session = client.session
+    session["known"] = True
+    session.save()
+    known = client.cookies["sessionid"].value
+    client.post(address_of(school.link), form_of())
+    assert "_auth_user_id" in client.session
+    client.cookies["sessionid"] = known
+    assert "_auth_user_id" not in client.session
 
 
 def test_a_name_is_kept_without_what_nobody_sees_in_it_and_what_turns_the_text_after_it(client, school):

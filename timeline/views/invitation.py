@@ -100,7 +100,8 @@ class InvitationPage(Page):
     def post(self, request, *args, **kwargs):
         if not request.user.is_authenticated:
             return HttpResponseRedirect(self._log_in(refused=1)) if "join" in request.POST else self._sign_up()
-        if "join" in request.POST or Profile.normalize_username(request.POST.get("email")) == request.user.email:
+        email = Profile.normalize_username(request.POST.get("email"))
+        if "join" in request.POST or (email and email == request.user.email):
             return self._join(request.user)
         return HttpResponseRedirect(request.path)  # somebody else's form: who is logged in has not agreed
 
