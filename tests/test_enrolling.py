@@ -104,7 +104,7 @@ def test_nobody_does_anything_without_logging_in(client, school):
 def test_a_stranger_enrols_once_leaves_and_comes_back_to_what_they_did(client, school):
     client.force_login(school.stranger)
     page = text_of(client.get(page_of(school.course)))
-    assert "Enrol" in page
+    assert "Enrol Its instructors see all your days and goals" in page  # so whoever enrols has agreed
     for _ in range(2):
         assert "You are enrolled in" in text_of(client.post(reverse("enrol", args=[school.course.pk]), follow=True))
     enrollment = Enrollment.objects.get(student=school.stranger)
