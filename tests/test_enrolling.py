@@ -414,6 +414,7 @@ def test_who_left_stands_last_in_the_class_with_the_day_and_is_not_counted(clien
     client.force_login(school.instructor)
     page = text_of(client.get(page_of(school.course)))
     assert "Students 3 " in page
+    page = page[page.index("Students 3 ") :]  # the instructor's name, above, may have a Cy in it
     assert page.count("Left on 21 October 2026") == 2
     assert page.index("Zoe") < page.index("Ada") < page.index("Left on") < page.index("Cy") < page.rindex("Left on")
     assert client.get(f"{page_of(school.course)}?after=-1~A~{uuid.uuid4()}").status_code == 200
