@@ -94,7 +94,7 @@ def enrol_all(course, people, *, sheet):
     with transaction.atomic():
         # Whoever has got an account since, from the same list sent twice at once, keeps that one.
         Profile.objects.bulk_create(new, ignore_conflicts=True)
-        # In the order in which everybody locks students (docs/architecture.md, "Locks").
+        # In the order in which everybody locks students (docs/locks.md).
         persons = {person.email: person for person in Profile.objects.filter(email__in=emails).order_by("pk")}
         if len(persons) < len(people):  # somebody was erased since they were looked for
             return enrol_all(course, people, sheet=sheet)

@@ -36,10 +36,9 @@ def invite(course, *, by, days=USUAL_DAYS, instead_of=None):
     It is made `instead_of` another one, by its id, which ends.  None, and nothing changes, if that is not the one that
     holds by now.
     """
-    last_day = timezone.localdate() + datetime.timedelta(days=days)
-    midnight = datetime.datetime.combine(last_day + datetime.timedelta(days=1), datetime.time())
+    day_after = timezone.localdate() + datetime.timedelta(days=days + 1)
     with transaction.atomic():
-        _hold(course)
+        _hold(course.pk)
         there = invitation_to(course)
         if (there and there.pk) != instead_of:
             return None
@@ -48,14 +47,14 @@ def invite(course, *, by, days=USUAL_DAYS, instead_of=None):
             course=course,
             made_by=by,
             link=uuid.UUID(bytes=secrets.token_bytes(16)),
-            expires_at=timezone.make_aware(midnight),
+            expires_at=datetime.datetime.combine(day_after, datetime.time(), timezone.get_current_timezone()),
         )
 
 
 def end_invitation(course, pk):
     """Whoever opens the link from now on finds nothing; whether it was there."""
     with transaction.atomic():
-        _hold(course)
+        _hold(course.pk)
         found, _ = Invitation.objects.filter(course=course, pk=pk).delete()
     return bool(found)
 
@@ -89,5 +88,5 @@ def accept(invitation, person):
 
 
 def _hold(course):
-    """Have whoever else makes, ends or accepts an invitation to a course wait until the transaction ends."""
-    Course.objects.select_for_update(no_key=True).filter(pk=getattr(course, "pk", course)).first()
+    """Have whoever else makes, ends or accepts an invitation to a course (an id) wait until the transaction ends."""
+    Course.objects.select_for_update(no_key=True).filter(pk=course).first()

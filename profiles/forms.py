@@ -1,8 +1,13 @@
 """The forms for logging in and for a password, and the field for what people write."""
 
 from django import forms
-from django.contrib.auth import password_validation
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, PasswordResetForm, SetPasswordForm
+from django.contrib.auth.forms import (
+    AuthenticationForm,
+    PasswordChangeForm,
+    PasswordResetForm,
+    SetPasswordForm,
+    SetPasswordMixin,
+)
 from django.core.exceptions import ValidationError
 
 from profiles.models import NAME_LIMIT, Profile
@@ -29,7 +34,7 @@ class LoginForm(AuthenticationForm):
     }
 
 
-class SignUpForm(forms.Form):
+class SignUpForm(SetPasswordMixin, forms.Form):
     """An account for oneself: who one is, and a password."""
 
     full_name = forms.CharField(
@@ -42,15 +47,8 @@ class SignUpForm(forms.Form):
         help_text="You log in with it.",
     )
     # Named as django-axes knows them: it must not note them down (AXES_SENSITIVE_PARAMETERS).
-    password = forms.CharField(
-        label="Password",
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=password_validation.password_validators_help_text_html(),
-    )
-    password_again = forms.CharField(
-        label="Password, again", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
-    )
+    password, password_again = SetPasswordMixin.create_password_fields("Password", "Password, again")
+    password_again.help_text = ""
 
     def clean_full_name(self):
         name = name_of(self.cleaned_data["full_name"])
@@ -60,17 +58,11 @@ class SignUpForm(forms.Form):
 
     def clean(self):
         cleaned = super().clean()
-        password, again = cleaned.get("password"), cleaned.get("password_again")
-        if password and again and password != again:
-            self.add_error("password_again", SetPasswordForm.error_messages["password_mismatch"])
+        self.validate_passwords("password", "password_again")
         if self.errors.keys() & {"full_name", "email"}:
             return cleaned
         self.person = Profile(full_name=cleaned["full_name"], email=cleaned["email"])
-        if password:
-            try:
-                password_validation.validate_password(password, self.person)
-            except ValidationError as error:
-                self.add_error("password", error)
+        self.validate_password_for_user(self.person, "password")
         return cleaned
 
 
@@ -95,9 +87,7 @@ class ForgottenPasswordForm(NewPassword, SetPasswordForm):
 
 
 class AskForPasswordForm(PasswordResetForm):
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.fields["email"].label = "E-mail address"  # as where one logs in
+    email = AddressField(label="E-mail address", max_length=254, widget=forms.EmailInput({"autocomplete": "email"}))
 
 
 class WordsField(forms.CharField):

@@ -95,11 +95,15 @@ def test_every_decision_is_listed_and_short():
 
 def test_the_code_cites_documents_that_are_there():
     """docs/decisions/0002, docs/architecture.md, …, wherever code names them."""
-    cited = set()
+    cited, headings = set(), set()
     for suffix in ("py", "sql", "css", "html"):
         for path in ROOT.glob(f"[a-z]*/**/*.{suffix}"):
             cited |= set(re.findall(r"docs/[\w/.-]*\w", path.read_text()))
+            headings |= set(re.findall(r'(docs/[\w/-]+\.md), "([^"\n]+)"', path.read_text()))
     assert "docs/decisions/0002" in cited
+    assert ("docs/architecture.md", "Who sees what") in headings
+    for name, heading in headings:
+        assert re.search(rf"^#+ {re.escape(heading)}$", (ROOT / name).read_text(), re.MULTILINE), heading
     for name in cited - {"docs/images"}:
         assert list(ROOT.glob(f"{name}*")), name
 

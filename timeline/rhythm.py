@@ -14,11 +14,9 @@ class Silence:
 
     def __str__(self):
         """ "Active yesterday", "Nothing for 6 days", "Enrolled 6 days ago, nothing since"."""
-        did, otherwise = ("Active", "Nothing for {} days") if self.acted else ("Enrolled", NOTHING_YET)
-        return {0: f"{did} today", 1: f"{did} yesterday"}.get(self.days, otherwise.format(self.days))
-
-
-NOTHING_YET = "Enrolled {} days ago, nothing since"
+        if self.days < 2:
+            return f"{'Active' if self.acted else 'Enrolled'} {'yesterday' if self.days else 'today'}"
+        return f"Nothing for {self.days} days" if self.acted else f"Enrolled {self.days} days ago, nothing since"
 
 
 @dataclass(frozen=True)
