@@ -134,7 +134,7 @@ def test_what_is_needed_is_told_as_exactly_as_what_was_reached(student, school):
     Quiz.objects.update(passing_score="66.67")
     assert "You pass with 66.67 % of" in text_of(student.get(school.address))
     begin(student, school)
-    assert "66.67 % needed" in text_of(student.get(send(student, school, "submit", HALF).url))
+    assert "The quiz is passed with 66.67 % Attempt" in text_of(student.get(send(student, school, "submit", HALF).url))
     factories.QuizAttemptFactory(student=school.student, quiz=school.quiz, submitted=True, score="66.66", passed=False)
     assert "66.66 % Not passed yet" in text_of(student.get(reverse("my_days")))
 
@@ -222,6 +222,19 @@ def test_the_questions_stay_as_they_were_when_it_was_started(student, school):
     begin(student, school)
     assert "Which are not?" in text_of(student.get(school.address))
     assert "Who decides" not in text_of(student.get(school.address))
+
+
+@pytest.mark.parametrize(("then", "today"), [(75, 50), (50, 75)])
+def test_what_is_needed_today_is_not_said_of_an_attempt_that_was_marked_by_another_number(student, school, then, today):
+    Quiz.objects.update(passing_score=then)
+    begin(student, school)
+    result = send(student, school, "submit", HALF).url
+    Quiz.objects.update(passing_score=today)
+    page = text_of(student.get(result))
+    assert ("Passed: 50 %" if then == 50 else "Not passed: 50 %") in page
+    assert f"passed with {today} % now; this attempt counts as it did when it was handed in" in page
+    Quiz.objects.update(passing_score=then)
+    assert f"The quiz is passed with {then} % Attempt" in text_of(student.get(result))
 
 
 def test_an_attempt_that_another_writer_made_without_questions_is_told_as_far_as_it_goes(student, school):

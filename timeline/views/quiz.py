@@ -85,6 +85,10 @@ class QuizPage(Page):
             attempt=attempt,
             form=form or (AnswersForm(attempt) if is_open else None),
             marks=marked(attempt) if attempt and not is_open else [],
+            # By another passing score than today's: that of then is not kept, what came of it is.
+            counted_otherwise=attempt is not None
+            and not is_open
+            and attempt.passed != (attempt.score >= self.quiz.passing_score),
             tells=is_passed or left == 0,
             under_way=under_way,
             others=others,
