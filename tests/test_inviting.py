@@ -410,6 +410,7 @@ def test_the_right_password_of_an_account_is_a_log_in_which_is_throttled_as_any(
     locked = client.post(address_of(school.link), wrong)
     assert locked.status_code == 429
     assert "Too many tries" in text_of(locked)
+    assert f'<a class="button" href="{address_of(school.link)}">Back</a>' in locked.text
     assert client.post("/login/", {"username": "sara@example.org", "password": PASSWORD}).status_code == 429
     client.defaults["REMOTE_ADDR"] = "192.0.2.7"
     assert client.post(address_of(school.link), form_of(email="sara@example.org")).status_code == 302

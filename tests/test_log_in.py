@@ -139,6 +139,16 @@ def test_after_ten_wrong_passwords_the_right_one_waits_too(client, maya):
     assert "_auth_user_id" not in client.session
 
 
+def test_who_is_locked_out_is_led_back_to_the_log_in_that_leads_where_they_wanted(client, maya):
+    asked = client.get("/password/").url
+    assert asked == "/login/?next=/password/"
+    for _ in range(10):
+        response = client.post(asked, {"username": "maya@example.org", "password": "wrong"})
+    assert response.status_code == 429
+    assert f'<a class="button" href="{asked}">Back to log-in</a>' in response.text
+    assert '<a class="button" href="/login/">Back to log-in</a>' in log_in(client, "maya@example.org").text
+
+
 def test_others_and_other_places_are_not_locked_out(client, maya):
     Profile.objects.create_user("jonas@example.org", PASSWORD)
     for _ in range(10):
