@@ -1,6 +1,7 @@
 """Who sees which page, with how many queries, at which depth, and what bad input gets."""
 
 import datetime
+import itertools
 import re
 import uuid
 from html import unescape
@@ -9,12 +10,14 @@ from urllib.parse import urlencode, urljoin
 
 import pytest
 from django.db import connection
+from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 from django.utils import timezone
 from psycopg.types.range import TimestamptzRange
 
+from courses import inviting
 from reflections.models import Reflection
 from tests import factories
 from timeline import queries
@@ -107,6 +110,57 @@ def test_nobody_sees_anything_without_logging_in(client, classroom):
         response = client.get(address)
         assert response.status_code == 302
         assert response.url.startswith("/login/?next=")
+
+
+def every_address(classroom):
+    """An address of each page of the site that is about somebody or something of the classroom."""
+    invitation = factories.InvitationFactory(course=classroom.course)
+    named = {
+        "course": classroom.course.pk,
+        "video": classroom.video.pk,
+        "quiz": classroom.video.quizzes.get().pk,
+        "student": classroom.sara.pk,
+        "goal": classroom.goal.pk,
+        "reflection": classroom.sara.reflections.get().pk,
+        "entry": Activity.objects.filter(student=classroom.sara).first().pk,
+        "date": "2026-03-15",
+        "second": 0,
+        "table": "daily_notes",
+        "row": classroom.sara.daily_notes.get().pk,
+        "milestone": classroom.goal.milestones.get().pk,
+        "token": inviting.token(invitation),
+    }
+    ours = [included for included in get_resolver().url_patterns if included.namespace is None]
+    for pattern in itertools.chain(*(included.url_patterns for included in ours)):
+        # What is held about oneself is read in a transaction of its own, in which nothing can be written.
+        if pattern.pattern.converters.keys() <= named.keys() and pattern.name != "my_data_download":
+            yield resolve_url(pattern.name, **{name: named[name] for name in pattern.pattern.converters})
+
+
+@pytest.mark.parametrize("ahead", [None, {"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}])
+def test_who_only_asks_whether_a_page_is_there_or_fetches_it_ahead_changes_nothing(client, classroom, ahead):
+    reflection = classroom.sara.reflections.get()
+    reflection.instructor_response, reflection.response_unseen = "Ask for the price second.", True
+    reflection.responded_by, reflection.responded_at = classroom.instructor, timezone.now()
+    reflection.save()
+    answered = f"{reverse('video', args=[classroom.video.pk])}?t={reflection.video_timestamp_seconds}"
+    every = [*every_address(classroom), answered]
+    there = 0
+    for person in (classroom.sara, classroom.instructor, classroom.staff):
+        client.force_login(person)
+        for address in every:
+            with CaptureQueriesContext(connection) as captured:
+                response = client.get(address, headers=ahead) if ahead else client.head(address)
+            there += response.status_code == 200
+            assert not [query["sql"] for query in captured if re.match("INSERT|UPDATE|DELETE", query["sql"].strip())]
+    assert there > 40
+    client.force_login(classroom.sara)
+    assert client.get("/days/?q=price", headers=ahead or {}).status_code == 200  # by which nothing is noted
+    assert client.get("/days/", headers=ahead or {}).status_code == (403 if ahead else 200)
+    for address in ("/days/", answered):  # whoever comes after all is seen to read
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(address).status_code == 200
+        assert any(re.match("INSERT|UPDATE", query["sql"].strip()) for query in captured)
 
 
 def test_an_instructor_sees_a_student_who_left_the_course_and_all_that_they_did_elsewhere(client, classroom):

@@ -179,10 +179,14 @@ class StudentDays(Speaking, AskingPage):
         messages.info(request, f"{self.gone} The days are shown without it.")
         return HttpResponseRedirect(f"{request.path}{'?' if asked else ''}{asked.urlencode()}")
 
+    @property
+    def notes_reading(self):
+        # Who looks something up, or reads further back, is not reading anew.
+        return not (self.fragment or self.asked or self.before)
+
     @cached_property
     def since_visit(self):
-        # Who looks something up, or reads further back, is not reading anew.
-        if self.fragment or self.asked or self.before:
+        if not self.notes_reading or self.request.method == "HEAD":
             return super().since_visit
         return conversation.visit(viewer=self.request.user, student=self.student, now=timezone.now())
 

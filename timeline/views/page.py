@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.functional import cached_property
 from django.views.generic import TemplateView
@@ -18,6 +18,13 @@ class Page(TemplateView):
 
     fragments = ("entries",)
     extra_context = {"search_limit": SEARCH_LIMIT}
+    notes_reading = False  # whether a GET of it notes down that somebody has read
+
+    def dispatch(self, request, *args, **kwargs):
+        if is_ahead(request) and self.notes_reading:
+            # A browser that is refused asks again when somebody goes there; one that had the page would not.
+            return HttpResponse(status=403, headers={"Cache-Control": "no-store"})
+        return super().dispatch(request, *args, **kwargs)
 
     def get(self, request, *args, **kwargs):
         # The address is read in setup(); it is not the template's business.
@@ -51,6 +58,11 @@ class ForHtmx:
         patch_vary_headers(response, ["HX-Request"])
         patch_cache_control(response, private=True)
         return response
+
+
+def is_ahead(request):
+    """Whether a browser asks before anybody has gone to the page, so as to have it if they do."""
+    return "prefetch" in (request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or "")
 
 
 def kept_secret(response):

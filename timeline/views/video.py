@@ -50,6 +50,10 @@ class VideoPage(Page):
         self.learns = videos_recorded(request.user).filter(pk=video).exists()
         self.second = second_asked(request)
 
+    @property
+    def notes_reading(self):
+        return self.learns and self.second is not None and not self.request.htmx  # the way to an answer
+
     def get(self, request, *args, **kwargs):
         if self.fragment and not self.learns:  # who learned here when the page was opened has come to teach here
             return HttpResponseClientRefresh()
@@ -119,7 +123,7 @@ class VideoPage(Page):
         ids = {reflection.pk for reflection in new}
         for entry in page.entries:
             entry.has_new_answer = entry.source_id in ids
-        if self.second is not None and not self.request.htmx:  # the way to an answer
+        if self.notes_reading and self.request.method != "HEAD":
             unseen(user).filter(video=video, video_timestamp_seconds=self.second).update(response_unseen=False)
         starts_at = queries.BY_SECOND.parse(given)[0] if given else self.second or 0 if after else 0
         return {
