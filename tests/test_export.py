@@ -11,6 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from courses.models import Enrollment
+from profiles.models import Profile
 from tests import factories
 from timeline import queries
 from timeline.queries import export
@@ -303,3 +305,25 @@ def test_a_class_is_a_row_for_each_student_with_what_the_page_says_and_a_column_
         assert client.get(address).status_code == 404
     client.logout()
     assert client.get(address).status_code == 302
+
+
+def test_each_of_a_class_is_in_the_file_once_whoever_moves_while_it_is_downloaded(client, monkeypatch):
+    monkeypatch.setattr("timeline.views.export.ROWS_OF_A_CHUNK", 1)
+    course = factories.CourseFactory()
+    people = {
+        name: factories.EnrollmentFactory(course=course, student__full_name=name, left_at=left)
+        for name, left in (("Ada", None), ("Bo", None), ("Cy", None), ("Di", None), ("Abe", SPRING), ("Eve", SPRING))
+    }
+    client.force_login(factories.CourseInstructorFactory(course=course).instructor)
+    response = client.get(reverse("class_export", args=[course.pk]))
+    pieces = iter(response)
+    begun = next(pieces)  # with Ada, who then leaves
+    Enrollment.objects.filter(pk=people["Ada"].pk).update(left_at=SPRING)
+    Enrollment.objects.filter(pk=people["Abe"].pk).update(left_at=None)  # comes back, to a place that was passed
+    Profile.objects.filter(pk=people["Di"].student_id).update(full_name="Aaron")
+    Profile.objects.filter(pk=people["Cy"].student_id).delete()
+    factories.EnrollmentFactory(course=course, student__full_name="Zoe")
+    written = b"".join([begun, *pieces]).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(written, newline="")))
+    assert [row["Student"] for row in rows] == ["Ada", "Bo", "Aaron", "Abe", "Eve"]
+    assert [row["Left at"] for row in rows] == ["", "", "", "", "2026-03-14T22:30:01-04:00"]

@@ -370,6 +370,18 @@ def test_students_of_a_course_come_in_order_of_name_from_an_index(school):
     assert "Seq Scan" not in {node["Node Type"] for node in nodes(plan)}
 
 
+def test_who_is_in_a_class_is_read_at_once_and_then_by_batches_from_an_index(school):
+    read = iter(queries.everybody_of_course(course=school["course"], size=200))
+    who, batch = plans_of(lambda: next(read))
+    assert (who["Actual Rows"], batch["Actual Rows"]) == (3_001, 200)
+    for plan, buffers_read in ((who, 1_000), (batch, 300)):
+        assert "enrollments" not in {
+            node.get("Relation Name") for node in nodes(plan) if node["Node Type"] == "Seq Scan"
+        }, json.dumps(plan, indent=1)
+        assert buffers(plan) <= buffers_read
+    assert "profiles_pkey" in {node.get("Index Name") for node in nodes(batch)}, json.dumps(batch, indent=1)
+
+
 def test_a_class_is_counted_in_an_index(school):
     (plan,) = plans_of(lambda: queries.class_size(course=school["course"]))
     assert "enrollments_current" in {node.get("Index Name") for node in nodes(plan)}, json.dumps(plan, indent=1)

@@ -48,6 +48,7 @@ from timeline.queries.courses import (
     class_size,
     courses_by_title,
     courses_of_student,
+    everybody_of_course,
     open_courses,
     students_of_course,
 )

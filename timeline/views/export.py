@@ -193,19 +193,15 @@ class ClassExport(Export):
         return f"Class {self.course.title[:80]}"
 
     def entries(self):
-        after = None
-        while True:
-            page = queries.students_of_course(course=self.course, after=after, size=ROWS_OF_A_CHUNK)
-            shown = [student.pk for student in page.entries]
+        for students in queries.everybody_of_course(course=self.course, size=ROWS_OF_A_CHUNK):
+            shown = [student.pk for student in students]
             done, silent = lessons_done_by(shown, self.lessons), queries.silences(students=shown)
             best = best_scores([quiz.pk for quiz in self.quizzes], shown)
-            for student in page.entries:
+            for student in students:
                 student.done, student.silent = done.get(student.pk, 0), silent.get(student.pk)
                 scores = (best.get((student.pk, quiz.pk)) for quiz in self.quizzes)
                 student.scores = [None if score is None else f"{score.normalize():f}" for score in scores]
-            yield from page.entries
-            if not (after := page.next):
-                return
+            yield from students
 
     def row(self, student):
         """The cells of a student, in order of `columns`."""
