@@ -10,10 +10,13 @@ the settings, fills the source tables with a made-up school
 - plain: one INSERT … SELECT from `timeline_expected` into the empty timeline, with its indexes;
 - backfill: the command into the empty timeline, with its batches, locks and commits;
 - two: the same by two processes, --part 1/2 and --part 2/2;
+- plains: the plain statement by two processes at once, each for half of the students;
 - first: --first-load into the empty timeline, with the VACUUM at its end;
 - again: the command once more, with nothing to do;
 - check: `--check`, with nothing to find;
-- checks: the same by two processes.
+- checks: the same by two processes;
+- compute: one process that computes, and touches no table;
+- computes: two of them at once, each with half of the work: what a second process can bring on this machine.
 
 The median of the rounds counts; the project asks the backfill for at least
 80 % of the plain statement's speed.  Exits with 1 if it has less.
@@ -35,12 +38,22 @@ NAMES = {
     "plain": "INSERT … SELECT",
     "backfill": "backfill",
     "two": "backfill, two processes",
+    "plains": "INSERT … SELECT, two processes",
     "first": "first load",
     "again": "again, nothing to do",
     "check": "check",
     "checks": "check, two processes",
+    "compute": "computing",
+    "computes": "computing, two processes",
 }
-FILL = ("plain", "backfill", "two", "first")  # the empty timeline
+FILL = ("plain", "backfill", "two", "plains", "first")  # the empty timeline
+ENTRIES = (*FILL, "copy", "again", "check", "checks")
+INSERT = "INSERT INTO student_activity_timeline ({columns}) SELECT {columns} FROM timeline_expected"
+# The students of one of two processes: as --part does, by a hash of their ids.
+HALF = " WHERE uuid_hash(student_id) & 1 = {half}"
+# So many rounds of ten thousand numbers, which stay in the process' own memory.
+COMPUTE = "SELECT sum(hashint8(a * b)) FROM generate_series(1, {rounds}) a, generate_series(1, 10000) b"
+ROUNDS = 2_000
 
 
 def main():
@@ -55,7 +68,8 @@ def main():
         for name, times in seconds.items():
             median = statistics.median(times)
             rounds = " ".join(f"{value:.2f}" for value in times)
-            print(f"{NAMES[name]:>24}  {median:7.2f} s  {entries / median:>9,.0f} entries/s  ({rounds})")
+            pace = f"{entries / median:>9,.0f} entries/s" if name in ENTRIES else " " * 19
+            print(f"{NAMES[name]:>30}  {median:7.2f} s  {pace}  ({rounds})")
         if options.report:
             report.write("backfill", connection, *blocks(seconds, entries, options.rounds))
     share = 1 / harness.ratio(seconds["backfill"], seconds["plain"])
@@ -71,17 +85,18 @@ def measure(connection, options):
 
     population.run(connection, "even_school.sql", students=max(options.entries // ENTRIES_PER_STUDENT, 1))
     execute("CREATE TABLE bare (LIKE student_activity_timeline)")
-    columns = entry_columns(execute)
+    insert = INSERT.format(columns=entry_columns(execute))
     steps = {
-        "plain": lambda: execute(
-            f"INSERT INTO student_activity_timeline ({columns}) SELECT {columns} FROM timeline_expected"
-        ),
+        "plain": lambda: execute(insert),
         "backfill": backfill,
-        "two": lambda: by_two(connection),
+        "two": lambda: by_two(connection, backfill, [("--part", "1/2"), ("--part", "2/2")]),
+        "plains": lambda: by_two(connection, statement, [(insert + HALF.format(half=half),) for half in (0, 1)]),
         "first": lambda: backfill("--first-load"),
         "again": backfill,
         "check": lambda: backfill("--check"),
-        "checks": lambda: by_two(connection, "--check"),
+        "checks": lambda: by_two(connection, backfill, [("--check", "--part", "1/2"), ("--check", "--part", "2/2")]),
+        "compute": lambda: by_two(connection, statement, [(COMPUTE.format(rounds=ROUNDS),)]),
+        "computes": lambda: by_two(connection, statement, [(COMPUTE.format(rounds=ROUNDS // 2),)] * 2),
     }
     seconds = {name: [] for name in NAMES}
     execute("VACUUM ANALYZE")
@@ -105,14 +120,19 @@ def blocks(seconds, entries, rounds):
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     ratios = {name: 1 / harness.ratio(times, seconds["plain"]) for name, times in seconds.items()}
     minutes = 10_000_000 / entries * medians["check"] / 60
-    doubled, checked = (
-        harness.ratio(seconds[one], seconds[two]) for one, two in (("backfill", "two"), ("check", "checks"))
-    )
+    times = {
+        one: harness.ratio(seconds[one], seconds[two])
+        for one, two in (("backfill", "two"), ("plain", "plains"), ("check", "checks"), ("compute", "computes"))
+    }
     return [
         f"{entries:,} entries, medians of {rounds} rounds. *Times* is how fast it is beside the plain INSERT … SELECT.",
         report.table(
             ["", "seconds", "entries a second", "times"],
-            [[NAMES[name], median, round(entries / median), ratios[name]] for name, median in medians.items()],
+            [
+                [title, medians[name], round(entries / medians[name]), ratios[name]]
+                for name, title in NAMES.items()
+                if name in ENTRIES
+            ],
         ),
         report.bars(
             "backfill",
@@ -120,8 +140,11 @@ def blocks(seconds, entries, rounds):
             {NAMES[name]: entries / medians[name] for name in ("copy", *FILL, "check")},
             x="entries a second",
         ),
-        f"Two processes are {doubled:.2f} times as fast as one, and check {checked:.2f} times as fast. At the same pace"
-        f" a check of 10 million entries would take {minutes:.0f} minutes by one process (computed, not measured).",
+        f"Two processes are {times['backfill']:.2f} times as fast as one, and check {times['check']:.2f} times as fast."
+        f" Two plain INSERT … SELECT at once, each for half of the students, are {times['plain']:.2f} times as fast as"
+        f" one, and two that only compute {times['compute']:.2f} times: more a second process cannot bring here."
+        f" At the same pace a check of 10 million entries would take {minutes:.0f} minutes by one process (computed,"
+        " not measured).",
     ]  # fmt: skip
 
 
@@ -155,11 +178,18 @@ def backfill(*arguments):
     call_command("backfill_timeline", *arguments, stdout=io.StringIO(), stderr=io.StringIO())
 
 
-def by_two(connection, *arguments):
-    """The command by two processes, each its part."""
+def statement(sql):
+    """Run it on a connection of this process' own."""
+    from django.db import connection
+
+    harness.execute(connection, sql)
+
+
+def by_two(connection, work, parts):
+    """`work(*part)` for each of the parts, each by a process of its own."""
     connection.close()  # a child has its own
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        pool.starmap(backfill, [(*arguments, "--part", part) for part in ("1/2", "2/2")])
+    with multiprocessing.get_context("fork").Pool(len(parts)) as pool:
+        pool.starmap(work, parts)
 
 
 if __name__ == "__main__":
