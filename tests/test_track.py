@@ -30,12 +30,12 @@ def test_the_curve_counts_who_saw_the_middle_second_of_each_part():
     watching(video, [(0, 600)], [(0, 3), (8, 12)], [(0, 2)], [(595, 600)], [])
     audience = queries.audience(video=video)
     assert audience.shares == [2, *[1] * 118, 2]
-    assert (audience.watchers, audience.sampled, audience.class_size) == (5, 5, 5)
+    assert (audience.watchers, audience.sampled, audience.class_size, audience.outside) == (5, 5, 5, 0)
 
 
 def test_a_video_that_nobody_watched_has_an_empty_curve():
     audience = queries.audience(video=factories.VideoFactory())
-    assert audience == queries.Audience(0, 0, 0, [0] * PARTS, [])
+    assert audience == queries.Audience(0, 0, 0, 0, [0] * PARTS, [])
 
 
 @pytest.mark.parametrize("duration", [1, 7, 119])
@@ -70,7 +70,7 @@ def test_who_left_the_course_is_no_longer_of_the_class_but_has_watched():
     student, _ = watching(video, [(0, 600)], [(0, 600)])
     student.enrollments.update(left_at=NOW)
     audience = queries.audience(video=video)
-    assert (audience.watchers, audience.class_size) == (2, 1)
+    assert (audience.watchers, audience.class_size, audience.outside) == (2, 1, 1)
 
 
 def test_of_a_large_audience_a_sample_is_read_and_said_to_be_one(monkeypatch):

@@ -38,6 +38,7 @@ def videos(draw):
     parts = min(PARTS, duration)
     watchers = draw(st.integers(0, COUNT_LIMIT + 1))
     sampled = min(watchers, 2_000)
+    outside = draw(st.integers(0, sampled))
     edges = sorted(draw(st.sets(st.integers(0, duration), max_size=8)))
     stop = sorted(draw(st.tuples(st.integers(0, duration), st.integers(0, duration))))
     return {
@@ -45,7 +46,8 @@ def videos(draw):
         "audience": Audience(
             watchers,
             sampled,
-            draw(st.integers(0, COUNT_LIMIT + 1)),
+            draw(st.integers(sampled - outside, COUNT_LIMIT + 1)),
+            outside,
             draw(st.lists(st.integers(0, sampled), min_size=parts, max_size=parts)),
             [Stop(*stop, draw(st.integers(1, 50)))],
         ),
@@ -126,12 +128,12 @@ def test_labels_of_the_axis_keep_apart_where_it_is_narrow(duration):
 
 def quiet(duration, **known):
     """A video that a class of ten has not watched."""
-    nobody = Audience(0, 0, 10, [0] * min(PARTS, duration), [])
+    nobody = Audience(0, 0, 10, 0, [0] * min(PARTS, duration), [])
     return {"duration": duration, "audience": nobody, "markers": [], "landmarks": []} | known
 
 
 def test_the_full_height_is_the_class():
-    drawn = track.draw(**quiet(240, audience=Audience(24, 24, 31, [24] * 60 + [12] * 60, [])))
+    drawn = track.draw(**quiet(240, audience=Audience(24, 24, 31, 0, [24] * 60 + [12] * 60, [])))
     assert drawn.curve == "22.6H60V61.3H120"
     assert drawn.whole_name == "31 in the class, 24 watched"
     assert [(part.students, part.percent) for part in drawn.parts] == [(24, 77)] * 12 + [(12, 39)] * 12
@@ -141,26 +143,37 @@ def test_the_full_height_is_the_class():
 def test_of_a_short_video_each_part_counts_its_own_seconds_alone(duration):
     for second in {0, duration // 2, duration - 1}:
         shares = [10 * (one == second) for one in range(duration)]
-        parts = track.draw(**quiet(duration, audience=Audience(10, 10, 10, shares, []))).parts
+        parts = track.draw(**quiet(duration, audience=Audience(10, 10, 10, 0, shares, []))).parts
         seen = [(part.start, part.end) for part in parts if part.students]
         assert [start <= second < end for start, end in seen] == [True]
 
 
-def test_watchers_from_outside_the_class_make_the_watchers_the_full_height():
-    drawn = track.draw(**quiet(240, audience=Audience(24, 24, 3, [24] * 60 + [12] * 60, [])))
-    assert drawn.curve == "0H60V50H120"
-    assert drawn.whole_name == "24 watched"
+def test_watchers_who_are_not_in_the_class_now_are_told_apart_and_stand_beside_it():
+    drawn = track.draw(**quiet(240, audience=Audience(24, 24, 27, 1, [24] * 60 + [14] * 60, [])))
+    assert drawn.curve == "14.3H60V50H120"
+    assert drawn.whole_name == "27 in the class, 23 watched, and 1 not in it now"
+    assert {part.percent for part in drawn.parts} == {86, 50}
+    everybody_else = track.draw(**quiet(240, audience=Audience(24, 24, 0, 24, [24] * 120, [])))
+    assert everybody_else.curve == "0H120"
+    assert everybody_else.whole_name == "0 in the class, 0 watched, and 24 not in it now"
 
 
 def test_a_sample_says_so_and_stands_for_all_watchers():
-    drawn = track.draw(**quiet(240, audience=Audience(8_000, 2_000, 10_000, [1_000] * 120, [])))
+    drawn = track.draw(**quiet(240, audience=Audience(8_000, 2_000, 10_000, 0, [1_000] * 120, [])))
     assert drawn.curve == "60H120"
     assert {(part.students, part.percent) for part in drawn.parts} == {(None, 40)}
     assert drawn.whole_name == "10,000 in the class, 8,000 watched; a sample of 2,000 is shown"
 
 
+def test_a_sample_with_somebody_outside_the_class_says_that_there_are_such():
+    drawn = track.draw(**quiet(240, audience=Audience(8_000, 2_000, 10_000, 7, [1_000] * 120, [])))
+    assert drawn.whole_name == "10,000 in the class, 8,000 watched, some not in it now; a sample of 2,000 is shown"
+    more = track.draw(**quiet(240, audience=Audience(8_000, 2_000, 7_999, 7, [1_000] * 120, [])))
+    assert more.whole_name == "8,000 watched; a sample of 2,000 is shown"
+
+
 def test_of_more_students_than_are_counted_only_shares_are_told():
-    drawn = track.draw(**quiet(240, audience=Audience(10_001, 2_000, 10_001, [1_000] * 120, [])))
+    drawn = track.draw(**quiet(240, audience=Audience(10_001, 2_000, 10_001, 0, [1_000] * 120, [])))
     assert drawn.curve == "50H120"
     assert drawn.whole_name == "10,000+ watched; a sample of 2,000 is shown"
     assert {part.students for part in drawn.parts} == {None}
@@ -185,7 +198,14 @@ def told(phrases):
 
 
 def of_class(markers=(), **audience):
-    known = {"watchers": 31, "sampled": 31, "class_size": 35, "shares": [0] * PARTS, "stops": []} | audience
+    known = {
+        "watchers": 31,
+        "sampled": 31,
+        "class_size": 35,
+        "outside": 0,
+        "shares": [0] * PARTS,
+        "stops": [],
+    } | audience
     markers = list(markers)
     return track.story_of_class(duration=600, audience=Audience(**known), markers=markers, totals=totals(markers))
 

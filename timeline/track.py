@@ -99,7 +99,8 @@ class Track:
     curve: str  # a path without its first command, from the left of a box `columns` wide and 100 high to its right
     columns: int
     whole: int  # how many students the full height is
-    whole_is_class: bool  # else it is those who watched
+    whole_is_class: bool  # else it is others, too, or those who watched alone
+    whole_name: str  # what stands at the full height, and how many watched
     watchers: int
     sampled: int  # how many of them were looked at
     counted: bool  # whether parts have a number of students: a sample is not scaled up, it tells shares
@@ -111,13 +112,6 @@ class Track:
     axis: list[Label]
     parts: list[Part] = field(repr=False)
     lanes: tuple[str, ...] = ("reflections",)  # the groups of the markers, from top to bottom
-
-    @property
-    def whole_name(self):
-        """What stands at the full height, and how many watched."""
-        watched = f"{_capped(self.watchers, COUNT_LIMIT)} watched"
-        name = f"{self.whole:,} in the class, {watched}" if self.whole_is_class else watched
-        return f"{name}; a sample of {self.sampled:,} is shown" if self.sampled < self.watchers else name
 
 
 @dataclass(frozen=True)
@@ -136,9 +130,7 @@ def draw(*, duration, audience, markers, landmarks, watched=None):
     `audience`, `markers` and `landmarks` are those of `timeline.queries`;
     `watched` is what `queries.watched_by()` says of the chosen student.
     """
-    # Of a class that was counted to a limit, nobody knows what part the watchers are.
-    whole_is_class = audience.watchers <= audience.class_size <= COUNT_LIMIT
-    whole = audience.class_size if whole_is_class else audience.watchers
+    whole, whole_is_class, whole_name = _whole(audience)
     counted = audience.sampled == audience.watchers and whole <= COUNT_LIMIT
     heights = [share / audience.sampled * audience.watchers / whole if share else 0.0 for share in audience.shares]
     quizzes = any(landmark.kind == "quiz" for landmark in landmarks)
@@ -147,6 +139,7 @@ def draw(*, duration, audience, markers, landmarks, watched=None):
         columns=len(heights),
         whole=whole,
         whole_is_class=whole_is_class,
+        whole_name=whole_name,
         watchers=audience.watchers,
         sampled=audience.sampled,
         counted=counted,
@@ -262,6 +255,22 @@ def _who_waits(totals, markers):
     if number := totals["waiting"]:
         return [Phrase("", f"{_capped(number, COUNT_LIMIT)} {'waits' if number == 1 else 'wait'} for an answer")]
     return [Phrase("Nobody waits for an answer")] if markers else []
+
+
+def _whole(audience):
+    """How many students are the full height of a curve, whether that is the class and nobody else, and its name."""
+    watched = f"{_capped(audience.watchers, COUNT_LIMIT)} watched"
+    size = f"{audience.class_size:,} in the class"
+    if audience.sampled == audience.watchers and audience.class_size <= COUNT_LIMIT:
+        if not audience.outside:
+            return audience.class_size, True, f"{size}, {watched}"
+        of_class = f"{size}, {audience.watchers - audience.outside:,} watched"
+        return audience.class_size + audience.outside, False, f"{of_class}, and {audience.outside:,} not in it now"
+    sample = f"; a sample of {audience.sampled:,} is shown"
+    # Of a class that was counted to a limit, nobody knows what part the watchers are.
+    if not audience.watchers <= audience.class_size <= COUNT_LIMIT:
+        return audience.watchers, False, watched + sample
+    return audience.class_size, True, f"{size}, {watched}{', some not in it now' * bool(audience.outside)}{sample}"
 
 
 def _percent(number, of):

@@ -29,14 +29,16 @@ class Audience:
     `watchers` (students with any watching on record) and `class_size`
     (students enrolled now) go up to COUNT_LIMIT + 1.  `sampled` of the
     watchers were looked at: all of them, or an even sample of AUDIENCE_LIMIT;
-    `shares` and `stops` count those.  `shares` has a number for each of equal
-    parts of the video, PARTS or as many as it has seconds: who saw the part's
-    middle second.
+    `outside`, `shares` and `stops` count those.  `outside` of them are not in
+    the class now, as those who left; of a larger class than COUNT_LIMIT, nobody
+    knows.  `shares` has a number for each of equal parts of the video, PARTS or
+    as many as it has seconds: who saw the part's middle second.
     """
 
     watchers: int
     sampled: int
     class_size: int
+    outside: int
     shares: list[int]
     stops: list[Stop]
 
@@ -71,6 +73,7 @@ def audience(*, video):
         watchers=told["watchers", None],
         sampled=sampled,
         class_size=told["class", None],
+        outside=told["outside", None],
         shares=list(accumulate(told.get(("begun", part), 0) - told.get(("left", part), 0) for part in range(parts))),
         stops=[
             Stop(-(-first * duration // parts), -(-last * duration // parts), sum(ended[first:last]))
@@ -106,24 +109,28 @@ def standing_out(ended, students):
 # stopped at the last second that they watched, unless they finished, or got as far as finishing takes.
 AUDIENCE = """
     WITH sample AS MATERIALIZED (
-        SELECT watched, completed_at FROM video_progress
+        SELECT student_id, watched, completed_at FROM video_progress
         WHERE video_id = %(video)s
         ORDER BY uuid_hash(student_id)
         LIMIT %(sample)s
     ), seen AS MATERIALIZED (
         SELECT unnest(watched) AS range FROM sample
+    ), class AS MATERIALIZED (
+        SELECT student_id FROM enrollments
+        WHERE course_id = %(course)s AND left_at IS NULL
+        ORDER BY student_id -- by the index of those who have not left, however many have
+        LIMIT %(limit)s
     )
     SELECT 'watchers' AS what, NULL::integer AS part, count(*) AS number
     FROM (SELECT FROM video_progress WHERE video_id = %(video)s LIMIT %(limit)s) AS counted
     UNION ALL
-    SELECT 'class', NULL, count(*)
-    FROM (
-        SELECT FROM enrollments WHERE course_id = %(course)s AND left_at IS NULL
-        ORDER BY student_id -- by the index of those who have not left, however many have
-        LIMIT %(limit)s
-    ) AS counted
+    SELECT 'class', NULL, count(*) FROM class
     UNION ALL
     SELECT 'sampled', NULL, count(*) FROM sample
+    UNION ALL
+    SELECT 'outside', NULL, count(*)
+    FROM sample
+    WHERE NOT EXISTS (SELECT FROM class WHERE class.student_id = sample.student_id)
     UNION ALL
     SELECT 'begun', width_bucket(lower(range) - 1, %(middles)s::integer[]), count(*) FROM seen GROUP BY 2
     UNION ALL
