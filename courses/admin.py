@@ -4,7 +4,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Func, IntegerField
 from django.http import Http404
 from django.template.defaultfilters import floatformat
 from django.template.response import TemplateResponse
@@ -22,6 +21,7 @@ from config.admin import (
     change_link,
     save_with_patience,
 )
+from courses import watching
 from courses.enrolling import enrol_all
 from courses.finishing import finish
 from courses.forms import (
@@ -363,13 +363,9 @@ class VideoProgressAdmin(RecordAdmin):
     fields = ("student", "video", "share", "seen", "stopped_at", "watched_at", "completed_at")
     readonly_fields = ("share", "seen", "stopped_at")
 
-    def get_queryset(self, request):
-        covered = Func(F("watched"), function="seconds_covered", output_field=IntegerField())
-        return super().get_queryset(request).annotate(covered=covered)
-
     @admin.display(description="watched")
     def share(self, progress):
-        return f"{min(100 * progress.covered // progress.video.duration_seconds, 100)} %"
+        return f"{watching.percent(progress.watched, progress.video.duration_seconds)} %"
 
     @admin.display(description="parts seen")
     def seen(self, progress):

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Exists, F, Func, IntegerField, OuterRef, Subquery
-from django.db.models.functions import Least
+from django.db.models import Count, Exists, OuterRef, Subquery
 
 from courses.models import (
     Enrollment,
@@ -15,6 +14,7 @@ from courses.models import (
     Video,
     VideoProgress,
 )
+from courses.watching import percent
 
 LESSONS = 200  # a course is shown so far
 STEPS = 2_000  # videos, and quizzes, of a course
@@ -94,9 +94,7 @@ def outline(course, student):
     videos = list(Video.objects.filter(lesson__in=keys).order_by("position", "id")[:STEPS])
     progress = {
         each.video_id: each
-        for each in VideoProgress.objects.filter(student=student, video__in=[video.pk for video in videos]).annotate(
-            covered=covered()
-        )
+        for each in VideoProgress.objects.filter(student=student, video__in=[video.pk for video in videos])
     }
     quizzes = _quizzes(keys, student)
     for video in videos:
@@ -110,11 +108,6 @@ def outline(course, student):
     if found.next:
         found.next.is_next = True
     return found
-
-
-def covered():
-    """The seconds that a VideoProgress covers, for `annotate`."""
-    return Func(F("watched"), function="seconds_covered", output_field=IntegerField())
 
 
 def lessons_done(student, courses):
@@ -139,17 +132,16 @@ def lessons_done_by(students, lessons):
 def stopped_in(student):
     """The VideoProgress in which a student stopped last and which still counts, with its video; None without one.
 
-    Of courses that they are in, and of lessons that are not complete.  Index: courses_videoprogress_once.
+    Of courses that they are in, and of lessons that are not complete.  Its `share` is in percent.
+    Index: courses_videoprogress_once.
     """
     current = Enrollment.objects.filter(student=student, course=OuterRef("video__lesson__course"), left_at=None)
     complete = LessonCompletion.objects.filter(student=student, lesson=OuterRef("video__lesson"))
-    return (
-        VideoProgress.objects.filter(Exists(current), ~Exists(complete), student=student, completed_at=None)
-        .select_related("video")
-        .annotate(covered=covered(), share=Least(100 * covered() / F("video__duration_seconds"), 100))
-        .order_by("-watched_at")
-        .first()
-    )
+    rows = VideoProgress.objects.filter(Exists(current), ~Exists(complete), student=student, completed_at=None)
+    found = rows.select_related("video").order_by("-watched_at").first()
+    if found:
+        found.share = percent(found.watched, found.video.duration_seconds)
+    return found
 
 
 def _quizzes(lessons, student):
@@ -174,7 +166,7 @@ def _quizzes(lessons, student):
 def _watching(video, progress):
     if progress is None:
         return Step(video, is_done=False, share=None, begun=False)
-    share = min(100 * progress.covered // video.duration_seconds, 100)
+    share = percent(progress.watched, video.duration_seconds)
     is_done = progress.completed_at is not None
     return Step(video, is_done=is_done, share=share, begun=not is_done and share > 0)
 

@@ -180,6 +180,18 @@ def test_a_course_tells_what_is_watched_passed_begun_and_complete(client, school
     assert "Not written yet" not in page
 
 
+def test_of_a_video_that_was_cut_the_share_is_of_what_is_left_as_in_its_journey(client, school):
+    video = school.videos[0]
+    factories.VideoProgressFactory(student=school.student, video=video, watched=[(0, 60), (300, 450)])
+    video.duration_seconds = 240
+    video.save()
+    assert outline(school.course, school.student).next.share == stopped_in(school.student).share == 25
+    client.force_login(school.staff)
+    journey = client.get(reverse("video_journey", args=[video.pk]), {"student": school.student.pk})
+    assert journey.context["percent"] == 25
+    assert ">25 %<" in client.get(reverse("admin:courses_videoprogress_changelist")).text
+
+
 def test_a_quiz_stands_under_its_video_and_the_others_after_them(school):
     inside = factories.QuizQuestionFactory(quiz__video=school.videos[0], quiz__video_timestamp_seconds=60).quiz
     last = factories.VideoFactory(lesson=school.lessons[0])
