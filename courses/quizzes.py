@@ -114,7 +114,10 @@ def start(student, quiz):
 
 
 def keep(attempt, answers):
-    """Keep `answers`, {question id: list of strings}, of an attempt under way; HandedIn if it is not."""
+    """Keep `answers`, {question id: list of strings}, of an attempt under way; HandedIn if it is not.
+
+    QuizAttempt.DoesNotExist if it is deleted at that moment.
+    """
     with transaction.atomic():
         present = _locked(attempt, answers)
         if present.answers != answers:
@@ -126,7 +129,7 @@ def keep(attempt, answers):
 def hand_in(attempt, answers):
     """Mark an attempt with these answers, once; returns (attempt, Finished).
 
-    HandedIn if it was before: then nothing is written.
+    HandedIn if it was before, QuizAttempt.DoesNotExist if it is deleted at that moment: then nothing is written.
     """
     with transaction.atomic():
         present = _locked(attempt, answers)

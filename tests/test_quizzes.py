@@ -3,13 +3,14 @@
 import json
 import re
 import threading
+import time
 import uuid
 from datetime import timedelta
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -321,6 +322,40 @@ def test_two_at_once_count_once(do):
     if do == "submit":
         assert only.score == (100 if only.passed else 50)
         assert [each.is_right for each in marked(only)].count(True) * 25 == only.score
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("do", ["keep", "submit"])
+def test_who_sends_answers_while_staff_delete_the_attempt_is_told_so(do):
+    school = make_school()
+    attempt = start(school.student, school.quiz)
+    client = Client(raise_request_exception=False)
+    client.force_login(school.student)
+    found = []
+
+    def press():
+        try:
+            found.append(send(client, school, do, RIGHT, attempt=attempt, headers=HTMX))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=press)
+    with transaction.atomic(), connection.cursor() as cursor:
+        QuizAttempt.objects.all().delete()
+        thread.start()
+        for _ in range(200):  # until the other one has found the attempt, and waits
+            cursor.execute("SELECT FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+            if cursor.rowcount:
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail("Nobody waits for the attempt.")
+    thread.join(20)
+    (answer,) = found
+    assert (answer.status_code, answer["HX-Retarget"], answer["HX-Reswap"]) == (409, "#quiz-slot", "outerHTML")
+    assert "This attempt has just been deleted, and its answers with it." in text_of(answer)
+    assert 'value="start"' in answer.text
+    assert not QuizAttempt.objects.exists()
 
 
 class TestWhateverTabsDo(TestCase):

@@ -147,6 +147,8 @@ class QuizPage(Page):
             keep(attempt, form.answers())
         except HandedIn as before:
             return self._late(before)
+        except QuizAttempt.DoesNotExist:
+            return self._in_place(409, notice="This attempt has just been deleted, and its answers with it.")
         if do == "keep" and request.htmx:
             return HttpResponse(status=204 if is_valid else 202)  # 202: the browser keeps what is not fit to be kept
         if do == "keep" and is_valid:
@@ -183,5 +185,9 @@ class QuizPage(Page):
         if before.same and not self.request.htmx:
             return HttpResponseRedirect(self.request.path + f"?attempt={before.attempt.pk}")
         notice = "" if before.same else "This attempt had been handed in before, with the answers that stand here."
-        response = self._answer(200 if before.same else 409, shown=before.attempt, notice=notice)
+        return self._in_place(200 if before.same else 409, shown=before.attempt, notice=notice)
+
+    def _in_place(self, status, **context):
+        """The quiz as it stands, also to htmx that keeps answers and swaps in nothing."""
+        response = self._answer(status, **context)
         return reswap(retarget(response, "#quiz-slot"), "outerHTML")
