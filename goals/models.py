@@ -1,5 +1,6 @@
 """What a student works towards, and what is written on the way."""
 
+import datetime
 from itertools import pairwise
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -122,15 +123,18 @@ class GoalPeriod(Identified):
         ]
 
     def __str__(self):
-        start, end = (
-            moment and f"{timezone.localtime(moment):%-d %B %Y}" for moment in (self.period.lower, self.period.upper)
-        )
-        return f"{self.goal}, {start} to {end}" if end else f"{self.goal}, since {start}"
+        start, end = (f"{day:%-d %B %Y}" for day in self.span)
+        return f"{self.goal}, {start} to {end}" if self.period.upper else f"{self.goal}, since {start}"
 
     @property
     def span(self):
-        """The first and the last day that it touches; today while it is open."""
-        return tuple(map(timezone.localdate, (self.period.lower, self.period.upper or timezone.now())))
+        """The first and the last day that it touches; today while it is open.
+
+        One that ends at midnight has nothing of the day that begins there.
+        """
+        end = self.period.upper
+        last = end - datetime.timedelta(microseconds=1) if end else timezone.now()
+        return timezone.localdate(self.period.lower), timezone.localdate(last)
 
     @property
     def days(self):

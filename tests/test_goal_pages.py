@@ -207,6 +207,21 @@ def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once_and_is_said_
         assert f"then {said}" not in page
 
 
+def test_a_goal_that_ended_at_midnight_has_nothing_of_the_day_that_began_there(client):
+    first = factories.GoalFactory(completed_at=datetime.datetime(2026, 3, 9, 4, tzinfo=datetime.UTC))
+    second = factories.GoalFactory(student=first.student)
+    start, midnight, end = (datetime.datetime(2026, 3, day, tzinfo=DAY_ZONE) for day in (2, 9, 12))  # clocks change
+    factories.GoalPeriodFactory(goal=first, period=TimestamptzRange(start, midnight))
+    period = factories.GoalPeriodFactory(goal=second, period=TimestamptzRange(midnight, end))
+    client.force_login(first.student)
+    page = text_of(client.get("/goals/"))
+    assert "2 March 2026 to 8 March 2026 · 7 days" in page
+    assert "9 March 2026 to 11 March 2026 · 3 days" in page
+    assert str(period).endswith("9 March 2026 to 11 March 2026")
+    story = text_of(client.get(reverse("goal_story", args=[first.student_id, first.pk]))).replace(" :", ":")
+    assert "From 2 March 2026 to 8 March 2026: 7 days" in story
+
+
 def test_milestones_and_proofs_stand_on_the_line_by_time_and_what_is_planned_before_them(client):
     noon = datetime.datetime(2026, 3, 2, 17, tzinfo=datetime.UTC)
     goal = factories.GoalFactory()
