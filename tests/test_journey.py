@@ -189,6 +189,22 @@ def seconds(page):
     return [entry.video_timestamp_seconds for entry in page.entries]
 
 
+def test_a_checkpoint_is_counted_for_whoever_reached_it_wherever_it_stood_then(video):
+    checkpoint = factories.CheckpointFactory(video=video, video_timestamp_seconds=70, title="The price")
+    removed = factories.CheckpointFactory(video=video, video_timestamp_seconds=90)
+    reached = factories.CheckpointReachedFactory.create_batch(3, checkpoint=checkpoint)
+    factories.CheckpointReachedFactory(student=reached[0].student, checkpoint=removed)
+    checkpoint.video_timestamp_seconds = 75
+    checkpoint.save()
+    removed.delete()
+    factories.CheckpointFactory(video=video, video_timestamp_seconds=70, title="Nobody's yet")
+    anew = factories.CheckpointFactory(video=video, video_timestamp_seconds=90, title="Anew")
+    factories.CheckpointReachedFactory(student=reached[0].student, checkpoint=anew)
+    lines = [(75, "reached “The price”", 3), (90, "reached “Anew”", 1)]
+    assert queries.reached(video=video) == [queries.Reached(*line) for line in lines]
+    assert queries.reached(video=video, after=75) == [queries.Reached(*lines[1])]
+
+
 def test_what_no_index_finds_is_looked_for_among_the_newest_and_said_to_be(video, monkeypatch):
     monkeypatch.setattr(journey_module, "SCAN_LIMIT", 3)
     reflections(video, 6)

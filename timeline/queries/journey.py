@@ -138,23 +138,25 @@ def reached(*, video, after=None, until=None):
 
     Of the seconds after `after` up to `until`; None: from the start, to the
     end.  Each number is counted to COUNT_LIMIT + 1 by an index-only scan.  A
-    video shorter than ten seconds has several tenths at one second, and so
-    none here.  Index: idx_video_kind.
+    checkpoint stands where it is now, and was reached wherever it stood then.
+    A video shorter than ten seconds has several tenths at one second, and so
+    none here.  Indexes: idx_video_kind, that of learning_milestones.checkpoint_id.
     """
     tenths = range(1, 10) if video.duration_seconds >= 10 else ()
-    marks = [(video.duration_seconds * tenth // 10, "video_progress", f"watched {tenth * 10} %") for tenth in tenths]
+    marks = [(video.duration_seconds * tenth // 10, None, f"watched {tenth * 10} %") for tenth in tenths]
     marks += [
-        (checkpoint.video_timestamp_seconds, "checkpoint_reached", f"reached “{checkpoint.title}”")
+        (checkpoint.video_timestamp_seconds, checkpoint.pk, f"reached “{checkpoint.title}”")
         for checkpoint in video.checkpoints.order_by("video_timestamp_seconds")[:CHECKPOINTS]
     ]
-    marks = sorted(mark for mark in marks if (after is None or mark[0] > after) and (until is None or mark[0] <= until))
+    marks = [mark for mark in marks if (after is None or mark[0] > after) and (until is None or mark[0] <= until)]
+    marks.sort(key=lambda mark: (mark[0], mark[1] is None))
     with connection.cursor() as cursor:
         cursor.execute(
             REACHED,
             {
                 "video": video.pk,
                 "seconds": [second for second, _, _ in marks],
-                "types": [activity_type for _, activity_type, _ in marks],
+                "checkpoints": [checkpoint for _, checkpoint, _ in marks],
                 "deeds": [deed for _, _, deed in marks],
                 "limit": COUNT_LIMIT + 1,
             },
@@ -162,16 +164,22 @@ def reached(*, video, after=None, until=None):
         return [Reached(*row) for row in cursor.fetchall()]
 
 
+# A mark without a checkpoint is a tenth; of the two branches, the other one is not read.
 REACHED = """
     SELECT mark.second, mark.deed, reached.students
-    FROM unnest(%(seconds)s::integer[], %(types)s::text[], %(deeds)s::text[])
-        WITH ORDINALITY AS mark (second, activity_type, deed, number)
+    FROM unnest(%(seconds)s::integer[], %(checkpoints)s::uuid[], %(deeds)s::text[])
+        WITH ORDINALITY AS mark (second, checkpoint_id, deed, number)
     CROSS JOIN LATERAL (
         SELECT count(*) AS students
         FROM (
-            SELECT FROM student_activity_timeline
-            WHERE video_id = %(video)s AND video_timestamp_seconds = mark.second AND activity_type = mark.activity_type
-            LIMIT %(limit)s
+            (
+                SELECT FROM student_activity_timeline
+                WHERE mark.checkpoint_id IS NULL AND video_id = %(video)s
+                    AND activity_type = 'video_progress' AND video_timestamp_seconds = mark.second
+                LIMIT %(limit)s
+            )
+            UNION ALL
+            (SELECT FROM learning_milestones WHERE checkpoint_id = mark.checkpoint_id LIMIT %(limit)s)
         ) AS counted
     ) AS reached
     WHERE reached.students > 0
