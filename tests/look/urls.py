@@ -66,7 +66,7 @@ def video_and_track():
     """A class of 31, of whom a dozen stopped at 6:10, drawn as for everyone."""
     duration = 875
     shares = [24] * 50 + [12] * 40 + [11] * 30
-    audience = Audience(24, 24, 31, shares, [Stop(364, 372, 12)])
+    audience = Audience(24, 24, 31, 0, shares, [Stop(364, 372, 12)])
     markers = [
         Marker(3, "reflections", 130, 1, 0),
         Marker(6, "reflections", 251, 7, 2),
