@@ -42,6 +42,36 @@ def test_every_component_is_accessible_and_fits(gallery, page, assert_accessible
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+PLACES_BY_MARKED = """(list, [items, attribute, value]) => {
+  const all = [...list.querySelectorAll(items)];
+  return all.map((marked) => {
+    for (const item of all) item === marked ? item.setAttribute(attribute, value) : item.removeAttribute(attribute);
+    return JSON.stringify(all.map((item) => item.getBoundingClientRect()));
+  });
+}"""
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("width", [390, 1440])
+def test_marking_the_current_one_of_several_moves_none_of_them(gallery, page, client, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    for address, selector, *marked in (
+        ("/styleguide/", ".tabs", "a", "aria-current", "page"),
+        ("/styleguide/", ".order", "a", "aria-current", "true"),
+        ("/styleguide/", ".roster", "th:has(a)", "aria-sort", "descending"),
+        ("/", ".site-nav", "a", "aria-current", "page"),
+    ):
+        if address == "/":
+            client.force_login(factories.ProfileFactory())
+            name = configured.SESSION_COOKIE_NAME
+            cookie = {"name": name, "value": client.cookies[name].value, "domain": "localhost", "path": "/"}
+            page.context.add_cookies([cookie])
+        page.goto(address)
+        places = page.locator(selector).first.evaluate(PLACES_BY_MARKED, marked)
+        assert len(places) > 1
+        assert len(set(places)) == 1, selector
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("width", "beside"), [(390, False), (1440, True)])
 def test_a_row_of_lines_is_one_line_where_there_is_room(gallery, page, width, beside):
