@@ -3,6 +3,10 @@
 import contextlib
 import signal
 
+from django.db import InterfaceError, OperationalError
+
+READ_ONLY = "25006"  # PostgreSQL's SQLSTATE of what may not be changed
+
 
 class Interrupted(KeyboardInterrupt):
     """SIGTERM asks for the same clean end as Ctrl-C."""
@@ -54,3 +58,10 @@ def lost(error):
     if (getattr(error.__cause__, "sqlstate", None) or "08").startswith(("08", "57P")):
         return str(error).strip().splitlines()[0]
     return None
+
+
+def cannot_serve(error):
+    """Whether a database error says that the database is away or takes no changes, whatever was asked of it."""
+    if getattr(error.__cause__, "sqlstate", None) == READ_ONLY:
+        return True
+    return isinstance(error, OperationalError | InterfaceError) and lost(error) is not None

@@ -2,12 +2,20 @@
 
 import copy
 import logging
+import sys
 
 from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.db import Error
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.views.csrf import csrf_failure
+from django.views.defaults import server_error
 
+from config.console import cannot_serve
 from config.links import without_secrets
+
+RETRY_AFTER = 30  # seconds, for whoever waits by itself
 
 
 def bad_request(request, exception):
@@ -16,6 +24,14 @@ def bad_request(request, exception):
     if isinstance(exception, RequestDataTooBig):
         reason = "What you sent is too large. Nothing was saved: go back, and send less."
     return render(request, "400.html", {"reason": reason}, status=400)
+
+
+def failed(request):
+    """500; but 503 where it is the database that is away or, as a standby, takes no changes: that passes."""
+    error = sys.exception()
+    if isinstance(error, Error) and cannot_serve(error):
+        return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": RETRY_AFTER})
+    return server_error(request)
 
 
 def form_expired(request, reason=""):

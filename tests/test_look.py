@@ -222,6 +222,7 @@ def test_the_admin_writes_times_as_the_pages_do(client):
         ("403_csrf.html", "Nothing was saved"),
         ("404.html", "There is no such page"),
         ("500.html", "on our side"),
+        ("503.html", "try again in a minute"),
     ],
 )
 def test_an_error_page_needs_neither_a_request_nor_the_database(django_assert_num_queries, template, words):

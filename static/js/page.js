@@ -29,6 +29,7 @@ document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
   const reasons = {
     403: "You have logged in anew since this page was loaded. Reload it and try again; what you typed is kept.",
     404: "That is no longer there, or no longer yours to see. Reload the page.",
+    503: "The site cannot reach its data just now. Try again in a minute.",
   };
   say(reasons[xhr.status] ?? `That did not work (error ${xhr.status}). Reload the page and try again.`);
 });
