@@ -352,6 +352,17 @@ def test_the_number_of_queries_does_not_grow(client, school):
     assert count(client, completions_of(school)) <= 14
 
 
+def test_a_card_of_the_catalogue_says_that_one_teaches_the_course_and_whether_one_is_in_it(client, school):
+    told = {"instructor": "You teach it", "student": "Enrolled", "left": "You left it", "stranger": "", "staff": ""}
+    for person, words in told.items():
+        client.force_login(getattr(school, person))
+        card = text_of(client.get(reverse("catalogue")))
+        assert {each for each in told.values() if each and each in card} == {words} - {""}, person
+    factories.EnrollmentFactory(course=school.course, student=school.instructor)
+    client.force_login(school.instructor)
+    assert "You teach it Enrolled" in text_of(client.get(reverse("catalogue")))
+
+
 def test_paging_through_the_catalogue_meets_every_course_once(client, school):
     for number in range(60):
         factories.CourseFactory(title=f"Pricing {number % 20:02} ~ now")

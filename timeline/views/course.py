@@ -12,7 +12,7 @@ from courses import finishing, inviting
 from courses.access import courses_joinable, courses_seen
 from courses.enrolling import enrol, leave
 from courses.forms import CompletionForm, InvitationForm
-from courses.models import Enrollment, Quiz
+from courses.models import CourseInstructor, Enrollment, Quiz
 from courses.progress import LESSONS, lessons_done_by, outline
 from timeline import access, queries
 from timeline.views.asked import choice_asked
@@ -29,8 +29,10 @@ class Catalogue(Page):
         courses = queries.open_courses(title=title, after=self.request.GET.get("after"))
         enrollments = Enrollment.objects.filter(student=self.request.user, course__in=courses.entries)
         mine = {enrollment.course_id: enrollment for enrollment in enrollments}
+        taught = CourseInstructor.objects.filter(instructor=self.request.user, course__in=courses.entries)
+        taught = set(taught.values_list("course", flat=True))
         return super().get_context_data(
-            courses=[(course, mine.get(course.pk)) for course in courses.entries],
+            courses=[(course, mine.get(course.pk), course.pk in taught) for course in courses.entries],
             more=courses.next,
             title=title,
             **kwargs,
