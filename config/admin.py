@@ -38,7 +38,7 @@ PAGES = {  # a row's page on the site
 }
 NAMES = {"profiles.Profile": "Students, instructors and staff"}  # on the index, where the table's says less
 SECTIONS = {
-    "People": ["profiles.Profile"],
+    "People": ["profiles.Profile", "news.NewsByMail"],
     "Catalogue": [
         "courses.Course",
         "courses.Lesson",

@@ -1,7 +1,10 @@
 """What `manage.py check --deploy` asks beside Django's own questions."""
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.core.checks import Tags, Warning, register
+from django.http.request import validate_host
 
 
 @register(Tags.security, deploy=True)
@@ -15,5 +18,30 @@ def proxy_is_named(app_configs, **options):
             "are one where wrong passwords are counted, and anybody can keep anybody from logging in.",
             hint="Set BEHIND_PROXY=on, and have the proxy set X-Forwarded-Proto and X-Forwarded-For itself.",
             id="config.W001",
+        )
+    ]
+
+
+@register(Tags.urls, deploy=True)
+def links_in_mails_lead_here(app_configs, **options):
+    """Mails that no visitor asks for can ask no request where the site is."""
+    if not settings.EMAIL_URL:
+        return []
+    if not settings.SITE_ADDRESS:
+        return [
+            Warning(
+                "SITE_ADDRESS is not set, and ALLOWED_HOSTS is not one name: nobody is offered news by mail.",
+                hint="Set SITE_ADDRESS=https://timeline.example.org, as visitors know it.",
+                id="config.W002",
+            )
+        ]
+    host = urlsplit(settings.SITE_ADDRESS).hostname
+    if validate_host(host, settings.ALLOWED_HOSTS):
+        return []
+    return [
+        Warning(
+            f"SITE_ADDRESS leads to {host}, which is not among ALLOWED_HOSTS: links in mails are a Bad request (400).",
+            hint="Name it in ALLOWED_HOSTS, or mend SITE_ADDRESS.",
+            id="config.W003",
         )
     ]

@@ -1,12 +1,16 @@
-"""Secret links: addresses that open something for whoever was given them."""
+"""Addresses outside of pages: secret links, which open something for whoever was given them, and those in mails."""
 
 import re
 import uuid
 
+from django.conf import settings
 from django.core import signing
+from django.urls import reverse
 
 # Where a log may have one: in an address, or quoted within another.
-SECRET = re.compile(r"((?:/|%2F)(?:invitations|shared)(?:/|%2F))[\w.-]+", re.IGNORECASE)
+SECRET = re.compile(
+    r"((?:/|%2F)(?:invitations|shared|news-by-mail(?:/|%2F)(?:confirm|stop))(?:/|%2F))[\w.-]+", re.IGNORECASE
+)
 
 
 class SecretLinks:
@@ -25,6 +29,11 @@ class SecretLinks:
             return uuid.UUID(hex=self.signer.unsign(token))
         except (signing.BadSignature, ValueError):
             return None
+
+
+def absolute(name, *args):
+    """The address of a page, for mails: the site's own, whatever host a request named."""
+    return settings.SITE_ADDRESS + reverse(name, args=args)
 
 
 def without_secrets(text):

@@ -1,6 +1,11 @@
-"""Where mail goes."""
+"""Where mail goes, and where its links lead."""
+
+import re
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
+
+PATIENCE = 20  # seconds that a mail server may take for each answer
 
 
 def mailer(url):
@@ -17,5 +22,22 @@ def mailer(url):
             "password": parts["EMAIL_HOST_PASSWORD"],
             "use_tls": parts.get("EMAIL_USE_TLS", False),
             "use_ssl": parts.get("EMAIL_USE_SSL", False),
+            "timeout": PATIENCE,
         },
     }
+
+
+def site_address(given, hosts, local_port=None):
+    """The site's address without a slash at its end: the one `given`, or else what the names of the site say.
+
+    "" if they do not: there are several, or patterns.
+    """
+    given = given.rstrip("/")
+    if given and not re.fullmatch(r"https?://[\w.-]+(:\d+)?", given, re.ASCII):
+        raise ImproperlyConfigured(
+            "SITE_ADDRESS is the site's address and no more, as in https://timeline.example.org."
+        )
+    if given or local_port:
+        return given or f"http://127.0.0.1:{local_port}"
+    [host, *others] = hosts
+    return "" if others or not re.fullmatch(r"\w[\w.-]*", host, re.ASCII) else f"https://{host}"

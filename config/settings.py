@@ -7,7 +7,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config.mail import mailer
+from config.mail import mailer, site_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "goals",
     "xapi",
     "timeline",
+    "news",
     "privacy",
     "demo",
     "axes",
@@ -145,10 +146,14 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "password_again", "next"]
 AXES_DISABLE_ACCESS_LOG = True  # who logged in when is nobody's business
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
-# Without EMAIL_URL nobody is offered a new password by mail.
+# Without EMAIL_URL nobody is offered a new password, or news, by mail.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 MAILERS = {"default": mailer(EMAIL_URL or "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="webmaster@localhost")
+# Where the site is, for mails that no visitor asks for; "" where several names leave that open.
+SITE_ADDRESS = site_address(
+    env.str("SITE_ADDRESS", default=""), ALLOWED_HOSTS, local_port=env.str("PORT", default="8000") if LOCAL else None
+)
 
 # Language and time
 

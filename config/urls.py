@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("courses.urls")),
     path("", include("uploads.urls")),
     path("", include("timeline.urls")),
+    path("", include("news.urls")),
     path("", include("privacy.urls")),
     path("admin/", admin.site.urls),
 ]

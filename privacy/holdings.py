@@ -63,6 +63,7 @@ EXCEPTIONS = {
 WITHHELD = {
     "profiles.Profile": {"password"},
     "profiles.Session": {"session_key", "session_data"},  # whoever has them is logged in
+    "news.NewsByMail": {"link"},  # whoever has it says that the mailbox is theirs
     "xapi.Statement": {"hash"},  # of the statement, which is there
 }
 
@@ -74,6 +75,7 @@ TOLD_KEYS = {"courses.QuizAttempt": {"questions": ("id", "kind", "prompt", "choi
 TITLES = {
     "profiles.Profile": "Your account: name, e-mail address, when it was made and last used",
     "profiles.Session": "Browsers in which you are or were logged in",
+    "news.NewsByMail": "Whether news are mailed to you, how often, and to which address",
     "courses.Enrollment": "Courses in which you enrolled, and when you completed or left them",
     "courses.LessonCompletion": "Lessons that you completed",
     "courses.VideoProgress": "What you watched of videos",

@@ -14,6 +14,7 @@ from psycopg.types.range import TimestamptzRange
 
 from courses import models as courses
 from goals import models as goals
+from news.models import HowOften, NewsByMail
 from profiles.models import MediaType, Profile
 from reflections.models import Reflection
 from uploads.models import Upload
@@ -267,6 +268,23 @@ class GoalMessageFactory(DjangoModelFactory):
     student = factory.SubFactory(ProfileFactory)
     author = factory.SubFactory(ProfileFactory)
     content = "Good start. Whom will you ask tomorrow?"
+
+
+class NewsByMailFactory(DjangoModelFactory):
+    """News that were confirmed a week ago, are due since, and told nothing yet."""
+
+    class Meta:
+        model = NewsByMail
+
+    person = factory.SubFactory(ProfileFactory)
+    how_often = HowOften.DAILY
+    email = factory.SelfAttribute("person.email")
+    link = factory.LazyFunction(uuid.uuid4)
+    asked_at = asked_since = confirmed_at = told_until = factory.LazyFunction(
+        lambda: datetime.datetime.now(datetime.UTC) - WEEK
+    )
+    asked = 1
+    due_on = factory.LazyAttribute(lambda choice: choice.told_until.date())
 
 
 class SharedStoryFactory(DjangoModelFactory):

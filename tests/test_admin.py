@@ -43,7 +43,7 @@ from timeline.models import Activity
 OURS = [
     model
     for model in admin.site._registry
-    if model._meta.app_label in ("profiles", "courses", "reflections", "goals", "timeline")
+    if model._meta.app_label in ("profiles", "courses", "reflections", "goals", "timeline", "news")
 ]
 PASSWORD = "correct horse battery"
 SHEET = uuid.uuid4()  # tells one list of people from another
@@ -106,6 +106,7 @@ def populate():
         factories.GoalCorrectionFactory(goal=goal, author=instructor),
         factories.SharedStoryFactory(goal=goal, course=course),
         factories.CongratulationFactory(person=instructor),
+        factories.NewsByMailFactory(person=student),
         factories.EnrollmentFactory(student=student, course=course),
         factories.LessonCompletionFactory(student=student, lesson=lesson),
         factories.VideoProgressFactory(student=student, video=video),

@@ -19,7 +19,19 @@ from timeline.models import Activity, ReadOnlyError
 ROOT = Path(settings.BASE_DIR)
 LIMIT_IN_A_TEMPLATE = re.compile(r'maxlength="\d|capped:\d|slice:"|[<>]=? \d\d|\d,\d{3}')
 PROJECT = {
-    *("config", "profiles", "courses", "uploads", "reflections", "goals", "xapi", "timeline", "privacy", "demo"),
+    *(
+        "config",
+        "profiles",
+        "courses",
+        "uploads",
+        "reflections",
+        "goals",
+        "xapi",
+        "timeline",
+        "news",
+        "privacy",
+        "demo",
+    ),
     "tests",
 }
 
@@ -34,7 +46,8 @@ MAY_IMPORT = {
     "xapi": {"config", "profiles", "courses", "uploads", "reflections", "goals"},
     "demo": {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi"},
     "timeline": {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi"},
-    "privacy": {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi", "timeline"},
+    "news": {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi", "timeline"},
+    "privacy": {"config", "profiles", "courses", "uploads", "reflections", "goals", "xapi", "timeline", "news"},
 }
 
 

@@ -60,6 +60,7 @@ def everything_about(name, email, words):
     ConversationVisit.objects.create(viewer=teacher, student=person)
     factories.CourseInstructorFactory(instructor=person)
     factories.InvitationFactory(made_by=person)
+    factories.NewsByMailFactory(person=person)
     browser = Client()
     log_in(browser, email, "wrong")
     browser.force_login(person)

@@ -149,7 +149,7 @@ def test_the_image_asks_the_server_whether_it_can_serve(production):
         assert result.returncode == code
 
 
-@pytest.mark.parametrize("page", ["shared", "invitations"])
+@pytest.mark.parametrize("page", ["shared", "invitations", "news-by-mail/confirm", "news-by-mail/stop"])
 def test_a_secret_link_is_kept_out_of_the_log(production, page):
     """As the fixture sees when the server has stopped."""
     address = f"/{page}/{SECRET}/"

@@ -17,6 +17,7 @@ from django.urls import path
 
 from config.urls import urlpatterns as site
 from goals.conversation import write_note
+from news.urls import offered
 from profiles.urls import password_reset
 from timeline import calendar, track
 from timeline.kinds import GROUPS, KINDS
@@ -126,5 +127,6 @@ urlpatterns = [
     path("attach/plain/", attach, {"htmx": False}),
     path("broken/", raise_error),
     *password_reset,
+    *offered,
     *site,
 ]

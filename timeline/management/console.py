@@ -38,10 +38,11 @@ def kinds(text):
 
 
 @contextlib.contextmanager
-def students_progress(walk, doing, stderr, *, names_next=True):
+def students_progress(walk, doing, stderr, *, names_next=True, of=("student", "students")):
     """A function to call after each batch: it moves a bar or, without a terminal, prints a line now and then.
 
     `doing` stands before the bar; a line goes to `stderr`, and with `names_next` says where one goes on if it stops.
+    `of`: what one of them is called, and several.
     """
     console = Console(stderr=True, highlight=False)
     count = walk.count()
@@ -50,7 +51,7 @@ def students_progress(walk, doing, stderr, *, names_next=True):
             TextColumn(doing),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("students"),
+            TextColumn(of[1]),
             SpeedColumn(),
             TimeRemainingColumn(),
             TextColumn("left"),
@@ -68,7 +69,7 @@ def students_progress(walk, doing, stderr, *, names_next=True):
                 last = now
                 speed = walk.done / (now - start)
                 left = timedelta(seconds=round(max(count - walk.done, 0) / speed))
-                line = f"{walk.done:,} of {counted(count, 'student')}, {speed:,.0f} a second, {left} left"
+                line = f"{walk.done:,} of {counted(count, *of)}, {speed:,.0f} a second, {left} left"
                 stderr.write(f"{line}; next is {walk.position}" if names_next else line)
 
         yield advance

@@ -102,6 +102,7 @@ from timeline.queries.waiting import (
     WaitingMoment,
     awaiting_response_counts,
     awaiting_response_in_videos,
+    awaiting_response_of_teachers,
     awaiting_response_on_no_video,
     entries_of_reflections,
     inbox,

@@ -228,6 +228,60 @@ AWAITING_RESPONSE_IN_VIDEOS = """
 """
 
 
+def awaiting_response_of_teachers(*, asked, until, size=50):
+    """What waits in the courses of several people for their answer, if something came to one of them meanwhile.
+
+    `asked`: {person id: since when}.  {person id: [(course id, title, number up to WAITING_LIMIT + 1)]} of those who
+    teach a course in which something waits that came after that, and not after `until`: all their courses where
+    anything waits, at most `size` of each person.  Indexes: those of course_instructors.instructor_id and of courses,
+    idx_response_status.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            AWAITING_RESPONSE_OF_TEACHERS,
+            {
+                "people": list(asked),
+                "since": list(asked.values()),
+                "until": until,
+                "courses": size,
+                "limit": WAITING_LIMIT + 1,
+            },
+        )
+        rows = cursor.fetchall()
+    told = {person for person, *_, is_new in rows if is_new}
+    found = defaultdict(list)
+    for person, *course, _ in rows:
+        if person in told:
+            found[person].append(tuple(course))
+    return found
+
+
+AWAITING_RESPONSE_OF_TEACHERS = """
+    SELECT asked.person, course.id, course.title, waiting.number,
+        EXISTS (
+            SELECT FROM student_activity_timeline
+            WHERE course_id = course.id AND response_status = 'pending' AND student_id <> asked.person
+                AND created_at > asked.since AND created_at <= %(until)s
+        )
+    FROM unnest(%(people)s::uuid[], %(since)s::timestamptz[]) AS asked (person, since)
+    CROSS JOIN LATERAL (
+        SELECT course_id FROM course_instructors WHERE instructor_id = asked.person ORDER BY id LIMIT %(courses)s
+    ) AS taught
+    JOIN courses AS course ON course.id = taught.course_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS number
+        FROM (
+            SELECT FROM student_activity_timeline
+            WHERE course_id = course.id AND response_status = 'pending' AND student_id <> asked.person
+            ORDER BY created_at, id
+            LIMIT %(limit)s
+        ) AS counted
+    ) AS waiting
+    WHERE waiting.number > 0
+    ORDER BY course.title, course.id
+"""
+
+
 # In one video
 
 

@@ -1,0 +1,145 @@
+"""Mailing the news to everybody who is due (docs/decisions/0044)."""
+
+import datetime
+import smtplib
+from collections import namedtuple
+from uuid import UUID
+
+from django.core.mail import mailers
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from news.choosing import due_on, stopping_token
+from news.mails import mail_of
+from news.models import NewsByMail
+from news.telling import news_of
+from timeline.keyset import Keyset
+from timeline.models import DAY_ZONE
+
+BATCH = 100  # people whose news are read at once
+SETTLING = datetime.timedelta(minutes=1)  # what is younger may be of a transaction that is not committed yet
+FAILURES = 3  # of the mail server in a row: it is down
+REFUSALS = 20  # of mails in a row: it takes none
+
+BY_DAY = Keyset(("due_on", "id"), (datetime.date, UUID))
+
+Unsent = namedtuple("Unsent", ["person", "reason"])
+
+
+class ServerDown(Exception):
+    """The mail server does not answer, or takes no mail: why, in a line."""
+
+
+class Post:
+    """A connection to the mail server, opened anew where it was lost.
+
+    What is wrong with one mail is an Unmailable; what is wrong with the server fails mails, too, until it does so
+    FAILURES times in a row, or REFUSALS of mails come in a row: ServerDown.
+    """
+
+    # RFC 5321 has servers refuse a mail by each of these; ValueError is an address that is none (Django).
+    REFUSED = (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, smtplib.SMTPSenderRefused, ValueError)
+
+    def __init__(self):
+        self.server = mailers.default
+        self.failures = self.refusals = 0
+        self.is_open = False
+
+    def send(self, mail):
+        """None if the server took it, else why not."""
+        try:
+            self._send(mail)
+        except self.REFUSED as error:
+            self.refusals += 1
+            if self.refusals == REFUSALS:
+                raise ServerDown(f"it refused {REFUSALS} mails in a row, the last one: {line(error)}") from error
+            return line(error)
+        except OSError as error:  # smtplib's own errors are such
+            self.close()
+            self.failures += 1
+            if self.failures == FAILURES:
+                raise ServerDown(line(error)) from error
+            return line(error)
+        self.failures = self.refusals = 0
+        return None
+
+    def _send(self, mail):
+        was_open = self.is_open
+        try:
+            self._deliver(mail)
+        except smtplib.SMTPServerDisconnected:
+            if not was_open:
+                raise
+            # Many servers end a connection after so many mails; it is no fault of this one.
+            self.close()
+            self._deliver(mail)
+
+    def _deliver(self, mail):
+        self.server.open()
+        self.is_open = True
+        self.server.send_messages([mail])
+
+    def close(self):
+        self.is_open = False
+        try:
+            self.server.close()
+        except OSError:
+            self.server = mailers.default
+
+
+def line(error):
+    """An error on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class Run:
+    """Mails each person who is due, once; iterating yields after each of them.
+
+    Each mail is a transaction of its own, which holds the person's NewsByMail while the mail server takes it; whoever
+    is held by another run is left to that one.  At least once: what is killed between the server's word and the commit
+    is mailed again by the next run, on the same day with the same Message-ID.
+    `done`, `sent`: how many people; `unsent`: [Unsent], who are due still.
+    """
+
+    def __init__(self):
+        self.started = timezone.now()
+        self.today = self.started.astimezone(DAY_ZONE).date()
+        self.done = self.sent = 0
+        self.unsent = []
+
+    def due(self):
+        """Index: news_by_mail_due."""
+        found = NewsByMail.objects.filter(due_on__lte=self.today)
+        return found.filter(person__is_active=True, person__email=F("email"))
+
+    def count(self):
+        return self.due().count()
+
+    def __iter__(self):
+        post, after = Post(), None
+        try:
+            while batch := list(BY_DAY.rows(self.due(), after)[:BATCH]):
+                until = timezone.now() - SETTLING
+                news = news_of(batch, until=until)
+                for choice in batch:
+                    if choice.person_id in news:
+                        self._mail(post, choice, news[choice.person_id], until)
+                    self.done += 1
+                    yield
+                after = BY_DAY.cursor(batch[-1])
+        finally:
+            post.close()
+
+    def _mail(self, post, choice, news, until):
+        with transaction.atomic():
+            held = self.due().select_for_update(skip_locked=True, no_key=True, of=("self",))
+            there = held.filter(pk=choice.pk, told_until=choice.told_until).first()
+            if there is None:  # another run's, or ended meanwhile
+                return
+            if reason := post.send(mail_of(there, news, stopping_token(there), day=self.today)):
+                self.unsent.append(Unsent(there.person_id, reason))
+                return
+            there.told_until, there.due_on = until, due_on(self.started, there.how_often)
+            there.save(update_fields=["told_until", "due_on"])
+        self.sent += 1

@@ -1,0 +1,16 @@
+"""The addresses of news by mail.  Ended they can be while no mail is set up, too."""
+
+from django.urls import path
+
+from news import views
+from news.choosing import is_offered
+
+offered = [
+    path("news-by-mail/", views.Choice.as_view(), name="news_by_mail"),
+    path("news-by-mail/confirm/<str:token>/", views.Confirm.as_view(), name="confirm_news"),
+]
+
+urlpatterns = [
+    path("news-by-mail/stop/<str:token>/", views.Stop.as_view(), name="stop_news"),
+    *(offered if is_offered() else []),
+]

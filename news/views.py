@@ -1,0 +1,118 @@
+"""News by mail: chosen in the account; confirmed, and ended, by whoever has a link from a mail."""
+
+import logging
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import FormView, TemplateView
+
+from news import choosing
+from news.forms import ChoiceForm
+from news.models import HowOften
+from timeline.views.page import kept_secret
+
+log = logging.getLogger(__name__)
+
+
+@method_decorator(never_cache, name="dispatch")
+class Choice(FormView):
+    template_name = "news/choice.html"
+    form_class = ChoiceForm
+
+    def get_initial(self):
+        choice = choosing.choice_of(self.request.user)
+        return {"how_often": choice.how_often if choice else choosing.usual(self.request.user)}
+
+    def get_context_data(self, **context):
+        user = self.request.user
+        choice = choosing.choice_of(user)
+        return super().get_context_data(
+            choice=choice,
+            is_on=choice and choosing.is_on(choice, user),
+            waits=choice and choosing.waits(choice, user),
+            until=choice and choice.asked_at and choice.asked_at + choosing.HOLDS,
+            **context,
+        )
+
+    def form_invalid(self, form, status=422):
+        response = super().form_invalid(form)
+        response.status_code = status
+        return response
+
+    def form_valid(self, form):
+        user, how_often = self.request.user, form.cleaned_data["how_often"]
+        try:
+            choice = choosing.choose(user, how_often, again="again" in self.request.POST)
+        except choosing.AskedTooOften as refused:
+            at = timezone.localtime(refused.again_at)
+            form.add_error(
+                None,
+                f"We have mailed you {choosing.MOST_A_DAY} links within a day: look among the spam. Another one can be "
+                f"mailed from {date_format(at, 'g:i a')} on {date_format(at, 'j F')} on. Nothing was changed.",
+            )
+            return self.form_invalid(form, status=429)
+        except (OSError, ValueError) as error:
+            log.error("A link to confirm news by mail could not be mailed: %s", type(error).__name__)
+            form.add_error(None, "The mail with the link could not be sent. Nothing was changed: try again later.")
+            return self.form_invalid(form, status=503)
+        if how_often == HowOften.OFF:
+            messages.success(self.request, "No news are mailed to you.")
+        elif choosing.is_on(choice, user):
+            messages.success(self.request, f"News are mailed to you {choice.get_how_often_display().lower()}.")
+        elif "again" in self.request.POST:
+            messages.success(self.request, "The link is mailed to you again.")
+        return redirect("news_by_mail")
+
+
+class FromMail(TemplateView):
+    """A page to which a link in a mail leads: it says what its button does, and the button does it.
+
+    Programs that look through mails open its links, and so must change nothing.
+    """
+
+    done = False
+
+    @method_decorator(login_not_required)
+    @method_decorator(never_cache)
+    def dispatch(self, *args, **kwargs):
+        return kept_secret(super().dispatch(*args, **kwargs))
+
+    def setup(self, request, *args, token, **kwargs):
+        super().setup(request, *args, **kwargs)
+        self.choice = self.find(token)
+        if self.choice is None:
+            raise Http404("This link leads nowhere, or has ended.")
+
+    def get_context_data(self, **context):
+        return super().get_context_data(choice=self.choice, done=self.done, **context)
+
+
+class Confirm(FromMail):
+    template_name = "news/confirm.html"
+    find = staticmethod(choosing.choice_of_confirming)
+
+    def post(self, request, *args, **kwargs):
+        if not choosing.confirm(self.choice):
+            raise Http404("This link has ended.")
+        self.done = True
+        return self.render_to_response(self.get_context_data())
+
+
+@method_decorator(csrf_exempt, name="dispatch")
+class Stop(FromMail):
+    """Mail programs send its form by themselves (RFC 8058): without a cookie, and no redirection may follow."""
+
+    template_name = "news/stop.html"
+    find = staticmethod(choosing.choice_of_stopping)
+
+    def post(self, request, *args, **kwargs):
+        choosing.stop(self.choice)
+        self.done = True
+        return self.render_to_response(self.get_context_data())
