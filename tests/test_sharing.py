@@ -330,8 +330,9 @@ def test_a_preview_is_what_others_see(client, goal):
 
 
 def told(page):
-    """The story in a page, its links without what a preview is of."""
+    """The story in a page, its links without what a preview is of, without the congratulations of a community."""
     text = re.sub(r'href="\?[^"]*(after=[^"#]*)', r'href="?\1', page.content.decode())
+    text = re.sub(r'<div class="story-bar" id="applause">.*?</div>', "", text, flags=re.DOTALL)
     return by_id(loaded(type("Page", (), {"content": text.encode()})), "story")
 
 
@@ -409,6 +410,18 @@ def test_sharing_again_keeps_the_link_and_the_place_in_the_community(goal):
     Goal.objects.update(completed_at=None)
     with pytest.raises(ValidationError, match="once its goal is reached"):
         shared(goal)
+
+
+def test_what_can_be_done_with_a_story_stands_under_its_title(client, goal):
+    story = shared(goal, link=False)
+    for person, address, act in (
+        (fellow(goal), reverse("community_story", args=[story.pk]), "Congratulate"),
+        (goal.student, reverse("community_story", args=[story.pk]), "Nobody has congratulated yet"),
+        (goal.student, reverse("goal_story", args=[goal.student_id, goal.pk]), "What you share"),
+    ):
+        client.force_login(person)
+        page = client.get(address).text
+        assert page.index("<h1>") < page.index(act) < page.index("<h2")
 
 
 def test_congratulations_count_once_can_be_taken_back_and_are_named_to_the_student(client, goal):
