@@ -9,7 +9,7 @@ def main():
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+    from django.db import DatabaseError
 
     try:
         execute_from_command_line(sys.argv)
@@ -17,11 +17,13 @@ def main():
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"{error}")
-    except OperationalError as error:
-        # Without an SQLSTATE no statement failed: there was no connection.
-        if "--traceback" in sys.argv or getattr(error.__cause__, "sqlstate", None):
+    except DatabaseError as error:
+        from config.console import COULD_NOT_RUN, why_not
+
+        if "--traceback" in sys.argv or not (reason := why_not(error)):
             raise
-        sys.exit(f"{error}")
+        print(reason, file=sys.stderr)
+        sys.exit(COULD_NOT_RUN)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import psutil
 import psycopg
@@ -235,9 +236,28 @@ def test_a_command_that_needs_no_database_starts_none(tmp_path):
 
 def test_a_database_that_cannot_be_reached_is_one_sentence(tmp_path):
     refused = manage("migrate", DATABASE_URL=f"postgres://nobody@/nothing?host={tmp_path}", LOCAL="on")
-    assert refused.returncode == 1
+    assert refused.returncode == 2  # 1 would say that a check had found something
     assert "Traceback" not in refused.stderr
     assert "connection to server on socket" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "reason"),
+    [
+        ("", ["backfill_timeline", "--check"], "run manage.py migrate first"),
+        ("", ["import_xapi"], "run manage.py migrate first"),
+        ("-c default_transaction_read_only=on", ["migrate"], "The database takes no changes"),
+        ("-c statement_timeout=1ms", ["migrate"], "statement_timeout"),
+        ("-c role=pg_monitor", ["migrate"], "Commands need the owner of the tables"),
+    ],
+)
+def test_a_database_that_is_not_as_it_has_to_be_is_one_sentence(cluster, users, settings, command, reason):
+    users()
+    url = f"{cluster.url('postgres')}&{urlencode({'options': settings}, quote_via=quote)}"
+    refused = manage(*command, DATABASE_URL=url, LOCAL="on")
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    assert reason in refused.stderr
 
 
 def test_without_database_url_and_the_wheel_it_says_what_to_do(monkeypatch):

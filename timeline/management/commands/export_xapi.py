@@ -18,15 +18,13 @@ from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from config.console import counted, exit_code, interruptible
+from config.console import COULD_NOT_RUN, counted, exit_code, interruptible
 from courses.models import Course
 from profiles.models import YEARS, Profile
 from timeline.kinds import BY_VALUE
 from timeline.management.console import SpeedColumn, kinds
 from timeline.queries import Telling, count_students, statement_pages
 from timeline.statements import Statements
-
-COULD_NOT_RUN = 2
 
 
 class Command(BaseCommand):

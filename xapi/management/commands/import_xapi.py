@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from config.console import counted, exit_code, interruptible
+from config.console import COULD_NOT_RUN, counted, exit_code, interruptible
 from xapi.erased import KeyMissing
 from xapi.importing import Rejects, Summary, import_stream, only_import
 from xapi.reading import CHUNK
 from xapi.settling import pending_agents, settle
 
-REJECTED, COULD_NOT_RUN = 1, 2
+REJECTED = 1
 STDIN = "-"
 
 
