@@ -10,8 +10,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from config.frozen import FrozenSQL
 from tests import databases
 from timeline.sql import current_sql
 
@@ -189,6 +191,21 @@ def test_what_ran_in_databases_is_frozen():
     assert not missing, f"{missing} ran in databases: put them back."
     new = sorted({*present} - {*listed})
     assert not new, f"Freeze what is new, from the project's folder: sha256sum {' '.join(new)} >> tests/frozen.txt"
+
+
+# These took what they lock beside their SQL with them before the rule was there.
+NOT_ALONE = {("courses", "0002_watching"), ("goals", "0002_goal_keys"), ("profiles", "0002_admin_log")}
+NOT_ALONE |= {("goals", "0009_living"), ("goals", "0010_sharing")}
+
+
+def test_sql_that_makes_triggers_anew_has_its_migration_to_itself():
+    """What an operation before it has locked it cannot give up while it waits: whoever writes would be refused."""
+    found = {
+        key
+        for key, migration in MigrationLoader(None).disk_migrations.items()
+        if len(migration.operations) > 1 and any(isinstance(each, FrozenSQL) for each in migration.operations)
+    }
+    assert found == NOT_ALONE
 
 
 # Rules that every part of the SQL keeps
