@@ -11,6 +11,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY", 2))
 threads = int(os.environ.get("WEB_THREADS", 4))
 worker_class = "gthread"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a disk that stalls would stop the workers
+forwarder_headers = ""  # no visitor's header SCRIPT_NAME says where the site begins
 accesslog = "-"
 control_socket_disable = True
 

@@ -171,6 +171,11 @@ def test_another_host_is_refused(production):
     assert get(production, "/", headers=BEHIND_HTTPS | {"Host": "evil.example"}).status == 400
 
 
+def test_a_header_does_not_say_where_the_site_begins(production):
+    """Else whoever sends it gets an error 500, or a page whose addresses all begin with what they sent."""
+    assert get(production, "/login/", headers=BEHIND_HTTPS | {"SCRIPT_NAME": "/elsewhere"}).status == 200
+
+
 @pytest.mark.parametrize(("path", "status"), [("/login/", 200), ("/no-such-page/", 404)])
 def test_pages_come_with_every_security_header(production, path, status):
     response = get(production, path)
