@@ -3,6 +3,7 @@
 import csv
 import datetime
 import io
+import re
 import tracemalloc
 from types import SimpleNamespace
 
@@ -42,7 +43,7 @@ def rows_of(response):
     """The rows of a response, as {column: cell}."""
     assert response.status_code == 200
     written = b"".join(response.streaming_content)
-    assert written.startswith("\ufeffEntry,Time,".encode())
+    assert written.startswith('\ufeff"Entry","Time",'.encode())
     return list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"), newline="")))
 
 
@@ -170,6 +171,22 @@ def test_nothing_that_people_write_is_a_formula(client, classroom, written):
         assert reflection[column] == f"'{written}"
 
 
+CELL = re.compile(r'(?:^|(?<=[,;\t\r\n]))(?:"((?:[^"]|"")*)"|([^",;\t\r\n]*))(?=[,;\t\r\n]|$)')
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "\n", "; ", "\r\n"])
+def test_nothing_is_a_formula_where_a_spreadsheet_splits_at_semicolons_and_tabs_as_well(client, classroom, mark):
+    written = f"So it was{mark}=1+1{mark}and so on"
+    factories.QuizFactory(lesson=classroom.video.lesson, title=written)
+    factories.ReflectionFactory(student=classroom.sara, video=classroom.video, content=written)
+    client.force_login(classroom.instructor)
+    for asked in (address(classroom.video), reverse("class_export", args=[classroom.video.lesson.course_id])):
+        told = client.get(asked).getvalue().decode("utf-8-sig")
+        cells = [(found[1] or found[2] or "").replace('""', '"') for found in CELL.finditer(told)]
+        assert any(written in cell for cell in cells), "as it was written, in one cell"
+        assert not any(cell.strip().startswith("=") for cell in cells)
+
+
 @pytest.mark.parametrize("written", ["a=1", " =1", "1-2", "'", "«é»", ""])
 def test_other_words_are_as_they_were_written(written):
     assert text(written) == written
@@ -220,7 +237,7 @@ def test_a_journey_without_entries_is_a_row_of_columns(client, classroom):
     client.force_login(classroom.instructor)
     assert (
         b"".join(client.get(address(classroom.video)).streaming_content).decode("utf-8-sig")
-        == ",".join(COLUMNS) + "\r\n"
+        == ",".join(f'"{column}"' for column in COLUMNS) + "\r\n"
     )
 
 

@@ -1,5 +1,6 @@
 """A course's students: towards which goal, how often, since when not, and what they reached this week."""
 
+import csv
 import datetime
 import itertools
 import re
@@ -141,7 +142,7 @@ def test_a_class_that_was_just_enrolled_is_not_active_yet(client, course):
     assert told == {ann.pk: Silence(0, False), ben.pk: Silence(8, False), cem.pk: Silence(2)}
     client.force_login(factories.CourseInstructorFactory(course=course).instructor)
     lines = client.get(reverse("class_export", args=[course.pk])).getvalue().decode("utf-8-sig").splitlines()
-    last_active = {line.split(",")[0]: line.split(",")[7] for line in lines}
+    last_active = {row["Student"]: row["Last active"] for row in csv.DictReader(lines)}
     assert last_active["Ann"] == last_active["Ben"] == ""
     assert last_active["Cem"] == str(queries.today() - 2 * DAY)
 

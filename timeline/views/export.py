@@ -200,7 +200,7 @@ class ClassExport(Export):
             for student in students:
                 student.done, student.silent = done.get(student.pk, 0), silent.get(student.pk)
                 scores = (best.get((student.pk, quiz.pk)) for quiz in self.quizzes)
-                student.scores = [None if score is None else f"{score.normalize():f}" for score in scores]
+                student.scores = [None if score is None else number(score) for score in scores]
             yield from students
 
     def row(self, student):
@@ -221,9 +221,9 @@ class ClassExport(Export):
 
 
 def lines(rows):
-    """Rows as lines of CSV."""
+    """Rows as lines of CSV, every text in quotation marks: some spreadsheets also split at a semicolon or a tab."""
     written = io.StringIO()
-    csv.writer(written).writerows(rows)
+    csv.writer(written, quoting=csv.QUOTE_STRINGS).writerows(rows)
     return written.getvalue()
 
 
@@ -231,6 +231,11 @@ def text(value):
     """What people wrote, as a cell that no spreadsheet takes for a formula."""
     written = str(value or "")
     return f"'{written}" if written.startswith(FORMULA) else written
+
+
+def number(value):
+    """A Decimal as a cell, without zeros at its end."""
+    return int(value) if value == int(value) else float(value)
 
 
 def moment(time):
