@@ -147,7 +147,7 @@ def stopped_in(student):
 def _quizzes(lessons, student):
     """{video id, or None: quizzes that can be taken}, in the order in which one meets them."""
     attempts = QuizAttempt.objects.filter(quiz=OuterRef("pk"), student=student)
-    submitted = attempts.filter(submitted_at__isnull=False).order_by("-started_at")
+    submitted = attempts.filter(submitted_at__isnull=False).order_by("-started_at", "-id")
     found = (
         Quiz.objects.filter(Exists(QuizQuestion.objects.filter(quiz=OuterRef("pk"))), lesson__in=lessons)
         .annotate(

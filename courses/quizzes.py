@@ -78,7 +78,7 @@ def first_tries(quiz, students):
     """
     handed_in = QuizAttempt.objects.filter(quiz=quiz, student__in=students, submitted_at__isnull=False)
     counts = defaultdict(lambda: (0, 0))
-    for attempt in handed_in.order_by("student", "started_at").distinct("student"):
+    for attempt in handed_in.order_by("student", "started_at", "id").distinct("student"):
         for each in marked(attempt):
             right, of = counts[each.question["id"]]
             counts[each.question["id"]] = right + each.is_right, of + 1

@@ -431,6 +431,18 @@ def test_each_person_sees_and_takes_what_is_theirs(client, school, person, sees,
     assert QuizAttempt.objects.count() == (person == "student")
 
 
+def test_of_attempts_that_began_at_one_moment_every_page_takes_the_same_for_the_first_and_the_last(student, school):
+    now, single = timezone.now(), school.questions[0]
+    for number, score, answer in ((2, 100, single.answers), (1, 0, ["You"])):  # as an import may write them
+        QuizAttempt.objects.create(
+            id=uuid.UUID(int=number), student=school.student, quiz=school.quiz, started_at=now, submitted_at=now,
+            score=score, passed=False, questions=questions_of(school.quiz), answers={str(single.pk): answer},
+        )  # fmt: skip
+    assert first_tries(school.quiz, [school.student.pk])[str(single.pk)] == (0, 1)
+    assert student.get(school.address).context["attempt"].score == 100
+    assert "Last score 100 %" in text_of(student.get(reverse("course", args=[school.quiz.lesson.course_id])))
+
+
 def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, school, monkeypatch):
     course = school.quiz.lesson.course
     names = ("01 Ana", "02 Ben", "03 Cleo", "04 Dora")  # before the others'
