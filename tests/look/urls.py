@@ -58,7 +58,6 @@ def styleguide(request):
         **video_and_track(),
         "student": SimpleNamespace(id="00000000-0000-7000-8000-000000000000"),
         "attachment": AttachForm(auto_id="attach-%s")["attachment"],
-        "bars": [3, 0, 12, 7, 22, 18, 9, 4, 0, 0, 14, 26, 11, 6],
     }
     return HttpResponse(drawn("styleguide.html", context, request))
 
