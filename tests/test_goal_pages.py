@@ -466,6 +466,21 @@ def test_a_proposal_is_made_and_accepted_and_is_the_students_then(client, school
     assert "has been accepted meanwhile" in text_of(late)
 
 
+def test_what_goals_are_called_is_no_markup_where_one_is_set_or_accepted(client, school):
+    """htmx would obey it, with the rights of the student who looks: an instructor names what they propose."""
+    for goal in (school.current, school.proposal):
+        goal.title = f'<b hx-post="/logout/" hx-trigger="load">{goal.title}</b>'
+        goal.save()
+    client.force_login(school.sara)
+    for address, title in (
+        (reverse("new_goal", args=[school.sara.pk]), "Earn $3K"),
+        (reverse("accept_goal", args=[school.proposal.pk]), "Speak at the club"),
+    ):
+        page = client.get(address).text
+        assert f"&quot;load&quot;&gt;{title}&lt;/b&gt;" in page
+        assert "<b hx-post" not in page
+
+
 def test_a_declined_proposal_stands_with_its_day_on_the_path_until_it_is_proposed_again(client, school):
     client.force_login(school.sara)
     path, address = path_of(school.sara), to(school, "decline_goal")

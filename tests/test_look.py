@@ -256,6 +256,12 @@ def test_bad_input_is_one_line_of_the_log_and_a_fault_of_ours_has_its_traceback(
     assert "RuntimeError: for the test of the error page" in handler.stream.getvalue()
 
 
+def test_no_template_takes_what_it_is_given_for_markup():
+    """What people write stands in all of it."""
+    trusting = [path.name for path in TEMPLATES.rglob("*.html") if re.search(r"\|\s*safe", path.read_text())]
+    assert trusting == []
+
+
 def test_every_icon_that_is_named_is_drawn():
     drawn = set(re.findall(r'<symbol id="([\w-]+)"', (STATIC / "icons.svg").read_text()))
     named = {kind.icon for kind in KINDS}
