@@ -14,6 +14,7 @@ from courses.models import Course, CourseInstructor, Enrollment, Invitation
 
 DAYS = (7, 30, 90)  # for which a link may hold
 USUAL_DAYS = 30
+TWICE = datetime.timedelta(seconds=10)  # within which whoever asks for the same has pressed twice
 
 LINKS = SecretLinks("courses.inviting")
 
@@ -34,14 +35,14 @@ def invite(course, *, by, days=USUAL_DAYS, instead_of=None):
     """Make an Invitation to a course that holds for so many days after today.
 
     It is made `instead_of` another one, by its id, which ends.  None, and nothing changes, if that is not the one that
-    holds by now.
+    holds by now; but whoever presses twice gets the one that they made by the first time.
     """
     day_after = timezone.localdate() + datetime.timedelta(days=days + 1)
     with transaction.atomic():
         _hold(course.pk)
         there = invitation_to(course)
         if (there and there.pk) != instead_of:
-            return None
+            return there if there and _is_just_made(there, by, day_after) else None
         Invitation.objects.filter(course=course).delete()  # also one that has expired
         return Invitation.objects.create(
             course=course,
@@ -51,12 +52,17 @@ def invite(course, *, by, days=USUAL_DAYS, instead_of=None):
         )
 
 
+def _is_just_made(invitation, by, day_after):
+    is_new = invitation.created_at > timezone.now() - TWICE
+    return is_new and invitation.made_by == by and timezone.localdate(invitation.expires_at) == day_after
+
+
 def end_invitation(course, pk):
-    """Whoever opens the link from now on finds nothing; whether it was there."""
+    """Whoever opens the link from now on finds nothing; False, and nothing changes, if another one holds by now."""
     with transaction.atomic():
         _hold(course.pk)
         found, _ = Invitation.objects.filter(course=course, pk=pk).delete()
-    return bool(found)
+        return bool(found) or invitation_to(course) is None
 
 
 def token(invitation):

@@ -135,6 +135,24 @@ def test_a_form_that_saw_another_link_changes_nothing_and_says_so(client, school
         assert Invitation.objects.get() == school.link
 
 
+def test_who_presses_twice_makes_one_link_renews_it_once_and_is_told_that_it_has_ended(client, school):
+    Invitation.objects.all().delete()
+    client.force_login(school.instructor)
+    act = reverse("course_invitation", args=[school.course.pk])
+    seen = ""
+    for words in ("There is a link now", "There is another link now"):
+        made = set()
+        for _ in range(2):
+            assert words in text_of(client.post(act, {"days": 7, "seen": seen}, follow=True))
+            made.add(Invitation.objects.get().pk)
+        (seen,) = made
+    Invitation.objects.update(created_at=timezone.now() - datetime.timedelta(minutes=1))
+    assert "Nothing was changed" in text_of(client.post(act, {"days": 7, "seen": ""}, follow=True))
+    for _ in range(2):
+        assert "The link has ended" in text_of(client.post(act, {"end": "1", "seen": seen}, follow=True))
+    assert not Invitation.objects.exists()
+
+
 def test_nobody_ends_the_link_of_another_course_through_their_own(client, school):
     own = Course.objects.get(instructors=school.other)
     inviting.invite(own, by=school.other)
