@@ -9,8 +9,13 @@ PATIENCE = 20  # seconds that a mail server may take for each answer
 
 
 def mailer(url):
-    """The entry of MAILERS for a URL such as smtp+tls://user:password@host:587, smtp+ssl://… or consolemail://."""
+    """The entry of MAILERS for a URL: smtp+tls://user:password@host:587, smtp+ssl://…, consolemail:// or filemail:///….
+
+    A filemail's path is absolute: a file there is a mail.
+    """
     parts = environ.Env.email_url_config(url)
+    if directory := parts["EMAIL_FILE_PATH"]:
+        return {"BACKEND": parts["EMAIL_BACKEND"], "OPTIONS": {"file_path": f"/{directory}"}}
     if not parts["EMAIL_HOST"]:
         return {"BACKEND": parts["EMAIL_BACKEND"]}
     return {

@@ -118,7 +118,10 @@ def _called(text, otherwise="An instructor"):
 
 
 def _several(number, count, several, one):
-    return f"{number}+ {several}" if count.limited else one if number == 1 else f"{number} {several}"
+    """`number`, which is a Count's or one author's part of it; of what was not counted to its end it may be more."""
+    if count.limited:
+        return f"{min(number, count.number)}+ {several}"
+    return one if number == 1 else f"{number} {several}"
 
 
 def _waiting(number):

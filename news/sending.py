@@ -1,6 +1,7 @@
 """Mailing the news to everybody who is due (docs/decisions/0044)."""
 
 import datetime
+import re
 import smtplib
 from collections import namedtuple
 from uuid import UUID
@@ -34,8 +35,8 @@ class ServerDown(Exception):
 class Post:
     """A connection to the mail server, opened anew where it was lost.
 
-    What is wrong with one mail is an Unmailable; what is wrong with the server fails mails, too, until it does so
-    FAILURES times in a row, or REFUSALS of mails come in a row: ServerDown.
+    What is wrong with one mail is told by send().  So is what is wrong with the server, until it fails FAILURES times
+    in a row, or refuses REFUSALS mails in a row for another reason than that their address is gone: ServerDown.
     """
 
     # RFC 5321 has servers refuse a mail by each of these; ValueError is an address that is none (Django).
@@ -51,7 +52,7 @@ class Post:
         try:
             self._send(mail)
         except self.REFUSED as error:
-            self.refusals += 1
+            self.refusals += not is_of_the_address(error)
             if self.refusals == REFUSALS:
                 raise ServerDown(f"it refused {REFUSALS} mails in a row, the last one: {line(error)}") from error
             return line(error)
@@ -88,9 +89,23 @@ class Post:
             self.server = mailers.default
 
 
+def is_of_the_address(error):
+    """Whether a refusal says of the address itself that it takes no mail (RFC 3463); such are many, and due first."""
+    if not isinstance(error, smtplib.SMTPRecipientsRefused):
+        return False
+    [(_, said)] = error.recipients.values()
+    return re.match(rb"[45]\.(1\.(?![78])|2\.)\d", said) is not None  # 1.7 and 1.8 are of the sender's
+
+
 def line(error):
     """An error on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        [(code, said)] = error.recipients.values()
+    else:
+        code, said = getattr(error, "smtp_code", ""), getattr(error, "smtp_error", str(error))
+    if isinstance(said, bytes):
+        said = said.decode(errors="replace")
+    return " ".join(f"{code} {said}".split()) or type(error).__name__
 
 
 class Run:

@@ -63,10 +63,11 @@ LOOKED = """
     LEFT JOIN conversation_visits AS visit ON visit.viewer_id = asked.person AND visit.student_id = asked.person
 """
 
-# As home does, of courses that one is in and does not teach (courses.access.videos_recorded).
+# As home does, of courses that one is in and does not teach, and to staff of none (courses.access.videos_recorded).
 ANSWERS = f"""
     SELECT asked.person, author.full_name, count(*)
     FROM {LOOKED}
+    JOIN profiles AS person ON person.id = asked.person AND NOT person.is_staff
     CROSS JOIN LATERAL (
         SELECT reflections.responded_by
         FROM reflections

@@ -5,7 +5,7 @@ import re
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.sessions.backends.base import UpdateError
-from django.core.mail import mailers
+from django.core.mail import EmailMessage, mailers
 from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone
@@ -257,6 +257,13 @@ def test_the_address_of_the_mail_server_says_how_to_reach_it():
         assert mailers["default"].use_ssl
     with override_settings(MAILERS={"default": mailer("consolemail://")}):
         assert mailers["default"]
+
+
+def test_mail_can_be_put_into_a_directory(tmp_path):
+    with override_settings(MAILERS={"default": mailer(f"filemail://{tmp_path}/mails")}):
+        EmailMessage("Hello", "you", to=["maya@example.org"]).send()
+    [mail] = (tmp_path / "mails").iterdir()
+    assert "Subject: Hello" in mail.read_text()
 
 
 def test_without_a_mail_server_no_link_is_promised(client):

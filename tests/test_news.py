@@ -36,6 +36,7 @@ from tests import factories
 from tests.look import urls
 from tests.plans import nodes, plans_of
 from tests.test_pages import text_of
+from timeline.queries import awaiting_response_of_teachers
 from timeline.views.home import new_answers
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +135,10 @@ def test_turning_them_on_mails_a_link_and_nothing_else_until_it_is_followed_and_
     [mail] = mailoutbox
     assert mail.to == ["maya@example.org"]
     assert run() == []
-    assert "We mailed a link to maya@example.org" in text_of(client.get(PAGE))
+    page = text_of(client.get(PAGE))
+    assert "We mailed a link to maya@example.org" in page
+    until = re.search(r"until [^,]+, [0-9:]+ [ap].m.", page)[0]
+    assert f"follow the link {until} in New York. If it was not you" in mail.body
 
     guest, path = Client(), path_in(mail.body)
     for method in (guest.get, guest.head, guest.get):
@@ -430,7 +434,7 @@ def test_an_answer_on_the_site_is_news(school, mailoutbox):
     assert run()[0].subject == "Naomi Adeyemi answered one of your reflections"
 
 
-@pytest.mark.parametrize("case", ["in it", "left", "never in it", "teaches it too", "video moved away"])
+@pytest.mark.parametrize("case", ["in it", "left", "never in it", "teaches it too", "video moved away", "staff"])
 def test_answers_are_told_as_home_tells_them(school, mailoutbox, case):
     answered(school)
     enrollment = Enrollment.objects.filter(student=school.maya)
@@ -442,6 +446,9 @@ def test_answers_are_told_as_home_tells_them(school, mailoutbox, case):
         CourseInstructor.objects.create(course=school.course, instructor=school.maya)
     elif case == "video moved away":
         type(school.video).objects.update(lesson=factories.LessonFactory())
+    elif case == "staff":
+        school.maya.is_staff = True
+        school.maya.save()
     assert bool(new_answers(school.maya)) is bool(run()) is (case == "in it")
 
 
@@ -515,6 +522,25 @@ def test_a_long_list_is_cut_and_a_large_number_is_capped(school, mailoutbox, mon
     [mail] = run()
     assert len(re.findall(r"^- Coach", mail.body, re.MULTILINE)) == 2
     assert "- and 2 more\n" in mail.body
+
+
+def test_a_number_that_is_capped_is_so_of_one_author_as_of_all(school, mailoutbox, monkeypatch):
+    monkeypatch.setattr("news.telling.NEW_LIMIT", 3)
+    for number in range(4):
+        written(school, created_at=ago(hours=2))
+        answered(school, responded_at=ago(hours=2), video_timestamp_seconds=number)
+    [mail] = run()
+    assert mail.subject == "3+ new answers, 3+ new messages"
+    assert "answered 3+ of your reflections\n" in mail.body
+    assert "wrote you 3+ messages\n" in mail.body
+
+
+def test_who_teaches_more_courses_than_are_looked_into_is_told_of_the_newest(school, monkeypatch):
+    courses = [factories.CourseInstructorFactory(instructor=school.naomi).course for _ in range(3)]
+    for course in [school.course, *courses]:
+        reflected(school, video=factories.VideoFactory(lesson__course=course))
+    found = awaiting_response_of_teachers(asked={school.naomi.pk: ago(days=1)}, until=timezone.now(), size=2)
+    assert {course for course, *_ in found[school.naomi.pk]} == {course.pk for course in courses[1:]}
 
 
 @pytest.mark.parametrize(
@@ -617,6 +643,8 @@ def test_a_link_that_nobody_made_and_one_whose_account_is_gone_lead_nowhere(scho
     for path in (f"stop/{token[:-1]}x/", f"stop/{confirming}/", "stop/x/", f"stop/{uuid.uuid4().hex}/", "confirm/x/"):
         for method in (Client().get, Client().post):
             assert method(f"{PAGE}{path}").status_code == 404, path
+    assert "a link works for three days" in text_of(Client().get(f"{PAGE}confirm/x/"))
+    assert "Log in and choose under News by mail" in text_of(Client().get(f"{PAGE}stop/x/"))
     erase(school.maya)
     assert Client().post(f"{PAGE}stop/{token}/").status_code == 404
 

@@ -233,8 +233,8 @@ def awaiting_response_of_teachers(*, asked, until, size=50):
 
     `asked`: {person id: since when}.  {person id: [(course id, title, number up to WAITING_LIMIT + 1)]} of those who
     teach a course in which something waits that came after that, and not after `until`: all their courses where
-    anything waits, at most `size` of each person.  Indexes: those of course_instructors.instructor_id and of courses,
-    idx_response_status.
+    anything waits, of the `size` that each of them teaches since last.  Indexes: those of
+    course_instructors.instructor_id and of courses, idx_response_status.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -265,7 +265,7 @@ AWAITING_RESPONSE_OF_TEACHERS = """
         )
     FROM unnest(%(people)s::uuid[], %(since)s::timestamptz[]) AS asked (person, since)
     CROSS JOIN LATERAL (
-        SELECT course_id FROM course_instructors WHERE instructor_id = asked.person ORDER BY id LIMIT %(courses)s
+        SELECT course_id FROM course_instructors WHERE instructor_id = asked.person ORDER BY id DESC LIMIT %(courses)s
     ) AS taught
     JOIN courses AS course ON course.id = taught.course_id
     CROSS JOIN LATERAL (
