@@ -1,6 +1,7 @@
 """The production server: `gunicorn`, started in this folder, reads this file.  `manage.py demo` uses it, too."""
 
 import os
+import re
 
 from config.links import without_secrets
 
@@ -22,8 +23,8 @@ def is_trouble(record):
 
 
 def tells_no_secrets(record):
-    """Takes what opens secret links out of a line of the log."""
-    record.msg, record.args = without_secrets(record.getMessage()), ()
+    """Takes out of a line of the log what opens secret links, and what was asked: the words and names looked for."""
+    record.msg, record.args = re.sub(r'\?[^\s"]+', "?…", without_secrets(record.getMessage())), ()
     return True
 
 

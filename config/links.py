@@ -9,7 +9,9 @@ from django.urls import reverse
 
 # Where a log may have one: in an address, or quoted within another.
 SECRET = re.compile(
-    r"((?:/|%2F)(?:invitations|shared|news-by-mail(?:/|%2F)(?:confirm|stop))(?:/|%2F))[\w.-]+", re.IGNORECASE
+    r"((?:/|%2F)(?:invitations|shared|news-by-mail(?:/|%2F)(?:confirm|stop)|password(?:/|%2F)new(?:/|%2F)[\w-]+)"
+    r"(?:/|%2F))[\w.-]+",
+    re.IGNORECASE,
 )
 
 

@@ -149,7 +149,9 @@ def test_the_image_asks_the_server_whether_it_can_serve(production):
         assert result.returncode == code
 
 
-@pytest.mark.parametrize("page", ["shared", "invitations", "news-by-mail/confirm", "news-by-mail/stop"])
+@pytest.mark.parametrize(
+    "page", ["shared", "invitations", "news-by-mail/confirm", "news-by-mail/stop", "password/new/Mg"]
+)
 def test_a_secret_link_is_kept_out_of_the_log(production, page):
     """As the fixture sees when the server has stopped."""
     address = f"/{page}/{SECRET}/"
@@ -159,6 +161,13 @@ def test_a_secret_link_is_kept_out_of_the_log(production, page):
     with socket.create_connection(("127.0.0.1", production), timeout=10) as client:
         client.sendall(f"GET {address}\r\n\r\n".encode())
         assert b" 400 " in client.recv(1000)
+
+
+def test_what_is_looked_for_is_kept_out_of_the_log(production):
+    """As the fixture sees when the server has stopped."""
+    address = f"/login/?text={SECRET}&next=/days/%3Ftext%3D{SECRET}"
+    referred = BEHIND_HTTPS | {"Referer": f"https://timeline.example.org{address}"}
+    assert get(production, address, referred).status == 200
 
 
 def test_plain_http_is_sent_to_https(production):
