@@ -148,11 +148,6 @@ def replicate(stage, chance):
         return stand_by(stage, chance, number)
     sources_only = number % 3 == 1
     first, second, replica = stage.server, stage.server.second, f"replica_{number}"
-    schema = first.postgres.home / f"schema-{number}.sql"
-    first.run_on(stage.name, "pg_dump", "--schema-only", "-f", schema)
-    second.create_database(replica)
-    second.run_on(replica, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", schema)
-    schema.unlink()
     with stage.connect(autocommit=True) as connection:
         connection.execute(f"CREATE PUBLICATION {replica} FOR ALL TABLES")
         if sources_only:
@@ -161,17 +156,22 @@ def replicate(stage, chance):
             connection.execute(f"CREATE PUBLICATION {replica} FOR TABLE {', '.join(tables)}")
     with stage.people(chance) as crowd:
         crowd.all_write_again()
-        with second.connect(replica, autocommit=True) as connection:
-            address = f"host={first.postgres.socket_directory} port={PORT} user={SUPERUSER} dbname={stage.name}"
-            connection.execute(f"CREATE SUBSCRIPTION {replica} CONNECTION '{address}' PUBLICATION {replica}")
+        subscribe(first, stage.name, second, replica)
         time.sleep(chance.uniform(0, 2))
         stage.happened[f"subscriber: {kill_some_of(second, chance)} killed"] += 1
         second.start()
         crowd.all_write_again()
     since = stage.ledger.position()
+    with stage.connect(autocommit=True) as publisher:
+        if not copied(publisher, second, replica):
+            stage.happened["subscriber begun anew"] += 1
+            with second.connect(replica, autocommit=True) as subscriber:
+                subscriber.execute(f"DROP SUBSCRIPTION {replica}")
+            second.drop_database(replica)
+            subscribe(first, stage.name, second, replica)
+            if not copied(publisher, second, replica):
+                return ["A subscription that nobody disturbed is not copied."]
     with stage.connect(autocommit=True) as publisher, second.connect(replica, autocommit=True) as subscriber:
-        while left := uncopied(subscriber):
-            wait_until(lambda left=left: uncopied(subscriber) < left, f"{left} tables are not copied")
         [(end,)] = publisher.execute("SELECT pg_current_wal_lsn()").fetchall()
         caught_up = (
             "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s AND confirmed_flush_lsn >= %s)"
@@ -198,9 +198,49 @@ def replicate(stage, chance):
     return wrong + stage.wrong()
 
 
+def subscribe(first, database, second, replica):
+    """Make the database `replica` of the second server, with the first one's schema and a subscription of that name."""
+    schema = first.postgres.home / f"schema-{replica}.sql"
+    first.run_on(database, "pg_dump", "--schema-only", "--no-publications", "-f", schema)
+    second.create_database(replica)
+    second.run_on(replica, "psql", "-q", "-v", "ON_ERROR_STOP=1", "-f", schema)
+    schema.unlink()
+    address = f"host={first.postgres.socket_directory} port={PORT} user={SUPERUSER} dbname={database}"
+    with second.connect(replica, autocommit=True) as connection:
+        connection.execute(f"CREATE SUBSCRIPTION {replica} CONNECTION '{address}' PUBLICATION {replica}")
+
+
+def copied(publisher, second, replica):
+    """Wait until all tables follow the publisher; whether they do, as one whose slot is lost never will."""
+    with second.connect(replica, autocommit=True) as subscriber:
+        while left := uncopied(subscriber):
+            wait_until(
+                lambda left=left: uncopied(subscriber) < left or has_lost_slots(publisher, subscriber),
+                f"{left} tables are not copied",
+            )
+            if has_lost_slots(publisher, subscriber):
+                time.sleep(10)  # PostgreSQL tries again every five seconds: one that was about to be done is, by now
+                if has_lost_slots(publisher, subscriber):
+                    return False
+    return True
+
+
 def uncopied(subscriber):
     """How many tables do not follow the publisher yet."""
     return subscriber.execute("SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r'").rowcount
+
+
+def has_lost_slots(publisher, subscriber):
+    """Whether a table was copied, and the slot is gone by which it would catch up.
+
+    PostgreSQL drops it before it commits that it is done with; who is killed in between asks for it for ever.
+    """
+    slots = {name for (name,) in publisher.execute("SELECT slot_name FROM pg_replication_slots")}
+    needed = subscriber.execute(
+        "SELECT format('pg_%s_sync_%s_%s', srsubid, srrelid, system_identifier)"
+        " FROM pg_subscription_rel, pg_control_system() WHERE srsubstate = 'f'"
+    )
+    return any(name not in slots for (name,) in needed)
 
 
 def stand_by(stage, chance, number):
