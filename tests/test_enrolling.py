@@ -101,6 +101,13 @@ def test_nobody_does_anything_without_logging_in(client, school):
     assert not Enrollment.objects.filter(student=school.stranger).exists()
 
 
+def test_who_presses_twice_is_told_once_that_they_have_left(client, school):
+    client.force_login(school.student)
+    for _ in range(2):
+        client.post(reverse("leave", args=[school.course.pk]))
+    assert client.get(page_of(school.course)).text.count("You have left Selling what you make") == 1
+
+
 def test_a_stranger_enrols_once_leaves_and_comes_back_to_what_they_did(client, school):
     client.force_login(school.stranger)
     page = text_of(client.get(page_of(school.course)))
