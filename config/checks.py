@@ -35,13 +35,23 @@ def links_in_mails_lead_here(app_configs, **options):
                 id="config.W002",
             )
         ]
-    host = urlsplit(settings.SITE_ADDRESS).hostname
-    if validate_host(host, settings.ALLOWED_HOSTS):
-        return []
-    return [
-        Warning(
-            f"SITE_ADDRESS leads to {host}, which is not among ALLOWED_HOSTS: links in mails are a Bad request (400).",
-            hint="Name it in ALLOWED_HOSTS, or mend SITE_ADDRESS.",
-            id="config.W003",
+    found, site = [], urlsplit(settings.SITE_ADDRESS)
+    if not validate_host(site.hostname, settings.ALLOWED_HOSTS):
+        found.append(
+            Warning(
+                f"SITE_ADDRESS leads to {site.hostname}, which is not among ALLOWED_HOSTS: links in mails are a Bad "
+                "request (400).",
+                hint="Name it in ALLOWED_HOSTS, or mend SITE_ADDRESS.",
+                id="config.W003",
+            )
         )
-    ]
+    if settings.SECURE_SSL_REDIRECT and site.scheme != "https":
+        found.append(
+            Warning(
+                "SITE_ADDRESS begins with http://, but pages are served over HTTPS alone: mail programs that end news "
+                "by mail in one click follow no redirection.",
+                hint="Let it begin with https://.",
+                id="config.W004",
+            )
+        )
+    return found

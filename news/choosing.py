@@ -12,6 +12,7 @@ from django.utils import timezone
 from config.links import SecretLinks
 from news.mails import confirmation
 from news.models import HowOften, NewsByMail
+from profiles.throttling import may_mail_link
 from timeline.models import DAY_ZONE
 
 HOLDS = datetime.timedelta(days=3)  # a link that confirms
@@ -23,7 +24,7 @@ CONFIRMING, STOPPING = SecretLinks("news.confirming"), SecretLinks("news.stoppin
 
 
 class AskedTooOften(Exception):
-    """MOST_A_DAY links were mailed within a day; `again_at` is when another one can be."""
+    """MOST_A_DAY links were mailed within a day, or too many to the address; `again_at` is when another one can be."""
 
     def __init__(self, again_at):
         super().__init__(again_at)
@@ -89,6 +90,8 @@ def _ask(choice, person, *, anew):
         choice.asked_since, choice.asked = now, 0
     if choice.asked >= MOST_A_DAY:
         raise AskedTooOften(choice.asked_since + A_DAY)
+    if not may_mail_link(person.email):
+        raise AskedTooOften(now + settings.AXES_COOLOFF_TIME)
     if anew:
         choice.link = uuid.UUID(bytes=secrets.token_bytes(16))
     choice.email, choice.asked_at, choice.asked = person.email, now, choice.asked + 1

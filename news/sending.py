@@ -8,10 +8,9 @@ from uuid import UUID
 
 from django.core.mail import mailers
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
-from news.choosing import due_on, stopping_token
+from news.choosing import due_on, is_on, stopping_token
 from news.mails import mail_of
 from news.models import NewsByMail
 from news.telling import news_of
@@ -92,9 +91,13 @@ class Post:
 def is_of_the_address(error):
     """Whether a refusal says of the address itself that it takes no mail (RFC 3463); such are many, and due first."""
     if not isinstance(error, smtplib.SMTPRecipientsRefused):
-        return False
+        return isinstance(error, ValueError)  # it is none that a server could be told
     [(_, said)] = error.recipients.values()
     return re.match(rb"[45]\.(1\.(?![78])|2\.)\d", said) is not None  # 1.7 and 1.8 are of the sender's
+
+
+def may_be_mailed(choice):
+    return choice.person.is_active and is_on(choice, choice.person)
 
 
 def line(error):
@@ -124,19 +127,25 @@ class Run:
         self.unsent = []
 
     def due(self):
-        """Index: news_by_mail_due."""
-        found = NewsByMail.objects.filter(due_on__lte=self.today)
-        return found.filter(person__is_active=True, person__email=F("email"))
+        """The choices by which somebody may be mailed, unless their account is closed or has another address by now.
+
+        Index: news_by_mail_due.
+        """
+        return NewsByMail.objects.filter(due_on__lte=self.today)
 
     def count(self):
         return self.due().count()
 
+    def batch(self, after):
+        """The next of them by day, with their people: two queries, as PostgreSQL would read all to join them."""
+        return list(BY_DAY.rows(self.due(), after).prefetch_related("person")[:BATCH])
+
     def __iter__(self):
         post, after = Post(), None
         try:
-            while batch := list(BY_DAY.rows(self.due(), after)[:BATCH]):
+            while batch := self.batch(after):
                 until = timezone.now() - SETTLING
-                news = news_of(batch, until=until)
+                news = news_of([choice for choice in batch if may_be_mailed(choice)], until=until)
                 for choice in batch:
                     if choice.person_id in news:
                         self._mail(post, choice, news[choice.person_id], until)
@@ -148,9 +157,9 @@ class Run:
 
     def _mail(self, post, choice, news, until):
         with transaction.atomic():
-            held = self.due().select_for_update(skip_locked=True, no_key=True, of=("self",))
+            held = self.due().select_for_update(skip_locked=True, no_key=True, of=("self",)).select_related("person")
             there = held.filter(pk=choice.pk, told_until=choice.told_until).first()
-            if there is None:  # another run's, or ended meanwhile
+            if there is None or not may_be_mailed(there):  # another run's, or ended meanwhile
                 return
             if reason := post.send(mail_of(there, news, stopping_token(there), day=self.today)):
                 self.unsent.append(Unsent(there.person_id, reason))

@@ -36,25 +36,29 @@ class News:
 
 
 def news_of(choices, *, until):
-    """{person id: News} of several NewsByMail, of what came after each was told last, and not after `until`.
+    """{person id: News} of several NewsByMail with their people: what came after each was told last, up to `until`.
 
-    Three queries, however many they are.  Indexes: goals_conversationvisit_once; reflections_answered or
-    reflections_unseen, and for their courses the primary keys and courses_enrollment_once; goal_messages_of_student;
-    those of awaiting_response_of_teachers().
+    Three queries, however many they are.  Indexes: goals_conversationvisit_once or that of
+    conversation_visits.student_id; courses_enrollment_once, and reflections_unseen or reflections_answered;
+    goal_messages_of_student; those of awaiting_response_of_teachers().
     """
     since = {choice.person_id: choice.told_until for choice in choices}
+    learning = {choice.person_id: choice.told_until for choice in choices if not choice.person.is_staff}
     news = defaultdict(News)
-    asked = {"people": list(since), "since": list(since.values()), "until": until, "limit": NEW_LIMIT + 1}
     with connection.cursor() as cursor:
-        cursor.execute(ANSWERS, asked)
+        cursor.execute(ANSWERS, _asked(learning, until))
         for person, *by in cursor.fetchall():
             news[person].answers.by.append(tuple(by))
-        cursor.execute(MESSAGES, asked)
+        cursor.execute(MESSAGES, _asked(since, until))
         for person, *by in cursor.fetchall():
             news[person].messages.by.append(tuple(by))
     for person, courses in awaiting_response_of_teachers(asked=since, until=until).items():
         news[person].waiting = courses
     return news
+
+
+def _asked(since, until):
+    return {"people": list(since), "since": list(since.values()), "until": until, "limit": NEW_LIMIT + 1}
 
 
 # What somebody has read in their days is not new, though they have not gone to its video since.
@@ -63,11 +67,10 @@ LOOKED = """
     LEFT JOIN conversation_visits AS visit ON visit.viewer_id = asked.person AND visit.student_id = asked.person
 """
 
-# As home does, of courses that one is in and does not teach, and to staff of none (courses.access.videos_recorded).
+# As home does, of courses that one is in and does not teach (courses.access.videos_recorded); staff are not asked for.
 ANSWERS = f"""
     SELECT asked.person, author.full_name, count(*)
     FROM {LOOKED}
-    JOIN profiles AS person ON person.id = asked.person AND NOT person.is_staff
     CROSS JOIN LATERAL (
         SELECT reflections.responded_by
         FROM reflections

@@ -26,6 +26,11 @@ class Choice(FormView):
     template_name = "news/choice.html"
     form_class = ChoiceForm
 
+    def dispatch(self, request, *args, **kwargs):
+        if not request.user.email:  # staff took it away since the log-in
+            raise Http404("Your account has no e-mail address.")
+        return super().dispatch(request, *args, **kwargs)
+
     def get_initial(self):
         choice = choosing.choice_of(self.request.user)
         return {"how_often": choice.how_often if choice else choosing.usual(self.request.user)}
@@ -54,8 +59,8 @@ class Choice(FormView):
             at = timezone.localtime(refused.again_at)
             form.add_error(
                 None,
-                f"We have mailed you {choosing.MOST_A_DAY} links within a day: look among the spam. Another one can be "
-                f"mailed from {date_format(at, 'g:i a')} on {date_format(at, 'j F')} on. Nothing was changed.",
+                f"We have mailed {choosing.MOST_A_DAY} links to {user.email}: look among the spam. Another one can be "
+                f"mailed after {date_format(at, 'g:i a')} on {date_format(at, 'j F')}. Nothing was changed.",
             )
             return self.form_invalid(form, status=429)
         except (OSError, ValueError) as error:

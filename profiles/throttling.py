@@ -1,4 +1,7 @@
-"""Whose failed log-ins are counted together: those for one e-mail address from one network address.  New accounts."""
+"""Whose failed log-ins are counted together: those for one e-mail address from one network address.
+
+New accounts, and links that are mailed, are counted beside them.
+"""
 
 import contextlib
 import ipaddress
@@ -11,10 +14,12 @@ from django.contrib.auth import authenticate
 from django.db import transaction
 from django.shortcuts import resolve_url
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from profiles.models import Profile
 
 MOST_NEW_ACCOUNTS = 200  # from one network address in a quarter of an hour: a lecture hall may have only one
+MOST_LINKS = 3  # mailed to one address in a quarter of an hour
 NEW_ACCOUNTS = "(new accounts)"  # what they are counted under, among wrong passwords; no e-mail address is like it
 
 
@@ -54,7 +59,21 @@ def log_in_of(request, email, password):
 
 
 def may_make_account(request):
-    """Whether one more account may be made from where a request comes from, as which it then counts.
+    """Whether one more account may be made from where a request comes from, as which it then counts."""
+    return _may_once_more(NEW_ACCOUNTS, network_address(request) or "0.0.0.0", MOST_NEW_ACCOUNTS)
+
+
+def may_mail_link(email):
+    """Whether one more link may be mailed to an address to confirm it, as which it then counts.
+
+    Whoever erases their account and makes it anew asks as before; the address itself is not noted down.
+    """
+    address = salted_hmac("profiles.throttling", email, algorithm="sha256").hexdigest()
+    return _may_once_more(f"(links) {address}", "0.0.0.0", MOST_LINKS)
+
+
+def _may_once_more(username, ip_address, most):
+    """Whether something may be done once more within a quarter of an hour, as which it then counts.
 
     Kept beside wrong passwords, for as long, and forgotten with them.
     """
@@ -62,14 +81,14 @@ def may_make_account(request):
     blank = dict.fromkeys(("get_data", "post_data", "http_accept", "path_info"), "")
     with transaction.atomic():
         counted, _ = AccessAttempt.objects.select_for_update().get_or_create(
-            username=NEW_ACCOUNTS,
-            ip_address=network_address(request) or "0.0.0.0",
+            username=username,
+            ip_address=ip_address,
             user_agent="",
             defaults=blank | {"failures_since_start": 0},
         )
         if counted.attempt_time <= now - settings.AXES_COOLOFF_TIME:
             counted.attempt_time, counted.failures_since_start = now, 0
-        if counted.failures_since_start >= MOST_NEW_ACCOUNTS:
+        if counted.failures_since_start >= most:
             return False
         counted.failures_since_start += 1
         counted.save()

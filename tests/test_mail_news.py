@@ -179,7 +179,8 @@ def test_an_address_that_is_refused_stops_nobody_else_and_is_tried_again(people,
     assert len(server.accepted) == 5
 
 
-def test_an_address_that_cannot_be_written_to_stops_nobody_else(people, smtp):
+def test_an_address_that_cannot_be_written_to_stops_nobody_else(people, smtp, monkeypatch):
+    monkeypatch.setattr(sending, "REFUSALS", 1)
     server = smtp()
     for model, who in ((type(people[0]), {"pk": people[0].pk}), (NewsByMail, {"person": people[0]})):
         model.objects.filter(**who).update(email="måya@example.org")
@@ -245,6 +246,17 @@ def test_what_is_not_said_of_an_address_alone_is_the_servers(smtp, monkeypatch, 
     server.answers = {person.email: answer for person in told(6)}
     words, _ = mail_news()
     assert "it refused 3 mails in a row" in words
+
+
+def test_a_server_that_refuses_some_between_others_is_not_given_up(smtp, monkeypatch):
+    monkeypatch.setattr(sending, "REFUSALS", 2)
+    people = told(6)
+    server = smtp()
+    server.answers = {person.email: "550 no such mailbox" for person in people[::2]}
+    words, code = mail_news()
+    assert code == 1
+    assert "3 mails sent, of 6 people looked at." in words
+    assert "3 mails could not be sent; the next run tries again." in words
 
 
 def test_a_login_that_the_server_refuses_is_the_servers_fault(people, monkeypatch):
