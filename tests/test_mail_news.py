@@ -225,6 +225,22 @@ def test_a_server_that_refuses_everybody_is_given_up(smtp, monkeypatch):
     assert len(due()) == 6
 
 
+def test_failures_that_are_not_in_a_row_stop_nobody_else(mailoutbox, monkeypatch):
+    people, deliver = told(12), sending.Post._deliver
+    failing = {person.email for person in people[::2]}
+
+    def fail_now_and_then(post, mail):
+        if mail.to[0] in failing:
+            raise ConnectionResetError("reset by peer")
+        deliver(post, mail)
+
+    monkeypatch.setattr(sending.Post, "_deliver", fail_now_and_then)
+    words, code = mail_news()
+    assert code == 1
+    assert "6 mails sent, of 12 people looked at." in words
+    assert due() == failing
+
+
 def test_addresses_that_are_gone_however_many_keep_no_mail_from_the_others(smtp, monkeypatch):
     """They have been due for longest, and so come first; day after day."""
     monkeypatch.setattr(sending, "REFUSALS", 3)

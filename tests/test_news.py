@@ -24,7 +24,7 @@ from config.links import without_secrets
 from config.mail import site_address
 from courses.models import CourseInstructor, Enrollment
 from goals.conversation import visit
-from goals.models import ConversationVisit
+from goals.models import ConversationVisit, GoalMessage
 from news import choosing, mails
 from news.models import HowOften, NewsByMail
 from news.sending import BATCH, BY_DAY, Run
@@ -429,6 +429,58 @@ def test_what_is_younger_than_a_minute_waits_for_the_next_run(school, mailoutbox
     assert len(run()) == 1
 
 
+def test_so_do_messages_and_what_waits_for_a_teacher(school, mailoutbox):
+    factories.NewsByMailFactory(person=school.naomi)
+    written(school, created_at=ago(seconds=30))
+    waiting = reflected(school, created_at=ago(seconds=30))
+    assert run() == []
+    GoalMessage.objects.update(created_at=ago(seconds=90))
+    Reflection.objects.filter(pk=waiting.pk).update(created_at=ago(seconds=90))
+    assert len(run()) == 2
+
+
+def test_whose_days_else_somebody_read_counts_for_nothing(school, mailoutbox):
+    written(school)
+    for hours in (0, 3):
+        visit(viewer=school.maya, student=factories.ProfileFactory(), now=ago(hours=hours))
+    visit(viewer=school.maya, student=school.maya, now=ago(hours=2))
+    assert run()[0].subject == "Naomi Adeyemi wrote you a message"
+    NewsByMail.objects.update(told_until=ago(days=2), due_on=timezone.localdate())
+    visit(viewer=school.maya, student=school.maya, now=timezone.now())
+    assert run() == []
+
+
+def test_days_are_those_of_new_york(school, monkeypatch):
+    before_midnight, after_it = (datetime.datetime(2026, 11, 24, hour, 30, tzinfo=datetime.UTC) for hour in (4, 5))
+    assert choosing.due_on(before_midnight, "daily") == datetime.date(2026, 11, 24)
+    assert choosing.due_on(after_it, "daily") == datetime.date(2026, 11, 25)
+    # The clocks are set back at the end of that night: the day has 25 hours.
+    assert choosing.due_on(datetime.datetime(2026, 11, 1, 4, 30, tzinfo=datetime.UTC), "daily") == datetime.date(
+        2026, 11, 2
+    )
+    assert choosing.due_on(datetime.datetime(2026, 11, 2, 4, 30, tzinfo=datetime.UTC), "weekly") == datetime.date(
+        2026, 11, 8
+    )
+    monkeypatch.setattr("django.utils.timezone.now", lambda: before_midnight)
+    assert Run().today == datetime.date(2026, 11, 23)
+
+
+def test_who_changes_how_often_is_mailed_so_from_the_last_mail_on(client, school, mailoutbox):
+    client.force_login(school.maya)
+    told = timezone.now() - 3 * A_DAY
+    NewsByMail.objects.update(told_until=told, due_on=choosing.due_on(told, "daily"))
+    answered(school)
+    asks(client, "weekly")
+    assert run() == []
+    asks(client, "daily")
+    assert len(run()) == 1
+    asks(client, "weekly")
+    asks(client, "daily")
+    answered(school)
+    NewsByMail.objects.update(told_until=ago(hours=2))
+    assert run() == []
+
+
 def test_what_a_student_has_seen_meanwhile_is_not_mailed(school, mailoutbox):
     answered(school, response_unseen=False)
     assert run() == []
@@ -504,7 +556,8 @@ def test_an_instructor_is_told_how_many_wait_in_each_of_their_courses_when_anoth
     other = factories.VideoFactory(lesson__course__title="Speak So It Lands")
     factories.CourseInstructorFactory(course=other.lesson.course, instructor=school.naomi)
     reflected(school, created_at=ago(days=30))
-    assert run() == []  # they knew of it
+    reflected(school, student=school.naomi)
+    assert run() == []  # they knew of it, and nobody answers themself
     reflected(school)
     reflected(school, video=other, student=factories.ProfileFactory())
     reflected(school, video=other, student=school.naomi)  # answered by others
@@ -623,6 +676,10 @@ def test_every_mail_says_how_to_end_it_as_mail_programs_understand(school, mailo
     assert header.startswith(f"{settings.SITE_ADDRESS}/news-by-mail/stop/")
     assert "\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
     assert re.search(r"^Message-ID: <news-[0-9a-f]{32}@the-timeline[\w.-]+>\r$", raw, re.MULTILINE)
+    # Under the name of an earlier one, mail programs would not show it.
+    news, days = News(answers=Count([("Naomi", 1)])), [timezone.localdate(), timezone.localdate() + A_DAY]
+    told = [mails.mail_of(school.choice, news, "token", day=day).extra_headers["Message-ID"] for day in days]
+    assert mail.extra_headers["Message-ID"] == told[0] != told[1]
 
 
 def test_a_mail_program_ends_it_in_one_click_without_a_cookie_and_twice(school, mailoutbox):
