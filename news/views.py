@@ -63,7 +63,15 @@ class Choice(FormView):
                 f"mailed after {date_format(at, 'g:i a')} on {date_format(at, 'j F')}. Nothing was changed.",
             )
             return self.form_invalid(form, status=429)
-        except (OSError, ValueError) as error:
+        except ValueError:  # as Django calls an address that is none to a mail server, with an "ü" before the "@"
+            log.error("A link to confirm news by mail could not be mailed: its address is none to a mail server.")
+            form.add_error(
+                None,
+                f"Mail servers take no mail to {user.email}. Ask the person who runs your courses to correct it. "
+                "Nothing was changed.",
+            )
+            return self.form_invalid(form)
+        except OSError as error:
             log.error("A link to confirm news by mail could not be mailed: %s", type(error).__name__)
             form.add_error(None, "The mail with the link could not be sent. Nothing was changed: try again later.")
             return self.form_invalid(form, status=503)

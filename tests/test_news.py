@@ -12,6 +12,7 @@ import pytest
 from axes.models import AccessAttempt
 from django.core import mail as django_mail
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.smtp import EmailBackend as SMTP
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -270,6 +271,16 @@ def test_a_mail_server_that_takes_no_link_leaves_everything_as_it_was_and_says_s
     failed = asks(client)
     assert failed.status_code == 503
     assert "could not be sent. Nothing was changed: try again later." in text_of(failed)
+    assert not NewsByMail.objects.exists()
+
+
+def test_an_address_that_is_none_to_mail_servers_is_not_to_be_tried_again_later(client, monkeypatch):
+    server = SMTP(alias="default", host="127.0.0.1")
+    monkeypatch.setattr(mails.Mail, "send", lambda mail: server.prep_address(*mail.to))
+    client.force_login(factories.ProfileFactory(email="måya@example.org"))
+    refused = asks(client)
+    assert refused.status_code == 422
+    assert "Mail servers take no mail to måya@example.org." in text_of(refused)
     assert not NewsByMail.objects.exists()
 
 
