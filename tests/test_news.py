@@ -435,9 +435,15 @@ def test_at_most_one_mail_a_day_or_a_week(school, mailoutbox):
 def test_what_is_younger_than_a_minute_waits_for_the_next_run(school, mailoutbox):
     """A transaction that has begun before it and is not committed yet would otherwise be passed over for ever."""
     answered(school, responded_at=ago(seconds=30))
+    written(school, created_at=ago(seconds=30))
     assert run() == []
     Reflection.objects.update(responded_at=ago(seconds=90))
-    assert len(run()) == 1
+    assert run()[0].subject == "Naomi Adeyemi answered one of your reflections"
+    # Five minutes later.
+    NewsByMail.objects.update(due_on=timezone.localdate(), told_until=ago(minutes=6))
+    Reflection.objects.update(responded_at=ago(minutes=7))
+    GoalMessage.objects.update(created_at=ago(minutes=5, seconds=30))
+    assert run()[0].subject == "Naomi Adeyemi wrote you a message"
 
 
 def test_so_do_messages_and_what_waits_for_a_teacher(school, mailoutbox):
@@ -502,6 +508,8 @@ def test_what_a_student_has_seen_meanwhile_is_not_mailed(school, mailoutbox):
     # Somebody else's reading is not theirs.
     ConversationVisit.objects.all().delete()
     visit(viewer=school.naomi, student=school.maya, now=timezone.now())
+    # Nor is theirs of somebody else's days.
+    visit(viewer=school.maya, student=school.naomi, now=timezone.now())
     assert len(run()) == 1
 
 
@@ -744,6 +752,7 @@ def test_pages_of_links_are_kept_secret_and_out_of_the_log(school):
     path = f"{PAGE}stop/{choosing.stopping_token(school.choice)}/"
     page = Client().get(path)
     assert page["Referrer-Policy"] == "same-origin"
+    assert "noindex" in page["X-Robots-Tag"]
     assert "no-store" in page["Cache-Control"]
     assert without_secrets(f'"GET {path} HTTP/1.1"') == f'"GET {PAGE}stop/…/ HTTP/1.1"'
     assert "%2Fconfirm%2F…" in without_secrets("/login/?next=%2Fnews-by-mail%2Fconfirm%2Fabc.def%2F")
