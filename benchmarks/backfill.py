@@ -142,8 +142,8 @@ def blocks(seconds, entries, rounds):
         ),
         f"Two processes are {times['backfill']:.2f} times as fast as one, and check {times['check']:.2f} times as fast."
         f" Two plain INSERT … SELECT at once, each for half of the students, are {times['plain']:.2f} times as fast as"
-        f" one, and two that only compute {times['compute']:.2f} times: more a second process cannot bring here."
-        f" At the same pace a check of 10 million entries would take {minutes:.0f} minutes by one process (computed,"
+        f" one, and two that only compute {times['compute']:.2f} times: that is what a second process brings here."
+        f" At the same pace a check of 10 million entries would take {minutes:.1f} minutes by one process (computed,"
         " not measured).",
     ]  # fmt: skip
 
