@@ -18,7 +18,8 @@ def main():
             raise
         sys.exit(f"{error}")
     except DatabaseError as error:
-        from config.console import COULD_NOT_RUN, why_not
+        from config.console import COULD_NOT_RUN
+        from config.outage import why_not
 
         if "--traceback" in sys.argv or not (reason := why_not(error)):
             raise

@@ -12,8 +12,8 @@ from django.template.loader import render_to_string
 from django.views.csrf import csrf_failure
 from django.views.defaults import server_error
 
-from config.console import cannot_serve
 from config.links import without_secrets
+from config.outage import cannot_serve
 
 RETRY_AFTER = 30  # seconds, for whoever waits by itself
 

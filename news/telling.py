@@ -61,18 +61,22 @@ def _asked(since, until):
     return {"people": list(since), "since": list(since.values()), "until": until, "limit": NEW_LIMIT + 1}
 
 
-# What somebody has read in their days is not new, though they have not gone to its video since.
-LOOKED = """
-    unnest(%(people)s::uuid[], %(since)s::timestamptz[]) AS asked (person, since)
+# For each of the people what was written to them, by whom: the lateral query says its `author`.  What somebody has read
+# in their days is not new, though they have not gone to its video since.
+BY_AUTHOR = """
+    SELECT asked.person, author.full_name, count(*)
+    FROM unnest(%(people)s::uuid[], %(since)s::timestamptz[]) AS asked (person, since)
     LEFT JOIN conversation_visits AS visit ON visit.viewer_id = asked.person AND visit.student_id = asked.person
+    CROSS JOIN LATERAL ({written}) AS written
+    LEFT JOIN profiles AS author ON author.id = written.author
+    GROUP BY asked.person, author.id
+    ORDER BY count(*) DESC, author.full_name, author.id
 """
 
 # As home does, of courses that one is in and does not teach (courses.access.videos_recorded); staff are not asked for.
-ANSWERS = f"""
-    SELECT asked.person, author.full_name, count(*)
-    FROM {LOOKED}
-    CROSS JOIN LATERAL (
-        SELECT reflections.responded_by
+ANSWERS = BY_AUTHOR.format(
+    written="""
+        SELECT reflections.responded_by AS author
         FROM reflections
         JOIN media_files ON media_files.id = reflections.video_id
         JOIN course_chapters ON course_chapters.id = media_files.lesson_id
@@ -87,25 +91,17 @@ ANSWERS = f"""
                     AND course_instructors.instructor_id = asked.person
             )
         LIMIT %(limit)s
-    ) AS answer
-    LEFT JOIN profiles AS author ON author.id = answer.responded_by
-    GROUP BY asked.person, author.id
-    ORDER BY count(*) DESC, author.full_name, author.id
-"""
+    """
+)
 
-MESSAGES = f"""
-    SELECT asked.person, author.full_name, count(*)
-    FROM {LOOKED}
-    CROSS JOIN LATERAL (
-        SELECT goal_messages.author_id
+MESSAGES = BY_AUTHOR.format(
+    written="""
+        SELECT goal_messages.author_id AS author
         FROM goal_messages
         WHERE goal_messages.student_id = asked.person AND goal_messages.hidden_at IS NULL
             AND goal_messages.created_at > greatest(asked.since, visit.seen_at)
             AND goal_messages.created_at <= %(until)s
         ORDER BY goal_messages.created_at
         LIMIT %(limit)s
-    ) AS message
-    LEFT JOIN profiles AS author ON author.id = message.author_id
-    GROUP BY asked.person, author.id
-    ORDER BY count(*) DESC, author.full_name, author.id
-"""
+    """
+)

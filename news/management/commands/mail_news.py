@@ -6,11 +6,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
-from config.console import counted, exit_code, interruptible, lost
+from config.console import COULD_NOT_RUN, counted, exit_code, interruptible
+from config.outage import lost
 from news.sending import Run, ServerDown
 from timeline.management.console import students_progress
 
-UNSENT, COULD_NOT_RUN = 1, 2
+UNSENT = 1  # what it ends with, where somebody could not be mailed
 NAMED = 20  # people whose mails could not be sent
 AGAIN = "The same command goes on."
 
