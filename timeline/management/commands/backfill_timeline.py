@@ -73,8 +73,8 @@ class Command(BaseCommand):
             "--part",
             type=part_of_all,
             metavar="K/N",
-            help="only the K-th of N parts of all students: 1/2 in one terminal and 2/2 in another take some two "
-            "thirds of the time",
+            help="only the K-th of N parts of all students: 1/2 in one terminal and 2/2 in another take some three "
+            "fifths of the time",
         )
         parser.add_argument(
             "--first-load",
