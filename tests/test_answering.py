@@ -555,6 +555,19 @@ def test_inbox_and_home_say_in_whose_days_reflections_on_no_video_wait(client, s
     assert days.text.count('data-answer="pending"') == 1
 
 
+@pytest.mark.parametrize("address", ["/inbox/", "/"])
+def test_inbox_and_home_say_how_many_reflections_on_no_video_were_looked_through(client, school, address, monkeypatch):
+    for name in ("timeline.queries.ALONE_LIMIT", "timeline.queries.waiting.ALONE_LIMIT"):
+        monkeypatch.setattr(name, 2)
+    client.force_login(school.ines)
+    alone = {"student": school.sara, "video": None, "video_timestamp_seconds": None}
+    factories.ReflectionFactory(**alone)
+    assert "Looked through" not in text_of(client.get(address))
+    factories.ReflectionFactory.create_batch(2, **alone)
+    said = "Sara Lindqvist (2). Looked through are the 2 that have waited longest."
+    assert said in text_of(client.get(address))
+
+
 def test_the_inbox_of_one_course_has_nothing_of_another(client, school):
     other = factories.CourseInstructorFactory(instructor=school.ines, course__title="Another").course
     factories.ReflectionFactory(video=factories.VideoFactory(lesson__course=other), content="In another.")

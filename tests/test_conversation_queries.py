@@ -184,6 +184,18 @@ def test_since_we_last_spoke_counts_from_the_last_message_or_answer(student, ins
     assert answer.source_id == waiting.pk
 
 
+def test_of_much_since_we_last_spoke_the_newest_are_counted_and_not_one_more(student, instructor, monkeypatch):
+    monkeypatch.setattr(queries.conversation, "SINCE_LIMIT", 3)
+    factories.ReflectionFactory(student=student, created_at=NOON)
+    for hours in (1, 2):
+        note(student, NOON + hours * hour)
+    since = queries.since_spoken(student=student, instructor=instructor)
+    assert (since.counts, since.limited, since.total) == ({"daily_note": 2, "text_reflection": 1}, False, 3)
+    note(student, NOON + 3 * hour)
+    since = queries.since_spoken(student=student, instructor=instructor)
+    assert (since.counts, since.limited, since.total) == ({"daily_note": 3}, True, 4)
+
+
 # The busy student
 
 

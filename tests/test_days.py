@@ -487,6 +487,22 @@ def test_since_we_last_spoke_links_each_number_to_the_entries_that_it_counts(cli
         assert f"{number} entr{'y' if number == 1 else 'ies'} found" in text_of(client.get(address.partition("#")[0]))
 
 
+def test_since_we_last_spoke_says_how_far_its_numbers_were_counted(client, school, clock, monkeypatch):
+    monkeypatch.setattr("timeline.queries.conversation.SINCE_LIMIT", 2)
+    monkeypatch.setattr("timeline.queries.SINCE_LIMIT", 2)
+    factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 8 * day)
+    factories.SuccessProofFactory(goal__student=school.sara, created_at=NOON - 4 * day)
+    for days in (3, 2):
+        note(school.sara, NOON - days * day)
+    client.force_login(school.ines)
+    page = text_of(client.get(reverse("student_since", args=[school.sara.pk])))
+    assert "Of the newest 2 entries: Wrote 2 daily notes . 2+ entries in all" in page
+    assert "No milestone since then, and no proof among the newest 2 entries." in page
+    factories.SuccessProofFactory(goal__student=school.sara, created_at=NOON - day)
+    page = text_of(client.get(reverse("student_since", args=[school.sara.pk])))
+    assert "1 success proof submitted among the newest 2 entries" in page
+
+
 def test_with_whom_one_never_spoke_there_is_something_to_say_first(client, school, clock):
     client.force_login(school.ines)
     page = text_of(client.get(days_of(school.sara)))

@@ -147,6 +147,18 @@ def test_a_class_that_was_just_enrolled_is_not_active_yet(client, course):
     assert last_active["Cem"] == str(queries.today() - 2 * DAY)
 
 
+def test_of_a_large_class_as_many_are_looked_at_as_is_said(client, course, monkeypatch):
+    students = [student_of(course, f"Student {number}", [0]) for number in range(4)]
+    monkeypatch.setitem(movement.PARAMS, "class", 3)
+    monkeypatch.setattr(queries.ClassSize, "most", 3)
+    found = queries.class_movement(course=course)
+    assert found.size == queries.ClassSize(4, 3)
+    assert {row.student for row in found.entries} == {*sorted(students, key=lambda student: student.pk)[:3]}
+    client.force_login(factories.CourseInstructorFactory(course=course).instructor)
+    page = client.get(reverse("class_movement", args=[course.pk])).text
+    assert "Looked at are the 3 who have been here longest." in page
+
+
 def test_pages_follow_one_another_and_a_search_goes_on_where_it_stopped(course, monkeypatch):
     for number in range(7):
         student_of(course, f"Student {number}", [number + 8], enrolled=100 + number)

@@ -288,6 +288,14 @@ def test_what_begins_with_a_milestone_or_a_passed_quiz_tells_it_once():
     assert [turn.name for turn in told(goal, ["quiz_completion"]).turns] == ["quiz"]
 
 
+def test_of_a_long_way_the_oldest_entries_are_told_and_not_one_more(goal, monkeypatch):
+    entries = Activity.objects.filter(goal=goal).count()
+    for most, limited in ((entries, False), (entries - 1, True)):
+        monkeypatch.setattr(queries.story, "ENTRIES", most)
+        story = told(goal)
+        assert (sum(story.counts.values()), story.limited) == (most, limited)
+
+
 def test_what_is_rare_is_looked_for_some_entries_at_a_time(client, goal, monkeypatch):
     monkeypatch.setattr(queries.story, "LOOKED", 4)
     kinds, after, pages = ["success_proof", "goal_completion"], None, []

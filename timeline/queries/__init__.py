@@ -96,6 +96,7 @@ from timeline.queries.story import (
 )
 from timeline.queries.track import LANDMARKS, MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
 from timeline.queries.waiting import (
+    ALONE_LIMIT,
     INBOX_COURSES,
     WAITING_LIMIT,
     Inbox,

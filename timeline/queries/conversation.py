@@ -55,19 +55,24 @@ class FoundDays:
 class SinceSpoken:
     """What a student did since `moment`, when an instructor last wrote to them or answered them.
 
-    `counts`: {activity_type: entries, together up to SINCE_LIMIT + 1}; `first`: the first
-    of these entries; `waiting`: their oldest reflections without an answer, and
-    how many there are; `quiet`: whole days since the student last did anything
-    (None: they never did).
+    `counts`: {activity_type: entries} of the newest SINCE_LIMIT; `limited`: there are more; `first`: the first of all;
+    `waiting`: their oldest reflections without an answer, and how many there are;
+    `quiet`: whole days since the student last did anything (None: they never did).
     """
 
     moment: datetime.datetime | None
     counts: dict[str, int]
+    limited: bool
     first: Activity | None
     waiting: list
     waiting_count: int
     last: Activity | None
     quiet: int | None
+
+    @property
+    def total(self):
+        """How many entries, up to SINCE_LIMIT + 1."""
+        return sum(self.counts.values()) + self.limited
 
 
 def calendar(*, student, until):
@@ -333,29 +338,35 @@ def since_spoken(*, student, instructor, size=5):
         "student": student.pk,
         "day": since.astimezone(DAY_ZONE).date(),
         "since": since,
-        "limit": SINCE_LIMIT + 1,
+        "limit": SINCE_LIMIT,
     }
+    counts, limited = {}, False
     with connection.cursor() as cursor:
         cursor.execute(SINCE_COUNTS, asked)
-        counts = dict(cursor.fetchall())
+        for beyond, activity_type, number in cursor.fetchall():
+            if beyond:
+                limited = True
+            else:
+                counts[activity_type] = number
     first, last = (next(iter(Activity.objects.raw(query, asked)), None) for query in (FIRST_SINCE, LAST_DOING))
     waiting, waiting_count = waiting_of_student(student=student, size=size)
     return SinceSpoken(
-        moment, counts, first, waiting, waiting_count, last, last and (today() - last.activity_date).days
+        moment, counts, limited, first, waiting, waiting_count, last, last and (today() - last.activity_date).days
     )
 
 
-# The newest SINCE_LIMIT + 1, where there are more: an index-only scan.
+# Of the newest SINCE_LIMIT, and the one `beyond` them: an index-only scan.
 SINCE_COUNTS = """
-    SELECT activity_type, count(*)
+    SELECT place > %(limit)s AS beyond, activity_type, count(*)
     FROM (
-        SELECT activity_type FROM student_activity_timeline
+        SELECT activity_type, row_number() OVER (ORDER BY activity_date DESC, created_at DESC, id DESC) AS place
+        FROM student_activity_timeline
         WHERE student_id = %(student)s AND activity_date >= %(day)s AND created_at > %(since)s
         AND activity_type <> 'instructor_message'
         ORDER BY activity_date DESC, created_at DESC, id DESC
-        LIMIT %(limit)s
+        LIMIT %(limit)s + 1
     ) AS counted
-    GROUP BY activity_type
+    GROUP BY 1, 2
 """
 
 FIRST_SINCE = """

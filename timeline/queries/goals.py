@@ -68,7 +68,8 @@ class LivedGoal:
 
     @property
     def total(self):
-        return sum(self.counts.values())
+        """How many entries, up to COUNT_LIMIT + 1."""
+        return sum(self.counts.values()) + self.limited
 
 
 @dataclass(frozen=True)
@@ -185,12 +186,14 @@ def lived_goals(*, student, goals, first_weekday=0):
         for later, period in pairwise(goal.periods.all()):
             period.repeats = period.span == later.span
     asked = {"student": student.pk, "goals": [goal.pk for goal in goals]}
-    weeks, totals = defaultdict(lambda: defaultdict(dict)), defaultdict(int)
+    weeks, limited = defaultdict(lambda: defaultdict(dict)), set()
     with connection.cursor() as cursor:
-        cursor.execute(GOAL_WEEKS, asked | {"limit": COUNT_LIMIT + 1, "shift": _shift(first_weekday)})
-        for goal, week, activity_type, number in cursor.fetchall():
-            weeks[goal][week][activity_type] = number
-            totals[goal] += number
+        cursor.execute(GOAL_WEEKS, asked | {"limit": COUNT_LIMIT, "shift": _shift(first_weekday)})
+        for goal, beyond, week, activity_type, number in cursor.fetchall():
+            if beyond:
+                limited.add(goal)
+            else:
+                weeks[goal][week][activity_type] = number
     milestones, proofs = defaultdict(list), defaultdict(list)
     for model, sql, found in ((GoalMilestone, MILESTONES, milestones), (SuccessProof, PROOFS, proofs)):
         for row in model.objects.raw(sql, asked | {"limit": MARKS}):
@@ -199,7 +202,7 @@ def lived_goals(*, student, goals, first_weekday=0):
         LivedGoal(
             goal,
             {week: weeks[goal.pk][week] for week in sorted(weeks[goal.pk])},
-            totals[goal.pk] > COUNT_LIMIT,
+            goal.pk in limited,
             milestones[goal.pk],
             proofs[goal.pk],
         )
@@ -299,18 +302,20 @@ PATH = """
 WEEK = "day - (day - DATE '1800-01-06' + %(shift)s) %% 7"
 DAY = "(created_at AT TIME ZONE 'America/New_York')::date AS day"
 
+# Of each goal's newest entries, and the one `beyond` them.
 GOAL_WEEKS = f"""
     SELECT goal.id, counted.*
     FROM unnest(%(goals)s::uuid[]) AS goal (id)
     CROSS JOIN LATERAL (
-        SELECT {WEEK} AS week, activity_type, count(*)
+        SELECT place > %(limit)s AS beyond, {WEEK} AS week, activity_type, count(*)
         FROM (
-            SELECT {DAY}, activity_type FROM student_activity_timeline
+            SELECT {DAY}, activity_type, row_number() OVER (ORDER BY created_at DESC, entry.id DESC) AS place
+            FROM student_activity_timeline AS entry
             WHERE student_id = %(student)s AND goal_id = goal.id
-            ORDER BY created_at DESC, student_activity_timeline.id DESC
-            LIMIT %(limit)s
+            ORDER BY created_at DESC, entry.id DESC
+            LIMIT %(limit)s + 1
         ) AS entry
-        GROUP BY 1, 2
+        GROUP BY 1, 2, 3
     ) AS counted
 """
 

@@ -46,8 +46,8 @@ def video_journey(asked, *, after=None, size=50, totals=None):
     Of everyone, what each student leaves at the same seconds is not listed:
     `reached()` counts it.  Where an index gives the entries in the order that
     is asked for, at most size + 1 of each kind are read, and index entries
-    alone for the counts; else at most SCAN_LIMIT + 1 entries, of the newest
-    or of the first ones, are looked through.
+    alone for the counts; else at most SCAN_LIMIT entries, the newest or the
+    first ones, are looked through.
     Indexes: those of `filters.reading()`.
     """
     source = reading(asked)
@@ -97,25 +97,30 @@ def _total(asked, totals):
 
 
 def _scan(asked, after, size):
-    """A page where none has it: what is asked for is picked out of SCAN_LIMIT + 1 entries, and put in order."""
+    """A page where none has it: what is asked for is picked out of SCAN_LIMIT entries, and put in order."""
     source, order = reading(asked), asked.order
     statement = SCAN.format(
         candidates=source.sql(f"id, video_timestamp_seconds, created_at, ({source.rest}) AS matches"),
+        looked=source.order.sql,
         after=order.condition() if after else "true",
         before=order.condition(after=False) if after else "false",
         order=order.sql,
     )
     params = asked.params | (order.params(after) if after else {})
-    rows = list(Activity.objects.raw(statement, params | {"limit": SCAN_LIMIT + 1, "size": size + 1}))
+    params |= {"limit": SCAN_LIMIT + 1, "most": SCAN_LIMIT, "size": size + 1}
+    rows = list(Activity.objects.raw(statement, params))
     entries = [row for row in rows if row.pk]  # without any, the one row has the counts alone
     which = "newest" if source.order == NEWEST else "first"
     limited = f"{which} {SCAN_LIMIT:,}" if rows[0].candidates > SCAN_LIMIT else ""
     return entries, rows[0].before, rows[0].total, limited
 
 
+# The entry after the last that is looked through says that there are more, and matches nothing.
 SCAN = """
     WITH candidate AS MATERIALIZED (
-        {candidates}
+        SELECT id, video_timestamp_seconds, created_at,
+            matches AND row_number() OVER (ORDER BY {looked}) <= %(most)s AS matches
+        FROM ({candidates}) AS candidates
     ), page AS MATERIALIZED (
         SELECT id FROM candidate WHERE matches AND {after}
         ORDER BY {order}

@@ -14,7 +14,7 @@ from timeline.models import DAY_ZONE, Activity
 from timeline.queries.common import COUNT_LIMIT, today
 from timeline.rhythm import WEEK, Rhythm, Silence
 
-CLASS = COUNT_LIMIT + 1  # students whose last activity is looked up
+CLASS = COUNT_LIMIT  # students whose last activity is looked up
 LOOK = 500  # students who are looked at for one page
 ACTIVE_DAYS = 12  # of a student, from which their rhythm is read
 AT_ONCE = 48  # of a student's last entries, whose days are read together; days before these are found one by one
@@ -44,12 +44,12 @@ class Movement:
 
 @dataclass(frozen=True)
 class ClassSize:
-    """How many students a course has, and how many of them were active in the last WEEK; both up to CLASS."""
+    """How many students a course has, up to CLASS + 1, and how many of the first CLASS were active in the last WEEK."""
 
     students: int
     active: int
 
-    most = COUNT_LIMIT
+    most = CLASS
 
 
 @dataclass(frozen=True)
@@ -183,14 +183,15 @@ LAST_OF_SOME = f"""
 """
 
 SEEN = f"""
-    WITH seen AS MATERIALIZED (
+    WITH class AS MATERIALIZED (
+        SELECT student_id, row_number() OVER (ORDER BY student_id) AS place
+        FROM enrollments WHERE course_id = %(course)s AND left_at IS NULL
+        ORDER BY student_id
+        LIMIT %(class)s + 1
+    ), seen AS MATERIALIZED (
         SELECT
             member.student_id AS id, last.day, last.acted, (extract(epoch FROM last.at) * -1000000)::bigint AS rank
-        FROM (
-            SELECT student_id FROM enrollments WHERE course_id = %(course)s AND left_at IS NULL
-            ORDER BY student_id
-            LIMIT %(class)s
-        ) AS member
+        FROM (SELECT student_id FROM class WHERE place <= %(class)s) AS member
         {LAST}
     )
 """
@@ -203,10 +204,10 @@ ACTIVE_LATELY = "acted AND day > %(today)s::date - %(week)s"
 MOVING = f"""
     {SEEN}
     SELECT
-        class.students, class.active, moving.id, rank, place, usual, silent, moving.active, quiet, acted, wanted
+        size.students, size.active, moving.id, rank, place, usual, silent, moving.active, quiet, acted, wanted
     FROM (
-        SELECT count(*) AS students, count(*) FILTER (WHERE {ACTIVE_LATELY}) AS active FROM seen
-    ) AS class
+        SELECT (SELECT count(*) FROM class) AS students, count(*) FILTER (WHERE {ACTIVE_LATELY}) AS active FROM seen
+    ) AS size
     LEFT JOIN (
         SELECT id, rank, place, usual, silent, active, quiet, acted, wanted
         FROM (

@@ -83,13 +83,13 @@ def goal_story(*, goal, kinds, answers=True):
     key, reflections_answered.
     """
     asked = {"student": goal.student_id, "goal": goal.pk, "kinds": list(kinds)}
-    asked |= {"limit": ENTRIES + 1, "reached": list(REACHED), "turns": TURNS}
-    days, spans, steps, end, looked = defaultdict(dict), {}, [], [], 0
+    asked |= {"limit": ENTRIES, "reached": list(REACHED), "turns": TURNS}
+    days, spans, steps, end, limited = defaultdict(dict), {}, [], [], False
     with connection.cursor() as cursor:
         cursor.execute(DAYS, asked)
-        for day, activity_type, number, first, last, ids in cursor.fetchall():
-            looked += number
-            if activity_type not in asked["kinds"]:
+        for beyond, day, activity_type, number, first, last, ids in cursor.fetchall():
+            limited |= beyond
+            if beyond or activity_type not in asked["kinds"]:
                 continue
             days[day][activity_type] = number
             spans[day, activity_type] = first, last
@@ -109,7 +109,7 @@ def goal_story(*, goal, kinds, answers=True):
     order = ("first", "run", "quiz", "milestone", "proof", "answer", "goal")
     return Story(
         dict(days),
-        looked > ENTRIES,
+        limited,
         sorted(turns, key=lambda turn: (turn.at, order.index(turn.name))),
         sum(total.get(kind, 0) for kind in REACHED) - told,
     )
@@ -208,18 +208,21 @@ def story_tells(*, goal, kinds, address):
     return False
 
 
+# Of the oldest ENTRIES, and the one `beyond` them.
 DAYS = """
     SELECT
+        place > %(limit)s AS beyond,
         (created_at AT TIME ZONE 'America/New_York')::date, activity_type, count(*), min(created_at), max(created_at),
         (array_agg(id) FILTER (WHERE activity_type = ANY (%(reached)s)))[:%(turns)s]
     FROM (
-        SELECT created_at, id, activity_type FROM student_activity_timeline
+        SELECT created_at, id, activity_type, row_number() OVER (ORDER BY created_at, id) AS place
+        FROM student_activity_timeline
         WHERE student_id = %(student)s AND goal_id = %(goal)s
         ORDER BY created_at, id
-        LIMIT %(limit)s
+        LIMIT %(limit)s + 1
     ) AS led
-    GROUP BY 1, 2
-    ORDER BY 1, 2
+    GROUP BY 1, 2, 3
+    ORDER BY 1, 2, 3
 """
 
 AT = """

@@ -278,14 +278,17 @@ def shown(user, inbox):
 def on_no_video(user):
     """What waits for `user` on no video, and so in no course.
 
-    `alone`: [(student, how many)], longest waiting first, of at most ALONE; `others`: how many students more.
+    `alone`: [(student, how many)], longest waiting first, of at most ALONE; `others`: how many students more;
+    `looked_through`: how many entries were, if there may be more.
     """
     counts = queries.awaiting_response_on_no_video(by=user)
     visible = visible_among(user, set(counts))
     found = [(student, number) for student, number in counts.items() if student in visible]
     students = Profile.objects.in_bulk([student for student, _ in found[:ALONE]])
     alone = [(students[student], number) for student, number in found if student in students]
-    return {"alone": alone, "others": len(found) - len(alone)}
+    is_full = sum(counts.values()) == queries.ALONE_LIMIT
+    looked_through = queries.ALONE_LIMIT if is_full else None
+    return {"alone": alone, "others": len(found) - len(alone), "looked_through": looked_through}
 
 
 class Inbox(Page):

@@ -73,11 +73,10 @@ class DaysPage(StudentPage):
             return {}
         since = queries.since_spoken(student=self.student, instructor=self.request.user)
         moment = since.moment or BEGINNING
-        total = sum(since.counts.values())
         waiting = access.mark_answerable(self.request.user, queries.with_places(since.waiting))
         return {
             "since": since,
-            "since_total": total,
+            "since_total": since.total,
             "since_limit": queries.SINCE_LIMIT,
             "since_address": self.address_of(kind=sorted(since.counts), since=moment),
             "done": [
