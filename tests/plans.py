@@ -20,6 +20,14 @@ def empty_tables():
 EMPTY = "TRUNCATE profiles, courses, student_activity_timeline CASCADE"
 
 
+@pytest.fixture
+def new_files(db):
+    """The same within a test's transaction, for one that is alone with its rows; use it before what makes them."""
+    with connection.cursor() as cursor:
+        cursor.execute(EMPTY)
+        forget_statistics(cursor)
+
+
 def forget_statistics(cursor):
     """For the rest of the transaction: what was gathered of other tests' rows outlives TRUNCATE, and changes plans."""
     cursor.execute("SELECT pg_clear_relation_stats(schemaname, tablename) FROM pg_tables WHERE schemaname = 'public'")

@@ -37,7 +37,7 @@ from reflections.answers import answer
 from reflections.models import Reflection
 from tests import factories
 from tests.look import urls
-from tests.plans import buffers, nodes, plans_of
+from tests.plans import buffers, new_files, nodes, plans_of  # noqa: F401
 from tests.test_pages import text_of
 from timeline.queries import awaiting_response_of_teachers
 from timeline.views.home import new_answers
@@ -820,6 +820,17 @@ def test_batches_follow_one_another_without_leaving_anybody_out(school, mailoutb
     assert len({mail.to[0] for mail in run()}) == 6
 
 
+@pytest.fixture
+def left_behind(db):
+    """What others roll back stays in files: of two indexes of what waits, idx_response_status is a level higher then."""
+    with transaction.atomic():
+        student, video = factories.ProfileFactory(), factories.VideoFactory()
+        waits = {"student": student, "video": video, "video_timestamp_seconds": 1, "content": "words"}
+        Reflection.objects.bulk_create(Reflection(**waits) for _ in range(130))
+        transaction.set_rollback(True)
+
+
+@pytest.mark.usefixtures("left_behind", "new_files")
 def test_news_of_few_among_many_are_read_by_their_indexes(school):
     """As PostgreSQL plans with what it knows of 3,000 people; a join would read them all for each batch."""
     with connection.cursor() as cursor:
