@@ -822,7 +822,7 @@ def test_batches_follow_one_another_without_leaving_anybody_out(school, mailoutb
 
 @pytest.fixture
 def left_behind(db):
-    """What others roll back stays in files: of two indexes of what waits, idx_response_status is a level higher then."""
+    """What others roll back stays in files: idx_response_status is a level higher now than idx_student_pending."""
     with transaction.atomic():
         student, video = factories.ProfileFactory(), factories.VideoFactory()
         waits = {"student": student, "video": video, "video_timestamp_seconds": 1, "content": "words"}
