@@ -564,6 +564,34 @@ def test_what_became_of_an_instructors_proposals_is_told_to_them_since_the_last_
     assert page.count("You proposed") == 3
 
 
+def test_of_many_goals_milestones_and_proposals_since_the_last_word_five_are_told_and_that_there_are_more(
+    client, school, clock
+):
+    client.force_login(school.ines)
+    address = reverse("student_since", args=[school.sara.pk])
+
+    def happen(hours):
+        at = NOON - hours * hour
+        goal = factories.GoalFactory(student=school.sara, created_at=NOON - 9 * day, completed_at=at)
+        factories.GoalMilestoneFactory(goal=goal, reached_at=at)
+        factories.GoalProposalFactory(student=school.sara, author=school.ines, created_at=at)
+
+    for hours in range(6, 1, -1):
+        happen(hours)
+    told = {"Reached the goal": 5, "Reached the milestone": 5, "You proposed": 5, "more goals": 0, "more milestones": 0}
+    page = text_of(client.get(address))
+    assert {words: page.count(words) for words in told} == told
+    happen(1)
+    page = client.get(address)
+    words = text_of(page)
+    assert "Reached more goals after these Reached the milestone" in words
+    assert "Reached more milestones after these" in words
+    assert "You proposed more goals before these" in words
+    for name in ("goals", "milestones"):
+        days = unescape(re.search(rf'href="([^"]+)">more {name}</a> after', page.text)[1]).partition("#")[0]
+        assert "6 entries found" in text_of(client.get(days))
+
+
 def test_quiet_since_the_last_word_is_said(client, school, clock):
     note(school.sara, NOON - 3 * day)
     factories.GoalMessageFactory(student=school.sara, author=school.ines, created_at=NOON - 2 * day)

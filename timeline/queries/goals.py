@@ -107,8 +107,9 @@ class GoalMove:
 
     `goal` is the current one (None without), today its day number `day`, with
     `reached` of its `planned` milestones.  `milestones`: those reached since,
-    of any goal, oldest first; `goals`: the goals reached since; `proposals`:
-    the instructor's that are undecided, or decided since, the newest first.
+    of any goal, oldest first; `goals`: the goals reached since, likewise;
+    `proposals`: the instructor's that are undecided, or decided since, the
+    newest first.  `more`: which of these three go on beyond what is listed.
     """
 
     goal: Goal | None
@@ -118,6 +119,7 @@ class GoalMove:
     milestones: list
     goals: list
     proposals: list
+    more: set[str]
 
 
 def goal_move(*, student, instructor, since, size=5):
@@ -132,17 +134,22 @@ def goal_move(*, student, instructor, since, size=5):
         planned=Count("pk"), reached=Count("reached_at")
     )
     milestones = GoalMilestone.objects.filter(student=student, reached_at__gt=since).select_related("goal")
+    goals = Goal.objects.filter(student=student, completed_at__gt=since)
     proposals = GoalProposal.objects.filter(
         Q(accepted_at=None, declined_at=None) | Q(accepted_at__gt=since) | Q(declined_at__gt=since),
         student=student,
         author=instructor,
     )
+    moves = {
+        "milestones": list(milestones.order_by("reached_at")[: size + 1]),
+        "goals": list(goals.order_by("completed_at")[: size + 1]),
+        "proposals": list(proposals.order_by("-created_at", "-pk")[: size + 1]),
+    }
     return GoalMove(
         goal=goal,
         day=current and (today() - current.period.lower.astimezone(DAY_ZONE).date()).days + 1,
-        milestones=list(milestones.order_by("reached_at")[:size]),
-        goals=list(Goal.objects.filter(student=student, completed_at__gt=since).order_by("completed_at")[:size]),
-        proposals=list(proposals.order_by("-created_at", "-pk")[:size]),
+        more={name for name, rows in moves.items() if len(rows) > size},
+        **{name: rows[:size] for name, rows in moves.items()},
         **numbers,
     )
 

@@ -84,6 +84,8 @@ class DaysPage(StudentPage):
             ],
             "proofs": since.counts.get("success_proof", 0),
             "proofs_address": self.address_of(kind="success_proof", since=moment),
+            "goals_address": self.address_of(kind="goal_completion", since=moment),
+            "milestones_address": self.address_of(kind="goal_milestone", since=moment),
             "waiting": waiting,
             "to_answer": next((entry for entry in waiting if entry.answerable), None),
             "move": queries.goal_move(student=self.student, instructor=self.request.user, since=moment),
