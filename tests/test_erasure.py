@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from courses.models import Course, VideoProgress
 from goals.models import ConversationVisit, DailyNote, GoalCorrection, GoalMessage, GoalProposal
+from privacy import erasure
 from privacy.erasure import erase
 from privacy.holdings import own_lookups, own_rows
 from profiles.models import Profile, Session, Writing
@@ -373,6 +374,31 @@ def test_an_update_that_holds_a_row_is_waited_for_and_never_killed(connect, stud
         assert erased.wait(20)
     assert not DailyNote.objects.exists()
     assert_no_drift(writer)
+
+
+def test_nor_is_it_where_erasing_has_taken_a_while_before_it_comes_to_the_row(connect, student, monkeypatch):  # noqa: F811
+    note, writer = factories.DailyNoteFactory(student=student), connect()
+    writer.execute("SELECT FROM daily_notes WHERE id = %s FOR UPDATE", [note.pk])
+    clear, has_begun, goes_on = erasure._clear_admin_log, threading.Event(), threading.Event()
+
+    def clear_slowly(person):
+        has_begun.set()
+        goes_on.wait(10)
+        clear(person)
+
+    monkeypatch.setattr(erasure, "_clear_admin_log", clear_slowly)
+    until = threading.Event()
+    until.set()
+    with erasing(student, until) as erased:
+        assert has_begun.wait(10)
+        update = Waiting(writer, "UPDATE daily_notes SET content = 'other' WHERE id = %s", note.pk)
+        wait_for_a_lock(connect(), update)
+        time.sleep(0.7)  # PostgreSQL looks for deadlocks when the update has waited for a second
+        goes_on.set()
+        update.result()
+        writer.commit()
+        assert erased.wait(20)
+    assert not DailyNote.objects.exists()
 
 
 def test_a_batch_of_an_import_is_waited_for_and_the_next_one_refuses(connect, student):  # noqa: F811
