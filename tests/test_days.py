@@ -222,6 +222,23 @@ def test_the_readers_language_says_where_weeks_begin(client, school, clock):
         assert "Accept-Language" in response["Vary"]
 
 
+def test_a_quiz_passed_after_midnight_hides_no_attempt_that_was_begun_on_the_same_day(client, school, clock):
+    midnight = NOON.replace(hour=4)  # in New York
+    quiz = factories.QuizFactory(lesson=school.video.lesson)
+
+    def attempt(started, passed):
+        times = {"started_at": started, "submitted_at": started + hour}
+        marks = {"passed": passed, "score": 90 if passed else 20}
+        factories.QuizAttemptFactory(student=school.sara, quiz=quiz, **times, **marks)
+
+    attempt(midnight - hour / 2, True)
+    attempt(midnight + 2 * hour, False)
+    client.force_login(school.sara)
+    page = text_of(client.get("/days/"))
+    assert "Today Took a quiz and passed one." in page
+    assert "Yesterday Took a quiz." in page
+
+
 # Filters
 
 

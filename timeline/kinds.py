@@ -104,19 +104,21 @@ def phrases(counts):
     """What happened, in words by kind: {"video_completion": 3} → [(its Kind, "watched 3 videos")].
 
     `counts` maps activity_type to a number of entries.  Steps through videos
-    are mentioned only where no video was finished, attempts at quizzes only
-    where some did not pass.
+    are mentioned only where no video was finished.  Who passes a quiz after
+    midnight took it the day before: beside what was passed on a day, none of
+    the attempts that were begun on it is left out.
     """
     counts = dict(counts)
     if "video_completion" in counts:
         counts.pop("video_progress", None)
-    if counts.get("quiz_attempt", 0) <= counts.get("quiz_completion", 0):
-        counts.pop("quiz_attempt", None)
-    return [
-        (kind, kind.did_one if counts[kind.value] == 1 else kind.did_many.format(f"{counts[kind.value]:,}"))
-        for kind in KINDS
-        if counts.get(kind.value)
-    ]
+    return [(kind, _did(kind, counts)) for kind in KINDS if counts.get(kind.value)]
+
+
+def _did(kind, counts):
+    one, many = kind.did_one, kind.did_many
+    if kind.value == "quiz_completion" and counts.get("quiz_attempt"):
+        one, many = "passed one", "passed {}"  # of quizzes, which the phrase before this one names
+    return one if counts[kind.value] == 1 else many.format(f"{counts[kind.value]:,}")
 
 
 def sentence(counts):
