@@ -62,10 +62,10 @@ def _field(question, **options):
     choices = [(str(place), choice) for place, choice in enumerate(question["choices"])]
     match question["kind"]:
         case QuestionKind.SINGLE:
-            messages = {"required": "Choose one.", "invalid_choice": "Choose one of those that stand here."}
+            messages = {"required": "Choose one.", "invalid_choice": "Choose one of the answers listed here."}
             return forms.ChoiceField(choices=choices, widget=forms.RadioSelect, error_messages=messages, **options)
         case QuestionKind.MULTIPLE:
-            messages = {"required": "Choose at least one.", "invalid_choice": "Choose among those that stand here."}
+            messages = {"required": "Choose at least one.", "invalid_choice": "Choose from the answers listed here."}
             options |= {"error_messages": messages, "help_text": "Choose all that are right."}
             return forms.MultipleChoiceField(choices=choices, widget=forms.CheckboxSelectMultiple, **options)
         case QuestionKind.NUMBER:

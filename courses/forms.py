@@ -367,7 +367,7 @@ class InvitationForm(forms.Form):
     """How long an invitation link holds, and which one (`seen`) its maker had before their eyes."""
 
     days = forms.TypedChoiceField(
-        label="A new link holds for", choices=[(days, f"{days} days") for days in DAYS], coerce=int, initial=USUAL_DAYS
+        label="A new link works for", choices=[(days, f"{days} days") for days in DAYS], coerce=int, initial=USUAL_DAYS
     )
     seen = forms.UUIDField(required=False)
 

@@ -27,7 +27,7 @@ class HandedIn(Exception):
     """The attempt was handed in before; `attempt` is as it stands, `same` whether with these answers."""
 
     def __init__(self, attempt, same):
-        super().__init__("This attempt was handed in before.")
+        super().__init__("This attempt was already handed in.")
         self.attempt, self.same = attempt, same
 
 
@@ -109,7 +109,7 @@ def start(student, quiz):
             attempt.save(update_fields=["questions", "answers"])
             return attempt
         if quiz.attempts_allowed is not None and attempts.count() >= quiz.attempts_allowed:
-            raise CannotStart("You have used all attempts at this quiz.")
+            raise CannotStart("You have used all your attempts at this quiz.")
         return QuizAttempt.objects.create(student=student, quiz=quiz, questions=questions)
 
 

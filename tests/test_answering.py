@@ -538,7 +538,7 @@ def test_the_inbox_groups_by_moment_and_leads_to_the_next_without_javascript(cli
 def test_inbox_and_home_say_in_whose_days_reflections_on_no_video_wait(client, school, address):
     for student, number in ((school.sara, 2), (school.tom, 1), (school.stranger, 1), (school.henrik, 1)):
         factories.ReflectionFactory.create_batch(number, student=student, video=None, video_timestamp_seconds=None)
-    said = "Reflections on no video, and so in no course, wait in the days of"
+    said = "Reflections without a video, and so without a course, are waiting in the days of"
     for person, words in (
         ("ines", "Sara Lindqvist (2), Tom Abara (1), Henrik Solberg (1)."),
         ("henrik", "Sara Lindqvist (2), Tom Abara (1)."),
@@ -549,7 +549,7 @@ def test_inbox_and_home_say_in_whose_days_reflections_on_no_video_wait(client, s
         page = client.get(address)
         assert (f"{said} {words}" in text_of(page)) if words else (said not in text_of(page)), person
     client.force_login(school.colleague)
-    for empty in ("Every reflection in your courses has its answer", "No course to answer in"):
+    for empty in ("Every reflection in your courses has been answered", "No courses yet"):
         assert empty not in text_of(client.get(address))
     days = client.get(f"{reverse('student_days', args=[school.stranger.pk])}?waiting=1")
     assert days.text.count('data-answer="pending"') == 1
@@ -564,7 +564,7 @@ def test_inbox_and_home_say_how_many_reflections_on_no_video_were_looked_through
     factories.ReflectionFactory(**alone)
     assert "Looked through" not in text_of(client.get(address))
     factories.ReflectionFactory.create_batch(2, **alone)
-    said = "Sara Lindqvist (2). Looked through are the 2 that have waited longest."
+    said = "Sara Lindqvist (2). Only the 2 that have waited longest were looked through."
     assert said in text_of(client.get(address))
 
 
@@ -611,7 +611,7 @@ def test_what_an_inbox_leaves_out_it_says(client, school, monkeypatch):
     monkeypatch.setattr(waiting, "LEAST_OF_A_COURSE", 2)
     client.force_login(school.ines)
     page = text_of(client.get("/inbox/"))
-    assert "Shown are the 2 that have waited longest" in page
+    assert "These are the 2 that have waited longest" in page
     assert "2+ waiting" in page
     assert "first 500 courses" not in page
     monkeypatch.setattr(queries, "INBOX_COURSES", 1)

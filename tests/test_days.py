@@ -445,7 +445,7 @@ def test_what_comes_during_the_first_visit_is_new_and_home_tells_of_it_until_it_
     memo = {"content": "", "media_url": "https://example.org/memo.mp3", "media_type": "audio"}
     factories.GoalMessageFactory(student=school.sara, author=None, created_at=NOON + hour / 6, **memo)
     clock(NOON + hour / 4)
-    assert "New messages An instructor 15 Mar Without words" in text_of(client.get("/"))
+    assert "New messages An instructor 15 Mar An attachment, no text" in text_of(client.get("/"))
     page = client.get("/days/")
     assert "1 new message since you were here at 12:00 p.m.: go to the first" in text_of(page)
     assert page.text.count('data-state="new"') == 1

@@ -136,7 +136,7 @@ def test_a_closed_course_takes_nobody_in_nor_back(client, school):
     for person in (school.stranger, school.left):
         client.force_login(person)
         assert client.post(reverse("enrol", args=[school.course.pk])).status_code == 404
-    assert "closed for enrolment now" in text_of(client.get(page_of(school.course)))
+    assert "Enrolment is closed now" in text_of(client.get(page_of(school.course)))
     client.force_login(school.student)
     assert "only its instructors can bring you back" in text_of(client.get(reverse("leave", args=[school.course.pk])))
 
@@ -178,12 +178,12 @@ def test_a_course_tells_what_is_watched_passed_begun_and_complete(client, school
     client.force_login(student)
     page = text_of(client.get(page_of(school.course)))
     assert "1 of 2 lessons complete Continue where I stopped Video of Two · 25 % watched" in page
-    assert f"One Complete {school.instructor} set it complete: “Done by letter.”" in page
+    assert f"One Complete {school.instructor} marked it as complete: “Done by letter.”" in page
     assert "Video of One Watched" in page
     assert "Quiz of One Passed Quiz Last score 80 %" in page
-    assert "Two 0 of 2 required done Video of Two" in page
+    assert "Two 0 of 2 required steps done Video of Two" in page
     assert "Video of Two Next Video, 10:00 25 % watched" in page
-    assert "Quiz of Two Begun" in page
+    assert "Quiz of Two Started" in page
     assert "Not written yet" not in page
 
 
@@ -214,12 +214,12 @@ def test_home_leads_a_student_on_and_to_the_catalogue(client, school):
     first = reverse("video", args=[school.videos[0].pk])
     assert f'<a class="button primary" href="{first}">Start watching</a>' in home
     assert home.count(f'href="{first}"') == 1
-    assert "Go on with what is next" not in home, "one way to begin"
+    assert "Continue with the next step" not in home, "one way to begin"
     factories.LessonCompletionFactory(student=school.student, lesson=school.lessons[0])
     home = client.get("/").text
     assert "What to do first" not in home
     second = reverse("video", args=[school.videos[1].pk])
-    assert f'<a class="button primary" href="{second}">Go on with what is next</a>' in home
+    assert f'<a class="button primary" href="{second}">Continue with the next step</a>' in home
     assert f'href="{page_of(school.course)}"' in home
     assert "1 of 2 lessons complete" in home
 
@@ -238,7 +238,7 @@ def test_home_leads_to_every_course_that_one_is_in_also_to_many(client, school):
 
 def test_who_teaches_may_look_at_the_course_as_a_student(client, school):
     client.force_login(school.instructor)
-    assert "How far" in text_of(client.get(page_of(school.course)))
+    assert "Progress of" in text_of(client.get(page_of(school.course)))
     page = client.get(f"{page_of(school.course)}?as=student")
     assert "nothing of yours is recorded" in text_of(page)
     assert reverse("enrol", args=[school.course.pk]) not in page.text
@@ -270,8 +270,8 @@ def test_an_instructor_sets_and_takes_back_a_lesson_and_a_course(client, school)
     assert post(client, school, do="complete", what=lesson, note="On paper.").status_code == 302
     assert post(client, school, do="complete", what=course, note="Knew it all.").status_code == 302
     page = text_of(client.get(completions_of(school)))
-    assert f"Set by hand by {school.instructor}: On paper." in page
-    assert f"Set by hand by {school.instructor}: Knew it all." in page
+    assert f"Marked as complete by hand by {school.instructor}: On paper." in page
+    assert f"Marked as complete by hand by {school.instructor}: Knew it all." in page
     post(client, school, do="complete", what=course, note="Again.")
     assert "stood so already" in text_of(client.get(completions_of(school)))
     for what in (lesson, course):
@@ -322,7 +322,7 @@ def test_the_rule_is_applied_to_everybody_when_an_author_asks(client, school):
     client.force_login(school.instructor)
     address = reverse("apply_rule", args=[school.course.pk])
     assert "Completed: 2 lessons and the course for 1 student." in text_of(client.post(address, follow=True))
-    assert "not recorded already" in text_of(client.post(address, follow=True))
+    assert "Every completion was already recorded" in text_of(client.post(address, follow=True))
     assert client.get(address).status_code == 405
 
 
@@ -360,7 +360,7 @@ def test_the_number_of_queries_does_not_grow(client, school):
 
 
 def test_a_card_of_the_catalogue_says_that_one_teaches_the_course_and_whether_one_is_in_it(client, school):
-    told = {"instructor": "You teach it", "student": "Enrolled", "left": "You left it", "stranger": "", "staff": ""}
+    told = {"instructor": "You teach it", "student": "Enrolled", "left": "You left on", "stranger": "", "staff": ""}
     for person, words in told.items():
         client.force_login(getattr(school, person))
         card = text_of(client.get(reverse("catalogue")))
@@ -474,10 +474,10 @@ def test_a_class_is_told_how_far_each_is_and_when_they_did_something_last(client
     page = client.get(page_of(school.course))
     words = text_of(page)
     for said in (
-        f"Ada Completed {date_format(noon - days, 'j F Y')} How far Ada is: 2 of 2 lessons complete Goals of Ada"
+        f"Ada Completed {date_format(noon - days, 'j F Y')} Progress of Ada: 2 of 2 lessons complete Goals of Ada"
         " Active today",
-        "Bo How far Bo is: 1 of 2 lessons complete Goals of Bo Active yesterday",
-        "Cy How far Cy is: 0 of 2 lessons complete Goals of Cy Nothing for 9 days",
+        "Bo Progress of Bo: 1 of 2 lessons complete Goals of Bo Active yesterday",
+        "Cy Progress of Cy: 0 of 2 lessons complete Goals of Cy Nothing for 9 days",
     ):
         assert said in words
     assert f'href="{completions_of(school, ada)}"' in page.text
@@ -521,7 +521,7 @@ def test_a_course_without_lessons_or_students_says_so(client, school):
     assert "Search by name" not in empty
     assert "Nobody found" in text_of(client.get(f"{page_of(course)}?name=Ada"))
     factories.EnrollmentFactory(course=course, student__full_name="Ada")
-    assert "Ada How far Ada is Goals of Ada Enrolled" in text_of(client.get(page_of(course)))
+    assert "Ada Progress of Ada Goals of Ada Enrolled" in text_of(client.get(page_of(course)))
 
 
 def test_telling_a_class_how_far_it_is_takes_two_queries_however_many_students(client, school):

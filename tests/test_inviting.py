@@ -106,12 +106,12 @@ def test_a_link_is_made_for_so_many_days_renewed_and_ended_on_the_page_of_the_co
     last_day = timezone.localdate() + days * DAY
     assert first.last_day == last_day
     assert timezone.localtime(first.expires_at, DAY_ZONE).date() == last_day + DAY
-    assert f"It holds to the end of {last_day:%-d %B %Y} . Nobody has joined by it so far." in text_of(made)
+    assert f"It works until the end of {last_day:%-d %B %Y} . Nobody has joined with it so far." in text_of(made)
     assert "Ines Teixeira made it on" in text_of(made)
     assert f'readonly value="http://testserver{address_of(first)}"' in made.text
     again = client.post(act, {"days": days, "seen": first.pk}, follow=True)
     second = Invitation.objects.get()
-    assert "the one before has ended" in text_of(again)
+    assert "the old one has ended" in text_of(again)
     assert [client.get(address_of(each)).status_code for each in (first, second)] == [404, 200]
     ended = client.post(act, {"end": "1", "seen": second.pk}, follow=True)
     assert "The link has ended" in text_of(ended)
@@ -140,7 +140,7 @@ def test_who_presses_twice_makes_one_link_renews_it_once_and_is_told_that_it_has
     client.force_login(school.instructor)
     act = reverse("course_invitation", args=[school.course.pk])
     seen = ""
-    for words in ("There is a link now", "There is another link now"):
+    for words in ("The link is ready to be shared", "There is a new link now"):
         made = set()
         for _ in range(2):
             assert words in text_of(client.post(act, {"days": 7, "seen": seen}, follow=True))
@@ -186,8 +186,8 @@ def test_a_link_says_what_it_leads_into_and_who_will_see_what_and_is_kept_secret
         assert page.status_code == 200
         assert "Join Selling what you make Taught by Ines Teixeira" in words
         assert "Its instructors see all your days and goals" in words
-        assert "in this course and in every other one" in words
-        assert ("Make an account and join" in words) == (person is None)
+        assert "in this course and every other one" in words
+        assert ("Create an account and join" in words) == (person is None)
         assert ("Join the course" in words) == (person is not None)
         assert page["Referrer-Policy"] == "same-origin"
         assert "noindex" in page["X-Robots-Tag"]
@@ -303,7 +303,7 @@ def test_who_left_comes_back_by_a_link_to_what_they_did(client, school):
 def test_who_teaches_the_course_is_told_so_and_joins_by_no_accident(client, school, person):
     client.force_login(getattr(school, person))
     page = client.get(address_of(school.link))
-    assert "This is what whoever has the link sees." in text_of(page)
+    assert "This is what people with the link see." in text_of(page)
     assert 'name="join"' not in page.text
     assert "so you cannot join it" in text_of(client.post(address_of(school.link), {"join": "1"}, follow=True))
     assert not Enrollment.objects.filter(student=getattr(school, person)).exists()
@@ -359,7 +359,7 @@ def test_an_account_is_made_logged_in_and_enrolled_at_once(client, school):
     made = client.post(
         address_of(school.link), form_of(email="\u200b NIA@Example\u00ad.org", full_name=" Nia  Boateng "), follow=True
     )
-    assert "Your account is made, and you are enrolled in Selling what you make" in text_of(made)
+    assert "Your account is ready, and you are enrolled in Selling what you make" in text_of(made)
     nia = Profile.objects.get(email="nia@example.org")
     assert (nia.full_name, nia.is_staff, nia.is_superuser, nia.is_active) == ("Nia Boateng", False, False, True)
     assert nia.check_password(PASSWORD)
@@ -413,7 +413,7 @@ def test_a_form_of_before_the_log_in_that_is_sent_once_more_leads_on(school):
 def test_an_address_that_has_an_account_is_told_to_log_in_and_come_back(client, school):
     response = client.post(address_of(school.link), form_of(email="SARA@example.org", **ANOTHER))
     assert response.status_code == 422
-    assert "There is an account with this address already. Log in with it" in text_of(response)
+    assert "There is already an account with this address. Log in with it" in text_of(response)
     assert f'href="/login/?next={address_of(school.link)}"' in response.text
     assert 'value="Nia Boateng"' in response.text
     assert "_auth_user_id" not in client.session
@@ -453,7 +453,7 @@ def test_new_accounts_are_throttled_by_network_address_for_a_quarter_of_an_hour(
 
     assert [sign_up(number).status_code for number in range(3)] == [302, 302, 429]
     refused = sign_up(3)
-    assert "Too many accounts were made from your network lately" in text_of(refused)
+    assert "Too many accounts were created from your network recently" in text_of(refused)
     assert 'value="nia3@example.org"' in refused.text
     client.defaults["REMOTE_ADDR"] = "192.0.2.7"
     assert sign_up(4).status_code == 302

@@ -273,8 +273,8 @@ def test_a_new_student_is_told_what_will_stand_where(client):
     assert client.get("/").text.count('class="button') == 1, "one thing to do first"
     assert client.get("/").text.count(">Find a course</a>") == 1
     inbox = client.get("/inbox/")
-    assert "No course to answer in Once you teach a course" in text_of(inbox)
-    assert "Reflections that wait" not in inbox.text, "it is said once"
+    assert "No courses yet Once you teach a course" in text_of(inbox)
+    assert "Reflections waiting" not in inbox.text, "it is said once"
     assert 'id="keys"' not in inbox.text
     assert "Find a course and enrol" in text_of(client.get("/days/"))
     assert "No goals yet" in text_of(client.get("/goals/"))
@@ -283,7 +283,7 @@ def test_a_new_student_is_told_what_will_stand_where(client):
 def test_staff_of_an_empty_site_are_led_to_its_first_course(client):
     client.force_login(factories.StaffFactory())
     home = client.get("/")
-    assert "What to do first Write a course" in text_of(home)
+    assert "What to do first Create a course" in text_of(home)
     assert f'class="button primary" href="{reverse("admin:courses_course_add")}"' in home.text
     assert "Find a course" not in home.text
     assert reverse("admin:courses_course_changelist") in client.get("/courses/").text

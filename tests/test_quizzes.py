@@ -135,7 +135,7 @@ def test_what_is_needed_is_told_as_exactly_as_what_was_reached(student, school):
     Quiz.objects.update(passing_score="66.67")
     assert "You pass with 66.67 % of" in text_of(student.get(school.address))
     begin(student, school)
-    assert "The quiz is passed with 66.67 % Attempt" in text_of(student.get(send(student, school, "submit", HALF).url))
+    assert "66.67 % is needed to pass Attempt" in text_of(student.get(send(student, school, "submit", HALF).url))
     factories.QuizAttemptFactory(student=school.student, quiz=school.quiz, submitted=True, score="66.66", passed=False)
     assert "66.66 % Not passed yet" in text_of(student.get(reverse("my_days")))
 
@@ -161,16 +161,16 @@ def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothi
     first = QuizAttempt.objects.exclude(pk=last.pk).get()
     page = text_of(student.get(f"{school.address}?attempt={first.pk}"))
     assert "Right: Rent · Tax" not in page, "the last attempt is under way"
-    assert "Go on with your open attempt 1 attempt left." in page
+    assert "Continue your open attempt 1 attempt left." in page
     assert "used all" not in page
     page = text_of(student.get(send(student, school, "submit", ("1", ["0"], "talk", "4")).url))
     assert "Which are costs? Wrong Your answer: Rent Right: Rent · Tax" in page
     assert "Your answer: talk Right: Listen How many?" in page, "one of the forms that are right"
-    assert "You have used all attempts." in page
+    assert "You have used all your attempts." in page
     assert "Other attempts Attempt 1 50 %" in page
     response = student.post(school.address, {"do": "start"})
     assert response.status_code == 409
-    assert "You have used all attempts at this quiz." in text_of(response)
+    assert "You have used all your attempts at this quiz." in text_of(response)
     assert QuizAttempt.objects.count() == 2
 
 
@@ -233,9 +233,9 @@ def test_what_is_needed_today_is_not_said_of_an_attempt_that_was_marked_by_anoth
     Quiz.objects.update(passing_score=today)
     page = text_of(student.get(result))
     assert ("Passed: 50 %" if then == 50 else "Not passed: 50 %") in page
-    assert f"passed with {today} % now; this attempt counts as it did when it was handed in" in page
+    assert f"{today} % is needed to pass now; this attempt counts as it did when it was handed in" in page
     Quiz.objects.update(passing_score=then)
-    assert f"The quiz is passed with {then} % Attempt" in text_of(student.get(result))
+    assert f"{then} % is needed to pass Attempt" in text_of(student.get(result))
 
 
 def test_an_attempt_that_another_writer_made_without_questions_is_told_as_far_as_it_goes(student, school):
@@ -286,7 +286,7 @@ def test_handing_in_twice_counts_once(student, school):
     for do in ("submit", "keep"):
         late = send(student, school, do, RIGHT, attempt=attempt, headers=HTMX)
         assert (late.status_code, late["HX-Retarget"], late["HX-Reswap"]) == (409, "#quiz-slot", "outerHTML")
-        assert "had been handed in before" in text_of(late)
+        assert "was already handed in" in text_of(late)
         assert send(student, school, do, RIGHT, attempt=attempt).status_code == 409
     attempt.refresh_from_db()
     assert (attempt.score, QuizAttempt.objects.count()) == (50, 1)
@@ -464,12 +464,12 @@ def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, scho
     factories.QuizAttemptFactory(student=ben, quiz=another, started_at=now, submitted_at=now, score=100, passed=True)
     client.force_login(school.instructor)
     page = text_of(client.get(school.address))
-    for line in ("Ana Passed Best of 2 attempts: 88 %", "Ben Not passed yet 25 %", "Cleo Begun, not handed in"):
+    for line in ("Ana Passed Best of 2 attempts: 88 %", "Ben Not passed yet 25 %", "Cleo Started, not handed in"):
         assert line in page
     assert "Dora Not taken yet" in page
-    assert "1 passed, 1 tried and did not pass yet, 4 handed nothing in." in page
-    assert f"{single.prompt} At the first attempt, 2 of 2 had it right" in page
-    assert f"{number.prompt} At the first attempt, 1 of 2 had it right" in page
+    assert "1 passed, 1 tried but did not pass yet, 4 did not hand anything in." in page
+    assert f"{single.prompt} 2 of 2 got it right on the first attempt" in page
+    assert f"{number.prompt} 1 of 2 got it right on the first attempt" in page
     assert "Right: “Listen” or “Hear”" in page
     assert "Right: 3.5, give or take 0.1" in page
     assert school.address in client.get(reverse("course", args=[course.pk])).text
@@ -481,10 +481,10 @@ def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, scho
     monkeypatch.setattr(queries, "students_of_course", partial(queries.students_of_course, size=2))
     first = client.get(school.address)
     assert "04 Dora" not in text_of(first)
-    assert "handed nothing in" not in text_of(first)
+    assert "hand anything in" not in text_of(first)
     more = re.search(r'hx-get="([^"]+)"', first.text)[1]
     rest = text_of(client.get(school.address + more.replace("&amp;", "&"), headers={"HX-Request": "true"}))
-    assert "Cleo Begun" in rest
+    assert "Cleo Started" in rest
     assert "01 Ana" not in rest
     assert "right answers" not in rest
 
@@ -535,10 +535,10 @@ def test_who_is_not_in_the_course_any_more_when_an_attempt_would_begin_is_told(s
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (("7", ["0"], "a", "1"), "Choose one of those"),
-        (("You", ["0"], "a", "1"), "Choose one of those"),
-        (("1", ["0", "9"], "a", "1"), "Choose among those"),
-        (("1", ["x\0"], "a", "1"), "Choose among those"),
+        (("7", ["0"], "a", "1"), "Choose one of the answers"),
+        (("You", ["0"], "a", "1"), "Choose one of the answers"),
+        (("1", ["0", "9"], "a", "1"), "Choose from the answers"),
+        (("1", ["x\0"], "a", "1"), "Choose from the answers"),
         (("1", ["0"], "a\0b", "1"), "Null characters are not allowed"),
         (("1", ["0"], "a" * 501, "1"), "at most 500 characters"),
         *(

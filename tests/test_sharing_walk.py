@@ -71,7 +71,7 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
     page.get_by_role("button", name="Share", exact=True).press("Enter")
     page.get_by_text("shared with Selling and by a secret link").wait_for()
     assert page.get_by_label("My daily notes").is_checked()
-    link = page.get_by_label("Whoever has this address").input_value()
+    link = page.get_by_label("Anyone with this address").input_value()
     assert_accessible(page)
     assert fits(page)
 

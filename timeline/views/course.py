@@ -230,7 +230,7 @@ class ApplyRule(View):
         found = get_object_or_404(access.courses_taught(request.user), pk=course)
         written = finishing.finish_course(found)
         if written == finishing.Finished(0, 0):
-            messages.info(request, "Nobody had completed anything that was not recorded already.")
+            messages.info(request, "Every completion was already recorded: nothing has changed.")
         else:
             messages.success(
                 request,

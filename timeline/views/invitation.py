@@ -41,21 +41,21 @@ class CourseInvitation(View):
             form.fields["days"].required = False
         if not form.is_valid():
             choices = " or ".join(map(str, inviting.DAYS))
-            raise BadRequest(f"An invitation link holds for {choices} days: choose on the page of the course.")
+            raise BadRequest(f"An invitation link works for {choices} days: choose on the course's page.")
         seen = form.cleaned_data["seen"]
         if "end" in request.POST:
             done = inviting.end_invitation(found, seen)
             words = "The link has ended: whoever opens it now finds nothing."
         else:
             done = inviting.invite(found, by=request.user, days=form.cleaned_data["days"], instead_of=seen)
-            words = "There is a link now, to be handed out."
+            words = "The link is ready to be shared."
             if seen:
-                words = "There is another link now; the one before has ended."
+                words = "There is a new link now; the old one has ended."
         page = reverse("course", args=[found.pk])
         if done:
             messages.success(request, words)
             return HttpResponseRedirect(f"{page}#invitation")
-        messages.warning(request, "Nothing was changed: the link is another by now, or has ended. See below.")
+        messages.warning(request, "Nothing was changed: the link was replaced or ended in the meantime. See below.")
         return HttpResponseRedirect(page)
 
 
@@ -111,9 +111,7 @@ class InvitationPage(Page):
         if not form.is_valid():
             return self._refuse(form, 422)
         if not may_make_account(request):
-            form.add_error(
-                None, "Too many accounts were made from your network lately. Try again in a quarter of an hour."
-            )
+            form.add_error(None, "Too many accounts were created from your network recently. Try again in 15 minutes.")
             return self._refuse(form, 429)
         person, password = form.person, form.cleaned_data["password"]
         if not Profile.objects.filter(email=person.email).exists():
@@ -125,11 +123,11 @@ class InvitationPage(Page):
             except IntegrityError:
                 pass  # somebody has made an account with this address at the same moment
             else:
-                messages.success(request, f"Your account is made, and you are enrolled in {self.course}.")
+                messages.success(request, f"Your account is ready, and you are enrolled in {self.course}.")
                 return self._to_course()
         known = log_in_of(request, person.email, password)
         if known is None:
-            words = 'There is an account with this address already. <a href="{}">Log in</a> with it, and join then.'
+            words = 'There is already an account with this address. <a href="{}">Log in</a> with it to join.'
             form.add_error("email", format_html(words, self._log_in()))
             return self._refuse(form, 422)
         login(request, known)

@@ -152,7 +152,7 @@ class QuizPage(Page):
         if do == "keep" and request.htmx:
             return HttpResponse(status=204 if is_valid else 202)  # 202: the browser keeps what is not fit to be kept
         if do == "keep" and is_valid:
-            messages.success(request, "Your answers are kept. Go on whenever you like.")
+            messages.success(request, "Your answers are kept. Continue whenever you like.")
             return HttpResponseRedirect(reverse("course", args=[self.quiz.lesson.course_id]))
         return self._answer(422, shown=attempt, form=form)
 
@@ -184,7 +184,7 @@ class QuizPage(Page):
         """It was handed in before: from another tab, by a second click, or while answers were on their way."""
         if before.same and not self.request.htmx:
             return HttpResponseRedirect(self.request.path + f"?attempt={before.attempt.pk}")
-        notice = "" if before.same else "This attempt had been handed in before, with the answers that stand here."
+        notice = "" if before.same else "This attempt was already handed in, with the answers shown here."
         return self._in_place(200 if before.same else 409, shown=before.attempt, notice=notice)
 
     def _in_place(self, status, **context):
