@@ -99,6 +99,29 @@ def test_today_stands_first_before_anything_is_done_on_it(client, school, clock)
     assert "Today Wrote a daily note." in page
 
 
+@pytest.mark.parametrize("ahead", [4, 5, 6, 12])
+@pytest.mark.parametrize("is_active", [True, False])
+def test_each_day_stands_once_in_its_order_also_where_many_are_to_come(client, school, clock, ahead, is_active):
+    backs = [-2 * number for number in range(ahead, 0, -1)]
+    for back in [*backs, *[0] * is_active, 2, 4]:
+        note(school.sara, NOON - back * day)
+    client.force_login(school.sara)
+    page, dates, quiet = client.get("/days/"), [], 0
+    assert ("Go to today" in text_of(page)) is ('id="composer"' not in page.text)
+    while True:
+        dates += re.findall(r'<h2 id="day-(\d{4}-\d\d-\d\d)"', page.text)
+        quiet += sum(map(int, re.findall(r"(\d+) quiet days?", text_of(page).partition("Calendar as a table")[2])))
+        more = re.search(r'class="load-more"><a class="button" href="(\?[^"]+)"', page.text)
+        if not more:
+            break
+        page = client.get(f"/days/{unescape(more[1])}")
+    expected = [NOON.date() - back * day for back in (*backs, 0, 2, 4)]
+    enrolled = (NOON - 300 * day).date()
+    assert dates == [str(date) for date in (*expected, enrolled)]
+    assert quiet == (expected[0] - enrolled).days + 1 - len(dates)
+    assert 'id="composer"' in client.get(f"/days/{NOON.date()}/").text
+
+
 # A long day, and the address of an entry
 
 

@@ -207,17 +207,23 @@ class StudentDays(Speaking, AskingPage):
         return response
 
     def listed(self):
-        """A page of all days, with the quiet ones between them; today stands there from its first hour on."""
+        """A page of all days, with the quiet ones between them; today stands there from its first hour on.
+
+        Where a clock was wrong, days that are still to come may fill whole pages `before_today`.
+        """
         page = queries.student_days(student=self.student, before=self.before)
-        days, today = page.entries, None if self.before else queries.today()
-        if today:
+        days, today = page.entries, queries.today()
+        above = queries.BY_DAY.parse(self.before)[0] if self.before else None
+        to_come = above is None or today < above
+        has_today = to_come and (page.next is None or days[-1].date <= today)
+        if has_today:
             counts = next((day.counts for day in days if day.date == today), {})
             of_today = queries.Day(today, counts, queries.end_of_day(student=self.student, date=today))
             days = sorted([of_today, *(day for day in days if day.date != today)], key=attrgetter("date"), reverse=True)
         self.prepare([entry for day in days for entry in day.entries.entries])
         rows = [self._listed(day, more=day.entries.next is not None, composed=day.date == today) for day in days]
-        above = rows[0].date + A_DAY if today else queries.BY_DAY.parse(self.before)[0]
-        return {"rows": with_gaps(rows, above), "more": page.next}
+        rows = with_gaps(rows, above or rows[0].date + A_DAY)
+        return {"rows": rows, "more": page.next, "before_today": to_come and not has_today}
 
     def found(self):
         """A page of the days in which something is found, with that alone."""
