@@ -145,12 +145,13 @@ def test_a_days_sentence_names_what_was_done_most_simply():
     assert sentence({}) == ""
     assert sentence({"video_progress": 9, "video_completion": 3}) == "Watched 3 videos."
     assert sentence({"video_progress": 4}) == "Watched some video."
-    assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Took 2 quizzes and passed 2."
+    assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Took and passed 2 quizzes."
     assert sentence({"quiz_attempt": 3, "quiz_completion": 1}) == "Took 3 quizzes and passed one."
+    assert sentence({"quiz_attempt": 1, "quiz_completion": 2}) == "Took a quiz and passed 2."
     assert sentence({"quiz_completion": 1}) == "Passed a quiz."
     assert (
         sentence(
             {"daily_note": 1, "text_reflection": 2, "quiz_attempt": 1, "quiz_completion": 1, "video_completion": 3}
         )
-        == "Watched 3 videos, wrote 2 reflections, took a quiz, passed one and wrote a daily note."
+        == "Watched 3 videos, wrote 2 reflections, took and passed a quiz and wrote a daily note."
     )

@@ -105,20 +105,25 @@ def phrases(counts):
 
     `counts` maps activity_type to a number of entries.  Steps through videos
     are mentioned only where no video was finished.  Who passes a quiz after
-    midnight took it the day before: beside what was passed on a day, none of
-    the attempts that were begun on it is left out.
+    midnight took it the day before: none of the attempts that were begun on a
+    day is left out beside what was passed on it.
     """
     counts = dict(counts)
     if "video_completion" in counts:
         counts.pop("video_progress", None)
-    return [(kind, _did(kind, counts)) for kind in KINDS if counts.get(kind.value)]
+    took = counts.get("quiz_attempt")
+    if took and took == counts.get("quiz_completion"):
+        del counts["quiz_attempt"]
+    return [(kind, _did(kind, counts[kind.value], took)) for kind in KINDS if counts.get(kind.value)]
 
 
-def _did(kind, counts):
+def _did(kind, number, took):
     one, many = kind.did_one, kind.did_many
-    if kind.value == "quiz_completion" and counts.get("quiz_attempt"):
+    if kind.value == "quiz_completion" and took == number:
+        one, many = f"took and {one}", f"took and {many}"
+    elif kind.value == "quiz_completion" and took:
         one, many = "passed one", "passed {}"  # of quizzes, which the phrase before this one names
-    return one if counts[kind.value] == 1 else many.format(f"{counts[kind.value]:,}")
+    return one if number == 1 else many.format(f"{number:,}")
 
 
 def sentence(counts):
