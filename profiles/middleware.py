@@ -1,21 +1,33 @@
-"""Who is not logged in is sent to the log-in page."""
+"""Who is not logged in, or has no account any more, is sent to the log-in page."""
 
 from urllib.parse import urlsplit
 
 from django.contrib.auth import middleware
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import IntegrityError
 from django.http import HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
+
+from profiles.models import Profile
 
 
 class LoginRequiredMiddleware(middleware.LoginRequiredMiddleware):
     """Sends htmx there with the whole page, and back to it; else the log-in would be put into a part of that page.
 
     The log-in page is told by `refused=1` that something was sent and not taken; it leads back to where that was
-    written, as where it was sent to may be no page.
+    written, as where it was sent to may be no page.  So does whoever erases their account while they send something
+    else: what is written then refers to nobody, or is not there to be changed.
     """
+
+    def process_exception(self, request, exception):
+        if not isinstance(exception, IntegrityError | ObjectDoesNotExist) or not request.user.is_authenticated:
+            return None
+        if Profile.objects.filter(pk=request.user.pk).exists():
+            return None
+        return self.handle_no_permission(request, request.resolver_match.func)
 
     def handle_no_permission(self, request, view_func):
         is_refused = request.method not in ("GET", "HEAD", "OPTIONS")

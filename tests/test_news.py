@@ -4,6 +4,7 @@ import datetime
 import email as email_package
 import re
 import smtplib
+import threading
 import uuid
 from email import policy
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from axes.models import AccessAttempt
 from django.core import mail as django_mail
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail.backends.smtp import EmailBackend as SMTP
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -38,6 +39,9 @@ from reflections.models import Reflection
 from tests import factories
 from tests.look import urls
 from tests.plans import buffers, new_files, nodes, plans_of  # noqa: F401
+from tests.processes import wait_until
+from tests.test_concurrency import connect  # noqa: F401
+from tests.test_erasure import erasing
 from tests.test_pages import text_of
 from timeline.queries import awaiting_response_of_teachers
 from timeline.views.home import new_answers
@@ -818,6 +822,33 @@ def test_batches_follow_one_another_without_leaving_anybody_out(school, mailoutb
         written(school, student=choice.person)
     written(school)
     assert len({mail.to[0] for mail in run()}) == 6
+
+
+@pytest.mark.parametrize("chose_before", [False, True])
+def test_who_erases_their_account_while_they_choose_is_sent_to_the_log_in(connect, chose_before):  # noqa: F811
+    student, browser, answers = factories.ProfileFactory(), Client(raise_request_exception=False), []
+    if chose_before:
+        factories.NewsByMailFactory(person=student)
+    browser.force_login(student)
+
+    def choose():
+        try:
+            answers.append(browser.post(PAGE, {"how_often": "off"}))
+        finally:
+            connections.close_all()
+
+    until, choosing = threading.Event(), threading.Thread(target=choose)
+    with erasing(student, until) as erased:
+        assert erased.wait(10)
+        choosing.start()
+        observer = connect(autocommit=True)
+        waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        wait_until(lambda: observer.execute(waits).rowcount)
+    choosing.join(10)
+    [answer] = answers
+    assert (answer.status_code, answer.url) == (302, f"/login/?next={PAGE}&refused=1")
+    assert not Profile.objects.filter(pk=student.pk).exists()
+    assert not NewsByMail.objects.exists()
 
 
 @pytest.fixture
