@@ -156,7 +156,7 @@ def test_of_a_large_class_as_many_are_looked_at_as_is_said(client, course, monke
     assert {row.student for row in found.entries} == {*sorted(students, key=lambda student: student.pk)[:3]}
     client.force_login(factories.CourseInstructorFactory(course=course).instructor)
     page = client.get(reverse("class_movement", args=[course.pk])).text
-    assert "Looked at are the 3 who have been here longest." in page
+    assert "Only the 3 who have been here longest are looked at." in page
 
 
 def test_pages_follow_one_another_and_a_search_goes_on_where_it_stopped(course, monkeypatch):
