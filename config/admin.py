@@ -1,4 +1,4 @@
-"""What the admin's pages have in common: the site, the lists of large tables, and saving beside busy students."""
+"""What the admin's pages share: the site, lists of large tables, and saving while students write."""
 
 import itertools
 
@@ -153,7 +153,7 @@ class Paginator(paginator.Paginator):
         return -(-rows // self.per_page) or int(self.allow_empty_first_page)
 
     def page(self, number):
-        """Walk to the page by keys alone: what is joined for show is joined for the rows that are shown."""
+        """Go to the page by keys alone; what is joined for display is joined only for the rows shown."""
         page = super().page(number)
         keys = list(page.object_list.values_list("pk", flat=True))
         page.object_list = self.object_list.filter(pk__in=keys)
@@ -257,7 +257,7 @@ def save_with_patience(request, view, refuse):
 
 
 class KeySelect(AutocompleteSelect):
-    """A field to type in to which a value that is no key is a row that is not there, where Django's is an error."""
+    """A field to type in; a value that is no key is a row that is not there, while in Django it is an error."""
 
     def optgroups(self, name, value, attrs=None):
         return super().optgroups(name, [each for each in value if is_key(self.field, each)], attrs)

@@ -1,4 +1,4 @@
-"""Run what takes apart the files that people send in a process of its own: such a file may crash or hang it."""
+"""A process of its own for code that reads the files people send: such a file may crash or hang it."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 
 class Failed(Exception):
-    """It had no success; the text says why, for the log."""
+    """It failed; the text says why, for the log."""
 
 
 def run(script, *arguments, patience):

@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` asks beside Django's own questions."""
+"""What `manage.py check --deploy` checks besides what Django does."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ from django.http.request import validate_host
 
 @register(Tags.security, deploy=True)
 def proxy_is_named(app_configs, **options):
-    """The server speaks plain HTTP: where pages are served over HTTPS, a proxy does that."""
+    """The server speaks plain HTTP, so if pages are served over HTTPS, a proxy does that."""
     if not settings.SECURE_SSL_REDIRECT or settings.BEHIND_PROXY:
         return []
     return [
@@ -24,7 +24,7 @@ def proxy_is_named(app_configs, **options):
 
 @register(Tags.urls, deploy=True)
 def links_in_mails_lead_here(app_configs, **options):
-    """Mails that no visitor asks for can ask no request where the site is."""
+    """Mails that no visitor asks for cannot learn from a request where the site is."""
     if not settings.EMAIL_URL:
         return []
     if not settings.SITE_ADDRESS:

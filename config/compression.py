@@ -1,4 +1,4 @@
-"""What is sent compressed: what people read, and nothing else."""
+"""Pages and tables are sent compressed, and nothing else."""
 
 from django.middleware.gzip import GZipMiddleware
 

@@ -1,4 +1,4 @@
-"""What commands share: a clean end at a signal, and how numbers are told."""
+"""What commands share: a clean end at a signal, exit codes, and how numbers are written."""
 
 import contextlib
 import signal
@@ -12,9 +12,9 @@ class Interrupted(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def interruptible():
-    """Ctrl-C and SIGTERM end what is done inside; a function to call now and then, which ends it if Python forgot to.
+    """Ctrl-C and SIGTERM end what runs inside.  Gives a function to call now and then, which ends it if Python did not.
 
-    What is raised while a callback of the garbage collector runs is printed and forgotten.
+    An exception raised while a callback of the garbage collector runs is only printed.
     """
     asked = []
 
@@ -42,7 +42,7 @@ def interruptible():
 
 
 def exit_code(interrupt):
-    """What a command ends with that was ended by a KeyboardInterrupt: as a shell tells of the signal."""
+    """The exit code of a command that a KeyboardInterrupt ended: the one by which shells tell of the signal."""
     return 128 + (signal.SIGTERM if isinstance(interrupt, Interrupted) else signal.SIGINT)
 
 

@@ -1,4 +1,4 @@
-"""Error pages that Django does not make by itself, and what the log says of requests that were refused."""
+"""Error pages that Django does not make by itself, and what the log says of refused requests."""
 
 import copy
 import logging
@@ -35,7 +35,7 @@ def failed(request):
 
 
 def form_expired(request, reason=""):
-    """403; but whoever sends a form again that has logged them in is led on from it, as by an answer to the first."""
+    """403; but sending a log-in form again that has succeeded leads on, as the first response would have."""
     if request.user.is_authenticated and request.resolver_match.url_name in ("login", "invitation"):
         return redirect(request.get_full_path())
     return csrf_failure(request, reason)
@@ -49,7 +49,7 @@ class Line(logging.Formatter):
 
 
 class Refusals(logging.Filter):
-    """Of the log: what a request was refused for (4xx) is one line; faults of ours (5xx) keep their traceback."""
+    """In the log, a refused request (4xx) is one line; faults of ours (5xx) keep their traceback."""
 
     def filter(self, record):
         if getattr(record, "status_code", 500) >= 500:

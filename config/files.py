@@ -1,9 +1,9 @@
-"""Files that some people may have and others not (docs/decisions/0021-media-are-sent-by-a-view.md).
+"""Files that some people may see and others may not (docs/decisions/0021-media-are-sent-by-a-view.md).
 
-They lie in MEDIA_ROOT under names that nobody guesses, and no address leads
-there: a view asks whether the person may have the file, and then `send`s it.
-A file goes with its row, or when another takes its place; what is left over
-because the database alone knew of it, or a transaction failed, `unnamed_files` finds.
+They are in MEDIA_ROOT under names that nobody can guess, and no address leads
+there: a view asks whether the person may see the file, and then `send`s it.
+A file is deleted with its row, or when another replaces it; `unnamed_files` finds
+what is left over from deletions in the database alone and from failed transactions.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ STALL = 30  # seconds without a byte taken, after which the connection is closed
 class StoredFile(models.fields.files.FieldFile):
     @property
     def url(self):
-        """The address at which those who may have the file get it."""
+        """The address at which those who may see the file get it."""
         self._require_file()
         return reverse(self.field.page, args=[self.instance.pk])
 
@@ -122,7 +122,7 @@ def stored_files():
 
 
 def unnamed_files(age):
-    """Those of `stored_files` that no row names, and that nobody has written to for `age` seconds, as a list."""
+    """Those of `stored_files` that no row names and that were not written to for `age` seconds, as a list."""
     latest, old = time.time() - age, {}
     for name, entry in stored_files():
         with contextlib.suppress(FileNotFoundError):  # it went meanwhile
@@ -183,7 +183,7 @@ class FileResponse(WhiteNoiseFileResponse):
 
 
 def send(request, file, *, title=""):
-    """Answer with a stored file, to somebody who may have it.
+    """Respond with a stored file, to somebody who may see it.
 
     Whole, in part (Range) or not at all (HEAD, 304); by the proxy in front of
     us if MEDIA_ACCEL says that it can.

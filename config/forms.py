@@ -1,4 +1,4 @@
-"""How every form is drawn: labels above, help and errors beside the field, errors summed up first; and its moments."""
+"""How every form is drawn: labels above, help and errors beside the field, errors summed up first; fields of time."""
 
 from django import forms
 from django.core.exceptions import ValidationError

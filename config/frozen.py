@@ -1,6 +1,6 @@
 """Migrations that install SQL.
 
-What the database runs today stands in `<app>/sql/current/`, where it is read
+The SQL that the database runs today is in `<app>/sql/current/`, where it is read
 and edited.  A migration installs a frozen copy of it from
 `<app>/migrations/sql/`: files there never change once they have landed
 (`tests/test_sql.py` holds their hashes, and those of all migrations).
@@ -24,11 +24,11 @@ def frozen_sql(migration, forward, reverse):
 
 
 class FrozenSQL(migrations.RunSQL):
-    """RunSQL that has the locks of all tables with triggers before it begins.
+    """RunSQL that takes the locks of all tables with triggers before it begins.
 
-    It makes triggers anew, table after table.  Whoever writes two such tables in one transaction would now and then
-    hold the lock that it waits for, and wait for one that it holds; and PostgreSQL would refuse one of them.  What an
-    operation before it in the same migration has locked it cannot give up: it had better stand alone in its migration.
+    It replaces triggers, table after table.  Somebody who writes two such tables in one transaction would now and then
+    hold the lock that it waits for, and wait for one that it holds; and PostgreSQL would refuse one of them.  It cannot
+    give up what an operation before it in the same migration has locked: let it be the only one in its migration.
     """
 
     def database_forwards(self, app_label, schema_editor, from_state, to_state):

@@ -1,4 +1,4 @@
-"""Addresses outside of pages: secret links, which open something for whoever was given them, and those in mails."""
+"""Secret links, which open something for whoever has them, and the links in mails."""
 
 import re
 import uuid
@@ -16,7 +16,7 @@ SECRET = re.compile(
 
 
 class SecretLinks:
-    """Addresses made with SECRET_KEY of random bits that the database keeps: whoever reads the database has none."""
+    """Addresses made of random bits in the database and SECRET_KEY: whoever reads the database alone has none."""
 
     def __init__(self, salt):
         self.signer = signing.Signer(sep=".", salt=salt)
@@ -26,7 +26,7 @@ class SecretLinks:
         return link and self.signer.sign(link.hex)
 
     def link_of(self, token):
-        """The UUID of which a token was made; None if it is no token of ours."""
+        """The UUID from which a token was made; None if it is not one of ours."""
         try:
             return uuid.UUID(hex=self.signer.unsign(token))
         except (signing.BadSignature, ValueError):

@@ -1,4 +1,4 @@
-"""Where mail goes, and where its links lead."""
+"""The mail server, and where links in mails lead."""
 
 import re
 
@@ -33,9 +33,9 @@ def mailer(url):
 
 
 def site_address(given, hosts, local_port=None):
-    """The site's address without a slash at its end: the one `given`, or else what the names of the site say.
+    """The site's address without a slash at its end: the one `given`, or else the site's one name.
 
-    "" if they do not: there are several, or patterns.
+    "" if it has several names, or patterns.
     """
     given = given.rstrip("/")
     if given and not re.fullmatch(r"https?://[\w.-]+(:\d+)?", given, re.ASCII):

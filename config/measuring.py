@@ -1,4 +1,4 @@
-"""How long a video plays, by its packets: what its head says may be missing, or untrue of a file that broke off.
+"""How long a video is, by its packets: its header may not say, or be wrong for a file that broke off.
 
 Run by file name, in a process of its own (`config.apart` starts it), as FFmpeg
 is large:

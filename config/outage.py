@@ -1,4 +1,4 @@
-"""Whether an error of the database says that it is away, takes no changes or is not as it has to be."""
+"""Whether a database error means that the database is away, takes no changes or is not in order."""
 
 import sys
 
@@ -12,7 +12,7 @@ NOT_THERE = ("42P01", "42703", "42883")  # a table, a column, a function
 
 
 def lost(error):
-    """Why the connection is gone, in a line, if a database error says that it is; else None."""
+    """Why the connection is gone, in one line, if a database error means that; else None."""
     # A failed statement has an SQLSTATE that says something else.
     if (_sqlstate(error) or "08").startswith(("08", "57P")):
         return str(error).strip().splitlines()[0]
@@ -20,14 +20,14 @@ def lost(error):
 
 
 def cannot_serve(error):
-    """Whether a database error says that the database is away or takes no changes, whatever was asked of it."""
+    """Whether a database error means that the database is away or takes no changes, whatever was asked of it."""
     if _sqlstate(error) == READ_ONLY:
         return True
     return isinstance(error, OperationalError | InterfaceError) and lost(error) is not None
 
 
 def why_not(error):
-    """Why a command could not run, where it is the database that is not as it has to be; None if it is our fault."""
+    """Why a command could not run, if that is because of the state of the database; None if it is our fault."""
     if isinstance(error, MigrationSchemaMissing):
         error = error.__context__
     state, said = _sqlstate(error), str(error).strip()

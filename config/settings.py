@@ -1,4 +1,4 @@
-"""Settings; every one that differs between places comes from the environment (see .env.example)."""
+"""Settings; those that differ from site to site come from the environment (see .env.example)."""
 
 import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
-# Where are we?  A deployment sets these three; on a machine of one's own nobody needs to.
+# Where are we?  A deployment sets these three; on your own machine you need not.
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 DATABASE_URL = env.str("DATABASE_URL", default="")
@@ -29,7 +29,7 @@ if not SECRET_KEY:
             "SECRET_KEY is not set: give the environment a long random one, and keep it (see .env.example)."
         )
     SECRET_KEY = "known to everybody, so it serves this machine alone"
-# Keys of before: what was signed with them, such as log-ins and the secret links of stories, still holds.
+# Earlier keys: what was signed with them, such as log-ins and secret links, is still valid.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 if LOCAL and ALLOWED_HOSTS:
     raise ImproperlyConfigured("LOCAL serves this machine alone: leave out either LOCAL or ALLOWED_HOSTS.")
@@ -178,7 +178,7 @@ STORAGES = {
     },
 }
 
-# Media: files of people, which a view sends to those who may have them (config/files.py).
+# Media: people's files, which a view sends to those who may see them (config/files.py).
 
 MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(Path(EMBEDDED_POSTGRES_DIR).parent / "media"))
 # The proxy's internal location of MEDIA_ROOT ("/protected/"): it then sends the files itself, by X-Accel-Redirect.
@@ -195,8 +195,8 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
-# Keys of the hashes by which an import knows whom it must not bring back (xapi/erased.py): new ones are made with the
-# first.  What was hashed can never be hashed anew, so a key that has been in use stays here.
+# Keys of the hashes by which an import knows whom it must not bring back (xapi/erased.py): new hashes are made with the
+# first.  What was hashed cannot be hashed again, so a key that has been in use stays here.
 ERASURE_KEYS = [env.str("ERASURE_KEY", default="") or SECRET_KEY, *env.list("ERASURE_KEY_FALLBACKS", default=[])]
 
 # Security
@@ -229,7 +229,7 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 
-# Log: everything to standard error; who runs the server decides where that goes.
+# Log: everything goes to standard error; whoever runs the server decides what becomes of it.
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = {

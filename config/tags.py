@@ -1,4 +1,4 @@
-"""What every template has without loading it."""
+"""Tags and filters that every template has without loading them."""
 
 from functools import cache
 

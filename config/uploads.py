@@ -1,4 +1,4 @@
-"""Form fields for what people upload, told by its content: its name and its declared type say nothing."""
+"""Form fields for uploads, which are identified by their content: name and declared type prove nothing."""
 
 import contextlib
 import logging

@@ -8,7 +8,7 @@ from profiles.models import Profile
 
 
 def courses_seen(user):
-    """The courses whose page `user` may see: open ones, and those that they are or were in, or teach; all for staff."""
+    """The courses whose page `user` may see: open ones, and those that they are or were in, or teach; staff: all."""
     if user.is_staff:
         return Course.objects.all()
     enrolled = Enrollment.objects.filter(course=OuterRef("pk"), student=user)
@@ -16,14 +16,14 @@ def courses_seen(user):
 
 
 def courses_joinable(user):
-    """The courses that `user` may enrol in by themself: open ones that they do not teach; none for staff."""
+    """The courses that `user` may enrol in by themself: open ones that they do not teach; staff: none."""
     if user.is_staff:
         return Course.objects.none()
     return Course.objects.filter(~Exists(_teaching(user)), open_for_enrolment=True)
 
 
 def _of_lesson(user):
-    """Subqueries of what belongs to a lesson: whether `user` is enrolled in its course, whether they teach it."""
+    """Two subqueries about what belongs to a lesson: is `user` enrolled in its course, do they teach it?"""
     course = OuterRef("lesson__course")
     return (
         Enrollment.objects.filter(course=course, student=user, left_at=None),
@@ -36,7 +36,7 @@ def _teaching(user):
 
 
 def videos_watchable(user):
-    """The videos that `user` may watch: of courses that they are enrolled in or teach; all of them for staff."""
+    """The videos that `user` may watch: of courses that they are enrolled in or teach; staff: all."""
     if user.is_staff:
         return Video.objects.all()
     if not user.is_authenticated:
@@ -46,9 +46,9 @@ def videos_watchable(user):
 
 
 def videos_recorded(user):
-    """The videos of which it is kept what `user` watches: of courses that they are enrolled in and do not teach.
+    """The videos of which it is recorded what `user` watches: of courses that they are enrolled in and do not teach.
 
-    None for staff.
+    Staff: none.
     """
     if user.is_staff or not user.is_authenticated:
         return Video.objects.none()
@@ -57,7 +57,7 @@ def videos_recorded(user):
 
 
 def quizzes_seen(user):
-    """The quizzes that `user` may see: of courses that they are enrolled in or teach; all of them for staff."""
+    """The quizzes that `user` may see: of courses that they are enrolled in or teach; staff: all."""
     if user.is_staff:
         return Quiz.objects.all()
     enrolled, taught = _of_lesson(user)
@@ -65,7 +65,7 @@ def quizzes_seen(user):
 
 
 def quizzes_taken(user):
-    """The quizzes that `user` may take: of courses that they are enrolled in and do not teach; none for staff."""
+    """The quizzes that `user` may take: of courses that they are enrolled in and do not teach; staff: none."""
     if user.is_staff:
         return Quiz.objects.none()
     enrolled, taught = _of_lesson(user)
@@ -73,7 +73,7 @@ def quizzes_taken(user):
 
 
 def visible_students(user):
-    """The people whose days and goals `user` sees: themself, and everyone enrolled in a course that they teach."""
+    """The people whose days and goals `user` sees: themself, and all who are or were in a course that they teach."""
     if user.is_staff:
         return Profile.objects.all()
     # Asked of one person at a time: a list of everybody taught would be read anew for each page.  PostgreSQL may make
@@ -83,7 +83,7 @@ def visible_students(user):
 
 
 def visible_among(user, students):
-    """Those of `students` (a set of ids of profiles) whom visible_students() has, as a set of ids; at most one query.
+    """Those of `students` (a set of ids of profiles) who are in visible_students(), as a set of ids; at most one query.
 
     Reads the enrolments of these students alone.
     """

@@ -1,4 +1,4 @@
-"""The form that an attempt's questions make."""
+"""The form with an attempt's questions."""
 
 from django import forms
 from django.core.exceptions import ValidationError

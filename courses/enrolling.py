@@ -26,7 +26,7 @@ class Enrolled:
 
 
 def enrol(student, course):
-    """Enrol, or come back; returns the Enrollment.  Whoever is in the course already stays as they are."""
+    """Enrol, or come back; returns the Enrollment.  For somebody who is in the course already, nothing changes."""
     enrollment, _ = Enrollment.objects.get_or_create(student=student, course=course)
     if enrollment.left_at:
         Enrollment.objects.filter(pk=enrollment.pk).update(left_at=None)
@@ -35,7 +35,7 @@ def enrol(student, course):
 
 
 def leave(enrollment):
-    """Leave the course; whoever left it already, left it then."""
+    """Leave the course; if they have left it already, the time stays as it is."""
     Enrollment.objects.filter(pk=enrollment.pk, left_at=None).update(left_at=timezone.now())
 
 
@@ -73,7 +73,7 @@ def is_still(password, encoded):
 
 
 def enrol_all(course, people, *, sheet):
-    """Enrol people by their addresses, all or nobody; whoever has no account gets one.
+    """Enrol people by their addresses, all or nobody; those without an account get one.
 
     Args:
         people: pairs of an e-mail address, as Profile keeps it and each once, and a full name.

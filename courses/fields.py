@@ -1,4 +1,4 @@
-"""Database fields of time in a video, and what stored files are called."""
+"""Database fields for times in a video, and the names of stored files."""
 
 import re
 import secrets
@@ -52,7 +52,7 @@ class SecondRangesField(models.Field):
 
 @deconstructible
 class RandomName:
-    """The `upload_to` of a file: in `folder`, under a name that nobody guesses, with the suffix that it came with."""
+    """The `upload_to` of a file: in `folder`, under a name that nobody can guess, with its original suffix."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -62,5 +62,5 @@ class RandomName:
 
     @staticmethod
     def made(name):
-        """Whether a file in the folder has got its name from here."""
+        """Whether a file in the folder got its name from here."""
         return re.fullmatch(r"[0-9a-f]{32}(\.\w+)?", name) is not None

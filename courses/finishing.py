@@ -3,9 +3,9 @@
 A lesson is complete for a student who is or was enrolled once they watched all
 its videos and passed all its required quizzes; a quiz without questions does
 not count yet, and a lesson with nothing to watch or pass is completed by hand.
-A course is complete once all its lessons are.  The time is that of the last
-thing that it took.  Nothing that is done later to the catalogue takes a
-completion away; instructors may set one by hand, and take that back.
+A course is complete once all its lessons are.  The time of a completion is that
+of the last thing that it took.  Nothing that is done later to the catalogue takes
+a completion away; instructors may set one by hand, and take that back.
 
 Every completion is written under a lock on the student's enrolment: of two
 transactions that each do half of a lesson, the later one sees both halves.
@@ -122,7 +122,7 @@ def finish_course(course):
 
 
 def complete_lesson(student, lesson, *, by, note):
-    """Complete the lesson by the hand of `by`, for the reason `note`; returns whether it was not complete already.
+    """Complete the lesson by hand, as `by`, for the reason `note`; returns whether it was not complete already.
 
     ValidationError, in the words of who wrote it, if the note is empty or unfit.
     """
@@ -155,7 +155,7 @@ def take_back_lesson(student, lesson):
 
 
 def complete_course(student, course, *, by, note):
-    """Complete the course by the hand of `by`, for the reason `note`; returns whether it was not complete already."""
+    """Complete the course by hand, as `by`, for the reason `note`; returns whether it was not complete already."""
     written = Enrollment.objects.filter(student=student, course=course, completed_at=None).update(
         completed_at=Now(), completion_set_by=by, completion_note=reason(note)
     )

@@ -1,4 +1,4 @@
-"""How a catalogue is written down: moments as a player shows them, questions as on paper."""
+"""The forms in which courses are written: moments as a player shows them, questions as on paper."""
 
 import re
 import uuid
@@ -61,7 +61,7 @@ class ClockField(forms.Field):
 
 
 class PercentField(forms.DecimalField):
-    """A share of a whole, more than 0 and at most 1, which authors write as percent, like every other."""
+    """A share of a whole, more than 0 and at most 1, which authors write as percent, like all shares."""
 
     def __init__(self, *, decimal_places, **options):
         least = Decimal(1).scaleb(2 - decimal_places)
@@ -364,7 +364,7 @@ class CompletionForm(forms.Form):
 
 
 class InvitationForm(forms.Form):
-    """How long an invitation link holds, and which one (`seen`) its maker had before their eyes."""
+    """How long an invitation link is valid, and which one (`seen`) its maker saw when making it."""
 
     days = forms.TypedChoiceField(
         label="A new link works for", choices=[(days, f"{days} days") for days in DAYS], coerce=int, initial=USUAL_DAYS

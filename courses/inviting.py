@@ -1,4 +1,4 @@
-"""Invitation links: whoever has one enrols in a course by their own act (docs/decisions/0042)."""
+"""Invitation links: whoever has one can enrol in a course themself (docs/decisions/0042)."""
 
 import datetime
 import secrets
@@ -20,14 +20,14 @@ LINKS = SecretLinks("courses.inviting")
 
 
 def in_force():
-    """The Invitations that hold: not expired, made by somebody who still teaches the course, or is staff."""
+    """The Invitations in force: not expired, made by somebody who still teaches the course, or is staff."""
     teaches = CourseInstructor.objects.filter(course=OuterRef("course"), instructor=OuterRef("made_by"))
     may_invite = Q(made_by__is_staff=True) | Exists(teaches)
     return Invitation.objects.filter(may_invite, made_by__is_active=True, expires_at__gt=timezone.now())
 
 
 def invitation_to(course):
-    """The Invitation to a course that holds; None without one."""
+    """The Invitation to a course that is in force, or None."""
     return in_force().filter(course=course).select_related("made_by").first()
 
 
@@ -58,7 +58,7 @@ def _is_just_made(invitation, by, day_after):
 
 
 def end_invitation(course, pk):
-    """Whoever opens the link from now on finds nothing; False, and nothing changes, if another one holds by now."""
+    """End a link; False, and nothing changes, if another one is in force by now."""
     with transaction.atomic():
         _hold(course.pk)
         found, _ = Invitation.objects.filter(course=course, pk=pk).delete()
@@ -71,15 +71,15 @@ def token(invitation):
 
 
 def invitation_of_token(text):
-    """The Invitation whose address ends so; None if there is none, or it has ended or expired."""
+    """The Invitation whose address ends with `text`; None if there is none, or it has ended or expired."""
     link = LINKS.link_of(text)
     return link and in_force().filter(link=link).select_related("course").first()
 
 
 def accept(invitation, person):
-    """Enrol by an Invitation whoever is not in its course.
+    """Enrol `person` by an Invitation, unless they are in its course.
 
-    A `person` who is not kept yet is saved with their enrolment, both or neither: IntegrityError if their address has
+    A `person` who is not saved yet is saved with their enrolment, both or neither: IntegrityError if their address has
     an account by now.  Invitation.DoesNotExist if it has ended meanwhile.
     """
     with transaction.atomic():
@@ -94,5 +94,5 @@ def accept(invitation, person):
 
 
 def _hold(course):
-    """Have whoever else makes, ends or accepts an invitation to a course (an id) wait until the transaction ends."""
+    """Make others who make, end or accept an invitation to the course (an id) wait until the transaction ends."""
     Course.objects.select_for_update(no_key=True).filter(pk=course).first()

@@ -1,9 +1,9 @@
 """Whether an answer is right, and what a quiz scores: pure functions, without the database.
 
 A question is marked as a whole: a multiple choice is right if exactly the
-right choices are chosen.  What people type is forgiven its case, its spaces
-and the several ways in which Unicode writes the same text; a number may be
-written with a decimal comma or point, and is compared exactly.
+right choices are chosen.  In what people type, case, spaces and the several ways
+in which Unicode writes the same text do not matter; a number may be written with
+a decimal comma or point, and is compared exactly.
 """
 
 import re
@@ -25,7 +25,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:(?P<mark>[.,'])\d{3})(?:(?P=mark)\d{3})*")
 
 
 def is_right(*, kind, answers, tolerance, given):
-    """Whether what was given is right.
+    """Whether an answer is right.
 
     Args:
         kind: a QuestionKind.

@@ -179,7 +179,7 @@ class Checkpoint(Identified):
 
 
 class Quiz(Identified):
-    """A quiz of a lesson; with a video and a second, it stands at that moment of it."""
+    """A quiz of a lesson; with a video and a second, it comes at that moment of the video."""
 
     lesson = models.ForeignKey(Lesson, DB_CASCADE, related_name="quizzes")
     # db_constraint: the composite foreign key (lesson_id, video_id) of migration 0002 says more.
@@ -323,7 +323,7 @@ class Enrollment(Identified):
 
 
 class Invitation(Identified):
-    """A link by which whoever has it may enrol in a course, open in the catalogue or not; a course has one at most.
+    """A link by which whoever has it may enrol in a course, even one not open for enrolment; a course has at most one.
 
     `link`: of which courses.inviting makes the address.  `joined`: how often somebody enrolled by it.
     """
@@ -348,7 +348,7 @@ class Invitation(Identified):
 
     @property
     def last_day(self):
-        """The last day on which it holds."""
+        """The last day on which it is valid."""
         return timezone.localdate(self.expires_at - datetime.timedelta(microseconds=1))
 
 
@@ -425,7 +425,7 @@ class VideoProgress(Identified):
 
 
 class CheckpointReached(Identified):
-    """A student watched a checkpoint's second; the moment is kept as it was then."""
+    """A student watched a checkpoint's second; which second that was then is kept."""
 
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="checkpoints_reached", db_index=False)
     checkpoint = models.ForeignKey(Checkpoint, DB_SET_NULL, related_name="reached", null=True, blank=True)

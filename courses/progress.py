@@ -121,7 +121,7 @@ def lessons_done(student, courses):
 
 
 def lessons_done_by(students, lessons):
-    """{student: how many of `lessons` are complete}, as ids; who completed none is left out.
+    """{student: how many of `lessons` are complete}, as ids; those who completed none are left out.
 
     With the lessons of an `outline`, its `done` of many students.  Index: courses_lessoncompletion_once.
     """
@@ -130,7 +130,7 @@ def lessons_done_by(students, lessons):
 
 
 def stopped_in(student):
-    """The VideoProgress in which a student stopped last and which still counts, with its video; None without one.
+    """The VideoProgress in which a student stopped last and which still counts, with its video, or None.
 
     Of courses that they are in, and of lessons that are not complete.  Its `share` is in percent.
     Index: courses_videoprogress_once.
@@ -145,7 +145,7 @@ def stopped_in(student):
 
 
 def _quizzes(lessons, student):
-    """{video id, or None: quizzes that can be taken}, in the order in which one meets them."""
+    """{video id, or None: quizzes that can be taken}, in the order in which they come."""
     attempts = QuizAttempt.objects.filter(quiz=OuterRef("pk"), student=student)
     submitted = attempts.filter(submitted_at__isnull=False).order_by("-started_at", "-id")
     found = (

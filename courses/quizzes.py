@@ -1,8 +1,8 @@
 """Taking a quiz: an attempt is started, its answers kept as they are given, handed in once, and marked at once.
 
 An attempt carries the questions as they were when it was started: what its
-author changes later is for the next one.  Whoever starts locks their enrolment,
-whoever writes answers the attempt, so that of two at the same time one is first.
+author changes later is for the next one.  Starting locks the enrolment, writing
+answers locks the attempt, so that of two at the same time one is first.
 """
 
 from collections import defaultdict
@@ -24,7 +24,7 @@ class CannotStart(Exception):
 
 
 class HandedIn(Exception):
-    """The attempt was handed in before; `attempt` is as it stands, `same` whether with these answers."""
+    """The attempt was handed in before: `attempt` as it is now; `same`: with these answers."""
 
     def __init__(self, attempt, same):
         super().__init__("This attempt was already handed in.")

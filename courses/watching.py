@@ -2,10 +2,9 @@
 
 A page that plays a video has a viewing session: a signed token that says whose
 it is, of which video, and since when.  Each of its reports is numbered by the
-session's milliseconds, and says which seconds of the video were watched and
-not confirmed yet.  Reports only ever add to what is known, so one that comes
-twice, late, out of order, or not at all while a later one comes, changes
-nothing about the result.
+session's milliseconds, and says which seconds of the video were watched and have
+not been confirmed yet.  Reports only ever add to what is known, so the result is
+the same if one comes twice, late or out of order, or is lost and a later one comes.
 """
 
 import datetime
@@ -35,7 +34,7 @@ _SALT = "courses.watching"
 
 
 class Refused(Exception):
-    """A report that is not taken, and never will be: `status` is HTTP's, the text is for whoever reads it."""
+    """A report that is not accepted, and never will be: `status` is for HTTP, the text for people."""
 
     def __init__(self, text, status=400):
         super().__init__(text)
@@ -153,7 +152,7 @@ def record(student, video, session, report, *, now):
 
 
 def resumes_at(progress, video):
-    """The second at which a player goes on; the start, once one has come to the end.
+    """The second at which a player resumes; the start, if it had come to the end.
 
     Where no player said where it stood (an import knows only what was watched),
     the end of the first range: of what comes after it, something was not seen.
@@ -175,7 +174,7 @@ def percent(watched, duration):
 
 
 def merged(ranges):
-    """Any (start, end) as ranges; empty ones and touching ones are not left."""
+    """Any (start, end) as ranges, without empty ones, and with touching ones joined."""
     found = []
     for start, end in sorted(ranges):
         if found and start <= found[-1][1]:
@@ -210,7 +209,7 @@ def shortened(ranges, seconds):
 
 
 def length(ranges):
-    """How many seconds `ranges` are."""
+    """How many seconds `ranges` cover."""
     return sum(end - start for start, end in ranges)
 
 
@@ -228,7 +227,7 @@ def _is_range(value):
 
 
 def _stood_at(progress):
-    """Where the player stood last, in seconds; None if no player said: in the row, 0 says that as well."""
+    """Where the player was last, in seconds; None if no player said so (0 in the row can mean that, too)."""
     return progress.position_seconds or (0 if progress.viewing.get("at_start") else None)
 
 
@@ -244,7 +243,7 @@ def _locked(student, video, seen_at):
 
 
 def _completes(progress, video):
-    """What the trigger of video_progress asks before it sets completed_at."""
+    """What the trigger of video_progress checks before it sets completed_at."""
     covered = merged((start, min(end, video.duration_seconds)) for start, end in progress.watched)
     return length(covered) >= video.completion_threshold * video.duration_seconds
 

@@ -1,7 +1,7 @@
 """Who may see whose timeline (docs/architecture.md, "Who sees what").
 
-Each function returns a queryset of what `user` may see; a view takes its
-object from it, so that what is not theirs does not exist for them: 404.
+A view takes its object from one of these querysets of what `user` may see, so
+that what they may not see does not exist for them: 404.
 """
 
 from django.db.models import Exists, OuterRef
@@ -19,13 +19,13 @@ def courses_taught(user):
 
 
 def videos_taught(user):
-    """The videos whose journey `user` sees."""
+    """The videos whose journeys `user` sees."""
     videos = Video.objects.select_related("lesson__course")
     return videos if user.is_staff else videos.filter(lesson__course__instructors=user)
 
 
 def mark_visible(user, entries):
-    """Say in each entry's `leads_to_student` whether `user` may see its student's pages; at most one query.
+    """Set each entry's `leads_to_student`: whether `user` may see its student's pages; at most one query.
 
     Somebody may have watched a video without being enrolled in its course.
     """
@@ -36,10 +36,10 @@ def mark_visible(user, entries):
 
 
 def mark_answerable(user, entries, *, in_video_taught=False):
-    """Say in each entry's `answerable` whether `user` may answer it, or edit its answer; at most two queries.
+    """Set each entry's `answerable`: whether `user` may answer it, or edit its answer; at most two queries.
 
-    Nobody answers themself: what waits of `user` is for others to answer, which `waits_for_others` says.
-    `in_video_taught` says that all are in one of videos_taught(), where `user` answers everybody else.
+    Nobody answers themself: `waits_for_others` says of an entry of `user` that it waits for others to answer.
+    `in_video_taught`: all are in one of videos_taught(), where `user` answers everybody else.
     """
     asked = [entry for entry in entries if entry.requires_response and entry.student_id != user.pk]
     answerable = {entry.source_id for entry in asked if in_video_taught or entry.video_id}
@@ -56,9 +56,9 @@ def mark_answerable(user, entries, *, in_video_taught=False):
 
 
 def mark_watchable(user, entries):
-    """Say in each entry of the user's own words in a video (timeline.reading) whether they may watch it still.
+    """Set `watchable` in each entry of the user's own words (timeline.reading): whether they may still watch its video.
 
-    Who left a course, or whose video was moved to another one, may not.  Sets `watchable`; at most one query.
+    Those who left the course may not, nor if the video was moved to another course.  At most one query.
     """
     videos = {entry.video_id for entry in entries if entry.is_own} - {None}
     found = set(videos_watchable(user).filter(pk__in=videos).values_list("pk", flat=True)) if videos else ()
@@ -70,7 +70,7 @@ def mark_watchable(user, entries):
 def own_writings(user, model):
     """The rows of a Writing whose words are `user`'s, to be edited, hidden and brought back; hidden ones too.
 
-    Of messages, those to people whom they still see: who does not may not write there either.
+    Of messages, only those to people whom they still see.
     """
     own = written_by(model, user)
     if model is not GoalMessage or user.is_staff:

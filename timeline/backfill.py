@@ -1,11 +1,11 @@
 """Going over students in batches, to repair their timelines or to look for drift.
 
-A batch is a transaction of its own that holds its students' rows for some
+Each batch is a transaction of its own and locks its students' rows for some
 50 ms, so that a backfill runs beside live writers (docs/decisions/0002).  It
 waits for a row for less than the server's deadlock_timeout, so that it gives way
 before PostgreSQL picks somebody else as the victim of a deadlock; students
-who stay locked are left for later.  A batch of a check holds nobody, and takes half a
-second.
+who stay locked are left for later.  A batch of a check locks nobody, and takes
+half a second.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""The last 53 weeks of a student as a drawing: which day stands where, and how strong its mark is.
+"""The last 53 weeks of a student as a drawing: where each day is, and how strong its mark is.
 
-A week is a column, its days go downwards.  Lengths are user units of the SVG,
-one of which is a CSS pixel at the usual text size.
+A week is a column; its days go downwards.  Lengths are user units of the SVG,
+one of which is a CSS pixel at the default text size.
 """
 
 import datetime
@@ -53,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Calendar:
-    """`weeks`: WEEKS lists of cells, oldest first, of which the last one ends with `today`."""
+    """`weeks`: WEEKS lists of cells, oldest first; the last list ends with `today`."""
 
     today: datetime.date
     weeks: list
@@ -89,7 +89,7 @@ class Calendar:
 
     @property
     def missing(self):
-        """The days that the present week has yet to have."""
+        """The days of the present week that are still to come."""
         return range(7 - len(self.weeks[-1]))
 
     @property
@@ -125,7 +125,7 @@ def drawn(counts, *, today, first_weekday):
 
 
 def first_weekday(request):
-    """The day with which the reader's weeks begin, 0 for Sunday: what Django's formats say of their language.
+    """The day on which the reader's weeks begin, 0 for Sunday, by Django's formats for their language.
 
     The language is the first of the request's Accept-Language that Django
     knows; without one it is American English, and the day Sunday.

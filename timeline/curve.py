@@ -27,7 +27,7 @@ class Curve:
 
     @property
     def path(self):
-        """A bar for each week that has entries, as high as they are many; the fullest week has the full height."""
+        """A bar for each week that has entries, in proportion to their number; the fullest week has the full height."""
         most = max(self.bars.values())
         return "".join(
             f"M{week * PITCH + 1} {HEIGHT}v-{max(LEAST, round(HEIGHT * number / most))}h{PITCH - 2}V{HEIGHT}z"

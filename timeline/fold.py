@@ -1,4 +1,4 @@
-"""Entries as a page shows them: what says the same thing twice becomes one line."""
+"""Entries as a page shows them: several that say the same thing become one line."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -61,7 +61,7 @@ def folded(entries):
 
 
 def item_of(items, entry):
-    """The one of `items` (folded) that shows `entry`, or None."""
+    """The item among `items` (folded) that shows `entry`, or None."""
     return next((item for item in items if _shows(item, entry)), None)
 
 
@@ -90,7 +90,7 @@ def _are_one_attempt(previous, entry):
 
 
 def with_reached(items, lines):
-    """`items` of everyone's journey with the `queries.Reached` among them, each before the entries of its second."""
+    """`items` of everyone's journey, with each `queries.Reached` inserted before the entries of its second."""
     lines = list(lines)
     merged = []
     for item in items:

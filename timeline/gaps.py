@@ -1,4 +1,4 @@
-"""Days without activity, told as what lies between the days that are listed."""
+"""Days without activity, as the gaps between the days that are listed."""
 
 import datetime
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class Gap:
 
 
 def with_gaps(days, before):
-    """`days` (newest first, each with a `date`) with a Gap wherever there are quiet ones between two of them.
+    """`days` (newest first, each with a `date`) with a Gap wherever there are quiet days between two of them.
 
-    `before` is the day that stands above the first of them on the page.
+    `before` is the day above the first of them on the page.
     """
     told = []
     for day in days:

@@ -1,4 +1,4 @@
-"""Keyset paging: a page starts after the last row of the one before, wherever that is by now.
+"""Keyset paging: a page starts after the last row of the page before, wherever that row is by now.
 
 A cursor is the row's sort key in the address: "130~0198c0de-…".
 """
@@ -18,7 +18,7 @@ class BigInt(int):
 
 
 class RowComparison(Func):
-    """`(a, b) > (1, 2)`: the comparison of rows that one index condition answers."""
+    """`(a, b) > (1, 2)`: a comparison of rows, which one index condition answers."""
 
     output_field = BooleanField()
     conditional = True
@@ -83,7 +83,7 @@ class Keyset:
         return [getattr(row, column) for column in self.columns]
 
     def parse(self, cursor):
-        """The values of a cursor; BadRequest, in the reader's words, if it is none of ours."""
+        """The values of a cursor; BadRequest, in the reader's words, if it is not one of ours."""
         text = self.types.index(str) if str in self.types else len(self.types) - 1
         parts = cursor.split(self.SEPARATOR, text)
         parts += parts.pop().rsplit(self.SEPARATOR, len(self.types) - 1 - text)  # a name may hold the separator
@@ -93,13 +93,13 @@ class Keyset:
             raise BadRequest("The end of this address is not complete. Go back and follow the link again.") from error
 
     def rows(self, rows, after):
-        """`rows` in this order, those that follow the cursor `after` (all, without)."""
+        """`rows` in this order: those after the cursor `after`; without it, all."""
         if after:
             rows = rows.filter(RowComparison(self.columns, "<" if self.descending else ">", self.parse(after)))
         return rows.order_by(*(f"-{column}" if self.descending else column for column in self.columns))
 
     def page(self, rows, after, size):
-        """The `size` rows that follow the cursor `after` (the first ones, without)."""
+        """The `size` rows after the cursor `after`; without it, the first ones."""
         entries = list(self.rows(rows, after)[: size + 1])
         more = len(entries) > size
         return Page(entries[:size], self.cursor(entries[size - 1]) if more else None)

@@ -1,4 +1,4 @@
-"""The seventeen kinds of activity: how each is called, drawn and shown."""
+"""The seventeen kinds of activity: the name, icon and template of each."""
 
 from dataclasses import dataclass
 
@@ -96,7 +96,7 @@ def of_groups(groups):
 
 
 def done(counts):
-    """Of {activity_type: number}, what the student did."""
+    """The part of {activity_type: number} that the student did."""
     return {kind: number for kind, number in counts.items() if kind not in RECEIVED}
 
 
@@ -127,7 +127,7 @@ def _did(kind, number, took):
 
 
 def sentence(counts):
-    """`phrases(counts)` as one sentence: "Watched 3 videos and wrote a daily note."; "" where nothing happened."""
+    """`phrases(counts)` as one sentence: "Watched 3 videos and wrote a daily note."; "" if nothing happened."""
     words = [phrase for _, phrase in phrases(counts)]
     if not words:
         return ""

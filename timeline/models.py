@@ -1,8 +1,7 @@
 """`student_activity_timeline`: one table of everything that students do.
 
-Nothing here is written by Python: the database's triggers and
-`timeline_resync` keep it equal to the view `timeline_expected`
-(see `timeline/sql/current/`).
+Python never writes it: the database's triggers and `timeline_resync` keep it
+equal to the view `timeline_expected` (see `timeline/sql/current/`).
 """
 
 from zoneinfo import ZoneInfo

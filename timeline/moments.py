@@ -1,4 +1,4 @@
-"""Moments: what waits at almost the same second of a video, and so may be answered together."""
+"""Moments: what waits for an answer at almost the same second of a video, and can be answered together."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Moment:
 
     @property
     def others(self):
-        """How many wait beside one of them."""
+        """How many wait besides any one of them."""
         return self.count - 1
 
 

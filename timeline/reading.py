@@ -1,4 +1,4 @@
-"""What entries are to the one who reads them: new, or their own words."""
+"""What entries are to their reader: new, or the reader's own words."""
 
 WRITINGS = {"reflections", "daily_notes", "success_proofs"}  # what a student writes
 

@@ -1,4 +1,4 @@
-"""How often somebody does something, and how long they have been quiet beside that, in words."""
+"""How often somebody is active, and how long they have been quiet compared with that, in words."""
 
 from dataclasses import dataclass
 
@@ -26,8 +26,8 @@ class Rhythm:
     `usual`: the median of the days from one active day to the next, None where
     there are too few to tell; `silent`: days since the last active one, 0 if
     that is today; `active`: active days among the last WEEK; `quiet`: whether
-    they are silent for long, beside what is usual for them; `acted`: whether
-    there was an active day at all, else they are silent since they were enrolled.
+    they have been silent for longer than is usual for them; `acted`: whether
+    there was an active day at all; if not, they have been silent since they were enrolled.
     """
 
     usual: int | None

@@ -1,4 +1,4 @@
-"""How an entry's row is drawn on the page that it stands on (timeline/entry.html); forms carry the name along."""
+"""How an entry's row is drawn on each page (timeline/entry.html); forms carry the name of the way along."""
 
 ROWS = {
     "everyone": {"place": "moment", "named": True},
@@ -10,7 +10,7 @@ ROWS = {
 
 
 def row_name(*, place, named, dated):
-    """The name in ROWS of how a row is drawn."""
+    """The name in ROWS of the way in which a row is drawn."""
     if place == "moment":
         return "everyone" if named else "one"
     if place == "inbox":

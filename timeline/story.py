@@ -1,7 +1,7 @@
 """The story of a reached goal as a page tells it; one function for its student, for a preview and for others.
 
-To others it tells when the goal was the current one and what its student chose;
-nothing else has any part in it: not in the entries, not in a count.
+Others learn when the goal was the current one, and what its student chose to
+share.  Nothing else has any part in it: not in the entries, not in a count.
 """
 
 import datetime
@@ -19,7 +19,7 @@ EVERYTHING = tuple(kind.value for kind in kinds.KINDS)
 
 @dataclass(frozen=True)
 class Length:
-    """When a goal was the current one: `days` from the `first` to the `last`, `active` of them by what is told."""
+    """When a goal was the current one: `days` from `first` to `last`, `active` of them by the entries that are told."""
 
     first: datetime.date
     last: datetime.date
@@ -61,7 +61,7 @@ def told(goal, *, contents=None, after=None, whole=False):
 
 
 def beginning(goal, *, contents=None, first_weekday=0):
-    """What stands above the entries: the `length` (None: it never was the current goal), the `story`, its `weeks`.
+    """What is above the entries: the `length` (None: it never was the current goal), the `story`, its `weeks`.
 
     Without a `story` nothing is told of what happened; `weeks`, and their `curve`, are of what the student did.
     """
@@ -95,7 +95,7 @@ def beginning(goal, *, contents=None, first_weekday=0):
 
 
 def _length(goal, spans, active):
-    """The Length of a goal, of whose days `active` are those on which something was done."""
+    """The Length of a goal; `active` are the days on which something was done."""
     if not spans:
         return None
     active = sum(any(first <= day <= last for first, last in spans) for day in active)
@@ -103,7 +103,7 @@ def _length(goal, spans, active):
 
 
 def _prepared(entries, goal, contents):
-    """The entries with what they refer to; without what others are not to see of them."""
+    """The entries with what they refer to, without what others may not see of them."""
     queries.with_places(entries)
     if contents is not None:
         name = Profile(full_name=shown_name(goal.student))

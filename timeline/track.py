@@ -1,7 +1,7 @@
 """The track under a video: what `timeline.queries` found, as instructions for drawing and as sentences.
 
 Pure functions.  Across, everything is a percentage of the track's width, as
-text for an SVG attribute; the template knows where things stand vertically.
+text for an SVG attribute; the template knows where things are vertically.
 """
 
 from dataclasses import dataclass, field, replace
@@ -30,7 +30,7 @@ class Mark:
 
     @property
     def number(self):
-        """What stands in it; nothing in a single one."""
+        """The number in it; none if it is a single entry."""
         return "" if self.count == 1 else _capped(self.count)
 
     @property

@@ -1,4 +1,4 @@
-"""The addresses of the pages.  /days/ and /goals/ are one's own."""
+"""The addresses of the pages.  /days/ and /goals/ are the reader's own."""
 
 import datetime
 

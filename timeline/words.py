@@ -1,4 +1,4 @@
-"""What people write: the four tables of it, and how pages speak of a row."""
+"""What people write: its four tables, and how pages speak of a row."""
 
 from dataclasses import dataclass
 
