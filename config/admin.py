@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget, AutocompleteSelect
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -388,6 +389,9 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
         )
 
     def changelist_view(self, request, extra_context=None):
+        filters = [value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values]
+        if any("\0" in value for value in filters):
+            raise BadRequest("A filter in the address holds a character that nothing here can hold. Choose it anew.")
         return self._with_patience_or_back(
             request, lambda: super(ModelAdmin, self).changelist_view(request, extra_context)
         )

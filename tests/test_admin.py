@@ -18,7 +18,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import get_hasher
 from django.contrib.messages import get_messages
 from django.core.exceptions import ValidationError
-from django.db import ProgrammingError, connection
+from django.db import ProgrammingError, connection, models
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -360,6 +360,17 @@ def test_a_filter_that_makes_no_sense_is_ignored_with_a_word(as_staff):
     assert response.status_code == 200
     assert response.redirect_chain == [("/admin/goals/goal/?e=1", 302)]
     assert as_staff.get(address(Goal, "changelist"), {"student": ""}).status_code == 200
+
+
+@pytest.mark.parametrize("model", OURS, ids=label)
+def test_a_filter_by_what_no_text_can_hold_is_refused_in_every_list(as_staff, model):
+    texts = [field.name for field in model._meta.concrete_fields if isinstance(field, models.TextField)]
+    for name in ["id", *texts]:
+        for lookup in (name, f"{name}__startswith"):
+            response = as_staff.get(address(model, "changelist"), {lookup: "a\0b"})
+            assert response.status_code == 400
+            assert "A filter in the address" in response.text
+    assert as_staff.get(address(model, "changelist"), {"q": "a\0b"}).status_code == 200
 
 
 def test_what_no_page_of_the_admin_sends_is_no_error_of_ours(as_staff):
