@@ -1,4 +1,4 @@
-"""What people write, do with goals and share of them in pages; goals, periods and all else, as staff enter them."""
+"""The forms about goals: those of the pages, and those in which staff enter goals, periods and all else."""
 
 import datetime
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""Living with goals: set or proposed, made current, left, come back to, reached; milestones, proof, corrections.
+"""What is done with goals: set, proposed, made current, left, taken up again, reached; milestones, proof, corrections.
 
 What changes which goal is the current one first holds the student's row
 (docs/decisions/0002) and looks then.  Who asks for it says what they had

@@ -1,4 +1,4 @@
-"""What is new to people: what home tells them, as far as it came after they last looked and were last mailed."""
+"""What is new to people: what their home page says, as far as it came after they last looked and were last mailed."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field

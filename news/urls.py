@@ -1,4 +1,4 @@
-"""The addresses of news by mail.  Ended they can be while no mail is set up, too."""
+"""The addresses of news by mail.  It can be ended even while no mail is set up."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Who is not logged in, or has no account any more, is sent to the log-in page."""
+"""People who are not logged in, or no longer have an account, are sent to the log-in page."""
 
 from urllib.parse import urlsplit
 

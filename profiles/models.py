@@ -1,4 +1,4 @@
-"""The person, and what every row and every piece of writing has in common."""
+"""The person (the user model), and what all rows and all pieces of writing have in common."""
 
 import datetime
 import unicodedata

@@ -1,4 +1,4 @@
-"""Whose failed log-ins are counted together: those for one e-mail address from one network address.
+"""Which failed log-ins are counted together: those for one e-mail address from one network address.
 
 New accounts, and links that are mailed, are counted beside them.
 """

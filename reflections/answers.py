@@ -1,4 +1,4 @@
-"""Answering a reflection: who was first stays first, and nobody's answer is written over unseen."""
+"""Answering a reflection: nobody's answer is overwritten unseen."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction

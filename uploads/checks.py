@@ -1,4 +1,4 @@
-"""Whether a file may be taken, by what is in it (docs/decisions/0025-what-people-attach.md)."""
+"""Whether a file may be accepted, by what is in it (docs/decisions/0025-what-people-attach.md)."""
 
 import logging
 import math

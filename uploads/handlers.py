@@ -1,4 +1,4 @@
-"""How much of what people send is taken from the network onto the disk."""
+"""A limit on how much of an upload is written to the disk."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Write a picture or a recording that somebody sent anew, without what else was in the file; look at a document.
+"""Write an uploaded picture or recording anew, without anything else that was in the file; identify a document.
 
 Run by file name, in a process of its own (`uploads.checks` starts it): the
 libraries that take such files apart are large, and a file made to crash them, to

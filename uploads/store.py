@@ -1,4 +1,4 @@
-"""Keeping what people attach to their words, and letting go of what no words name any more."""
+"""Storing what people attach to their words, and removing what no words refer to any more."""
 
 import weakref
 

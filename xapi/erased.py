@@ -1,4 +1,4 @@
-"""Those whom no import brings back: keyed hashes of the identifiers of people whose accounts were erased.
+"""Whom no import brings back: keyed hashes of the identifiers of people whose accounts were erased.
 
 A hash, as the identifiers themselves are to be gone; keyed, as whoever has a
 copy of the database could otherwise try every address (docs/decisions/0035).

@@ -1,4 +1,4 @@
-"""What the questions share: the orders of rows, and how far counts go."""
+"""What the queries share: the orders of rows, and how far counts go."""
 
 import datetime
 import uuid

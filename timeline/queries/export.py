@@ -1,4 +1,4 @@
-"""A journey to take away."""
+"""A journey to download."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-"""What is asked of a journey, and which index entries answer it."""
+"""The filters of a journey, and which index entries answer them."""
 
 import datetime
 from dataclasses import dataclass

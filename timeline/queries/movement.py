@@ -1,4 +1,4 @@
-"""How a course's students move: towards which goal, how often, since when not, and what they reached."""
+"""Which students of a course are active and which are quiet: their goals, rhythm, and what they reached."""
 
 import uuid
 from collections import defaultdict

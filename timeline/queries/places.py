@@ -1,4 +1,4 @@
-"""What entries refer to."""
+"""What entries refer to: people, videos, lessons, courses, goals and more."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""The whole timeline, to be told as xAPI statements (timeline.statements)."""
+"""The whole timeline, for the export as xAPI statements (timeline.statements)."""
 
 import datetime
 import uuid

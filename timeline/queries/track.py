@@ -1,4 +1,4 @@
-"""What stands along a video's track: clusters of entries, and the video's own checkpoints and quizzes."""
+"""What is along a video's track: clusters of entries, and the video's own checkpoints and quizzes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The pages.  Each view's setup() resolves who may see what: what one may not see is a 404."""
+"""The pages.  Each view's setup() finds out who may see what: what somebody may not see is a 404."""
 
 from timeline.views.answers import Answer, Inbox, Moment
 from timeline.views.conversation import BringBackWords, EditWords, HiddenWords, HideWords

@@ -1,4 +1,4 @@
-"""What the address of a journey asks for; what makes no sense is a BadRequest in the reader's words."""
+"""What the address of a journey asks for; if it makes no sense, a BadRequest in the reader's words."""
 
 import datetime
 import re

@@ -1,4 +1,4 @@
-"""A course: as who teaches it sees it, and as a student does; enrolling, leaving, and completions by hand."""
+"""A course, as its instructors and as its students see it; enrolling, leaving, and completions by hand."""
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest

@@ -1,4 +1,4 @@
-"""Home."""
+"""The home page, for students, instructors and staff."""
 
 from courses.access import videos_recorded
 from courses.models import Enrollment

@@ -1,4 +1,4 @@
-"""An invitation link: made and ended by who teaches a course; opened by whoever has it, who joins, or does not."""
+"""An invitation link: instructors of the course make and end it; whoever has it opens it, and joins or does not."""
 
 from urllib.parse import urlencode
 

@@ -1,4 +1,4 @@
-"""Who of a course moves, who is quiet, and who reached something."""
+"""Who in a course is active, who is quiet, and who reached something."""
 
 from django.shortcuts import get_object_or_404
 
