@@ -237,7 +237,7 @@ def test_who_is_second_sees_the_first_answer_and_keeps_their_own_words(client, s
         words = text_of(page)
         assert "Henrik Solberg answered while you were writing" in words
         assert "From Henrik." in words
-        assert "Replace it with mine Sending… Leave theirs" in words
+        assert "Replace it with mine Sending… Keep theirs" in words
         assert "From Ines.</textarea>" in page.content.decode()
         assert ("overtaken" in page.headers.get("HX-Trigger-After-Settle", "")) == bool(headers)
         assert f'name="seen" value="{html.escape(version(standing))}"' in page.content.decode()
@@ -256,7 +256,7 @@ def test_an_answer_that_was_taken_back_meanwhile_is_a_conflict_too(client, schoo
     client.force_login(school.henrik)
     page = client.post(answer_url(school.asked), {"text": "Better.", "seen": version(first)})
     assert page.status_code == 409
-    assert "taken back meanwhile" in text_of(page)
+    assert "withdrawn in the meantime" in text_of(page)
     assert client.post(answer_url(school.asked), {"text": "Better.", "seen": ""}).status_code == 302
 
 
@@ -496,7 +496,7 @@ def test_a_large_moment_is_answered_fifty_at_a_time(client, school):
     client.force_login(school.ines)
     url = reverse("moment", args=[school.video.pk, 130])
     page = client.get(url)
-    assert "61 reflections wait here. Shown are the first 50, and 11 more" in text_of(page)
+    assert "61 reflections are waiting here. These are the first 50; 11 more" in text_of(page)
     ids = re.findall(r'name="to" value="([^"]+)"', page.content.decode())
     assert len(ids) == 50
     nothing_said = send(client, school, reflection=ids, to=ids, text="", more="1").content.decode()
@@ -504,7 +504,7 @@ def test_a_large_moment_is_answered_fifty_at_a_time(client, school):
     response = send(client, school, reflection=ids, to=ids, text="For all.", more="1")
     rest = client.get(response.url)
     assert "sent to 50 students" in text_of(rest)
-    assert "11 reflections wait here." in text_of(rest)
+    assert "11 reflections are waiting here." in text_of(rest)
 
 
 def test_a_moment_of_many_takes_no_more_queries_than_one_of_few(client, school):

@@ -68,8 +68,8 @@ def test_days_and_the_whole_are_told_in_words():
         "Saturday, 14 March 2026: 1 entry",
         "Sunday, 15 March 2026: 7 entries",
     ]
-    assert drawn.summary == "8 entries on 2 days of the last 53 weeks"
-    assert calendar.drawn({today: 1}, today=today, first_weekday=SUNDAY).summary.startswith("1 entry on 1 day of")
+    assert drawn.summary == "8 entries on 2 days in the last 53 weeks"
+    assert calendar.drawn({today: 1}, today=today, first_weekday=SUNDAY).summary.startswith("1 entry on 1 day in")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_note_is_written_edited_hidden_and_brought_back_and_the_instructor_ans
     box = page.get_by_label("Write a daily note")
     box.fill("Half a thou")
     page.reload()
-    page.get_by_text("words that you had not sent").wait_for()
+    page.get_by_text("You had written this").wait_for()
     assert box.input_value() == "Half a thou"
     assert_accessible(page)
     box.press("End")
@@ -88,7 +88,7 @@ def test_a_note_is_written_edited_hidden_and_brought_back_and_the_instructor_ans
     assert note.get_by_text("edited").is_visible()
 
     note.get_by_role("link", name="Hide").click()
-    note.get_by_text("It leaves every page; you can bring it back.").wait_for()
+    note.get_by_text("It disappears from every page; you can bring it back.").wait_for()
     focused(page, note.get_by_role("button", name="Hide it"))
     page.keyboard.press("Enter")
     hidden = page.locator("#today .entry", has_text="Your note is hidden")
@@ -112,7 +112,7 @@ def test_a_note_is_written_edited_hidden_and_brought_back_and_the_instructor_ans
     other.get_by_label("Your answer to Sara").fill("Not too early.")
     other.keyboard.press("Control+Enter")
     other.locator(".entry:focus", has_text="Not too early.").wait_for()
-    other.get_by_text("Nothing waits for an answer.").wait_for()
+    other.get_by_text("Nothing is waiting for an answer.").wait_for()
     other.get_by_label("Write a message to Sara").fill("Good. And tomorrow?")
     assert other.get_by_label("About").locator("option:checked").text_content() == "$1K a month (current)"
     other.keyboard.press("Control+Enter")
@@ -165,7 +165,7 @@ def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_an
     page.locator("input[type=file]").set_input_files(picture)
     page.get_by_alt_text("The picture that will be sent").wait_for()
     page.reload()
-    page.get_by_text("words that you had not sent").wait_for()
+    page.get_by_text("You had written this").wait_for()
     assert page.get_by_label("Write a daily note").input_value() == "Too early for this picture."
     page.get_by_label("Write a daily note").fill("This is what it looks like.")
     page.evaluate(PASTE, [list(samples.picture(size=(60, 40))), "image/png", ""])
@@ -208,14 +208,14 @@ def test_two_tabs_keep_their_words_apart(sara, page):
     one.fill("In one tab.")
     two.fill("In the other.")
     page.reload()
-    page.get_by_text("words that you had not sent").wait_for()
+    page.get_by_text("You had written this").wait_for()
     other.reload()
-    other.get_by_text("words that you had not sent").wait_for()
+    other.get_by_text("You had written this").wait_for()
     assert (one.input_value(), two.input_value()) == ("In one tab.", "In the other.")
     two.press("Control+Enter")
     other.locator("#today .entry", has_text="In the other.").wait_for()
     page.reload()
-    page.get_by_text("words that you had not sent").wait_for()
+    page.get_by_text("You had written this").wait_for()
     assert one.input_value() == "In one tab."
 
     # Words of a tab that was closed are found by the next one that opens the form, and sent once.
@@ -223,7 +223,7 @@ def test_two_tabs_keep_their_words_apart(sara, page):
     page.close()
     third = other.context.new_page()
     third.goto("/days/")
-    third.get_by_text("words that you had not sent").wait_for()
+    third.get_by_text("You had written this").wait_for()
     box = third.get_by_label("Write a daily note")
     assert box.input_value() == "In a tab that was closed."
     box.press("Control+Enter")
@@ -249,7 +249,7 @@ def test_a_lost_answer_and_a_log_in_that_ran_out_cost_no_words_and_make_no_secon
     page.unroute_all()
     assert not box.evaluate("element => element.readOnly")
     page.reload()
-    page.get_by_text("words that you had not sent").wait_for()
+    page.get_by_text("You had written this").wait_for()
     box.press("Control+Enter")
     page.locator("#status", has_text="Your note is saved.").wait_for()
     assert page.locator(".entry", has_text="Sent, and not heard of.").count() == 1
@@ -262,7 +262,7 @@ def test_a_lost_answer_and_a_log_in_that_ran_out_cost_no_words_and_make_no_secon
     page.get_by_label("E-mail address").fill("sara@example.org")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.get_by_text("words that you had not sent").wait_for()
+    page.get_by_text("You had written this").wait_for()
     assert box.input_value() == "After the log-in."
     box.press("Control+Enter")
     page.locator("#today .entry", has_text="After the log-in.").wait_for()

@@ -283,7 +283,7 @@ def test_days_are_filtered_in_the_address_and_show_only_what_matches(client, sch
     assert "2 entries found" in found("kind=daily_note")
     assert "2 entries found" in found(f"kind=notes&kind=reflections&since={(NOON - 2 * day):%Y-%m-%dT%H:%M:%SZ}")
     for query, words in {
-        "q=bicycle": "No such words",
+        "q=bicycle": "Nothing found",
         "kind=quizzes": "Nothing of this kind",
         f"since={NOON:%Y-%m-%dT%H:%M:%SZ}": "Nothing since then",
         "q=prices&kind=quizzes": "Nothing matches all of this",
@@ -318,7 +318,7 @@ def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there(clien
     page, looks = client.get("/days/?q=find"), []
     assert "0 entries found back to 11 March 2026" in text_of(page)
     for _ in range(3):
-        looks += re.findall(r"Looked back to [^.]+20\d\d|A find\.|No such words", text_of(page))
+        looks += re.findall(r"Looked back to [^.]+20\d\d|A find\.|Nothing found", text_of(page))
         if more := re.search(r'href="(\?[^"]+)"[^>]*>Look further back', page.content.decode()):
             page = client.get(f"/days/{unescape(more[1])}")
     assert looks == ["Looked back to 11 March 2026", "A find.", "Looked back to 6 March 2026"]
@@ -514,7 +514,7 @@ def test_since_we_last_spoke_links_each_number_to_the_entries_that_it_counts(cli
     assert (
         "Wrote a reflection , wrote 2 daily notes , submitted success proof and reached a milestone . 5 entries" in page
     )
-    assert f"1 reflection waits for an answer: {'Reflection'} at 1:23 of “Whom to ask”" in page
+    assert f"1 reflection is waiting for an answer: {'Reflection'} at 1:23 of “Whom to ask”" in page
     assert reverse("entry", args=[entry_of(waiting).pk]) in html
     assert "Earn $1K , day 13, 2 of 3 milestones reached." in page
     assert "Reached the milestone A first invoice on Monday, 9 March" in page
@@ -549,13 +549,13 @@ def test_with_whom_one_never_spoke_there_is_something_to_say_first(client, schoo
     assert "You have not written to Sara Lindqvist yet." in page
     assert (
         "Sara Lindqvist enrolled in Selling what you make on Monday, 19 May 2025 and has not watched anything yet."
-        " Say welcome, name the first video, “Whom to ask” (10:00), and ask what Sara Lindqvist wants to reach:"
+        " Welcome them, mention the first video, “Whom to ask” (10:00), and ask what Sara Lindqvist wants to reach:"
         " there is no goal yet."
     ) in page
     note(school.sara, NOON - day)
     page = text_of(client.get(days_of(school.sara)))
     assert "You have not written to Sara Lindqvist yet. Their last entry was yesterday." in page
-    assert "Take up the latest: daily note yesterday, and ask what Sara Lindqvist wants to reach" in page
+    assert "Pick up on the latest: daily note yesterday, and ask what Sara Lindqvist wants to reach" in page
 
 
 def test_nobody_is_told_to_answer_first_what_others_answer(client, school, clock):
@@ -565,8 +565,8 @@ def test_nobody_is_told_to_answer_first_what_others_answer(client, school, clock
     client.force_login(school.ines)
     page = client.get(days_of(school.sara))
     assert f"(in {elsewhere.title}, whose instructors answer it) at 9:00 a.m." in text_of(page)
-    assert "1 reflection waits for an answer" in text_of(page)
-    assert "What could be said first Take up the latest: reflection at 9:00 a.m., and ask" in text_of(page)
+    assert "1 reflection is waiting for an answer" in text_of(page)
+    assert "What you could say first Pick up on the latest: reflection at 9:00 a.m., and ask" in text_of(page)
     own = factories.ReflectionFactory(student=school.sara, video=school.video, created_at=NOON - 2 * hour)
     page = client.get(days_of(school.sara)).content.decode()
     address = reverse("entry", args=[entry_of(own).pk])
@@ -639,7 +639,7 @@ def test_quiet_since_the_last_word_is_said(client, school, clock):
     page = text_of(client.get(reverse("student_since", args=[school.sara.pk])))
     assert "It has been quiet for 3 days" in page
     assert "Nothing since then." in page
-    assert "Nothing waits for an answer." in page
+    assert "Nothing is waiting for an answer." in page
 
 
 def test_a_student_is_told_what_to_do_first_and_nothing_about_having_spoken(client, school, clock):

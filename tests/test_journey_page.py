@@ -151,7 +151,7 @@ def test_what_an_answer_draws_anew_is_what_a_fresh_page_shows(seen):
 def test_the_story_of_the_class_stands_under_the_video(seen):
     page = words(seen.client.get(seen.at))
     assert "3 in the class, 2 watched" in page
-    assert "2 wait for an answer ." in page
+    assert "2 are waiting for an answer ." in page
 
 
 def test_the_track_in_numbers_is_a_table_with_a_row_for_each_part(seen):
@@ -288,7 +288,7 @@ def test_what_was_not_looked_through_is_not_said_to_be_absent(seen, monkeypatch)
     monkeypatch.setattr("timeline.queries.journey.SCAN_LIMIT", 5)
     page = words(seen.client.get(f"{seen.at}?q=nowhere"))
     assert "Nothing among the newest 5 entries" in page
-    assert "No entry and no answer" not in page
+    assert "No entry or answer" not in page
     assert "Looked through" not in page
     assert "Looked through the newest 5 entries" in words(seen.client.get(f"{seen.at}?q=thought"))
 
@@ -309,9 +309,9 @@ def test_the_list_of_students_says_by_what_it_is_sorted(seen, sort, label):
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("?q=nowhere", "No such words"),
+        ("?q=nowhere", "Nothing found"),
         ("?from=2020-01-01&until=2020-01-02", "Nothing in these days"),
-        ("?from=2026-03-15&until=2026-03-14", "No day lies between"),
+        ("?from=2026-03-15&until=2026-03-14", "No days in between"),
         ("?kind=quizzes&student={ann}", "Nothing of this kind"),
         ("?waiting=1&student={ben}", "Nobody is waiting"),
         ("?student={cem}", "Nothing here yet"),

@@ -404,8 +404,8 @@ def test_a_page_whose_rows_have_gone_says_that_others_stand_before_it(client, cl
     client.force_login(classroom.instructor)
     for page, cursor in pages.items():
         text = text_of(client.get(f"{page}{'&' if '?' in page else '?'}{urlencode({'after': cursor})}"))
-        assert "Nothing further What there is stands on the pages before. From the beginning" in text, page
-        assert "Nothing further" not in text_of(client.get(page))
+        assert "Nothing more Everything is on the previous pages. Back to the beginning" in text, page
+        assert "Nothing more" not in text_of(client.get(page))
     Reflection.objects.update(hidden_at=A_SUNDAY)
     assert "Nobody is waiting" in text_of(client.get("/inbox/", {"after": latest}))
 
@@ -499,7 +499,7 @@ def test_a_day_to_come_is_not_said_to_have_been_quiet(client, classroom):
     tomorrow = queries.today() + datetime.timedelta(days=1)
     for date in (tomorrow, datetime.date.max):
         page = text_of(client.get(reverse("student_day", args=[classroom.sara.pk, date])))
-        assert "this day has not come yet" in page
+        assert "this one has not begun there" in page
         assert "Nothing was done" not in page
 
 

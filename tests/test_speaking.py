@@ -742,7 +742,7 @@ def test_hidden_words_leave_the_page_and_come_back_to_where_they_stood(client, s
     before = str(htmx.loaded(client.get(address(school.sara))))
     page, entry = htmx.loaded(client.get(address(school.sara))), f"entry-{entry_of(note).pk}"
     asked = text_of(client.get(own_url("hide", note), headers=HTMX))
-    assert asked == "It leaves every page; you can bring it back. Hide it Cancel"
+    assert asked == "It disappears from every page; you can bring it back. Hide it Cancel"
     responses = [client.post(own_url("hide", note), headers=HTMX) for _ in range(2)]
     assert [response.status_code for response in responses] == [200, 200]
     page = after(client, page, responses[1], target=entry, how="outerHTML")
@@ -768,7 +768,7 @@ def test_hiding_without_javascript_says_where_to_find_it_again(client, school):
     client.force_login(school.sara)
     page = client.get(own_url("hide", school.old))
     assert "Hide your note?" in text_of(page)
-    assert "It leaves every page; you can bring it back." in text_of(page)
+    assert "It disappears from every page; you can bring it back." in text_of(page)
     sent = client.post(own_url("hide", school.old), {"next": "/days/"})
     assert (sent.status_code, sent.url) == (302, "/days/")
     assert '<a href="/days/hidden/">What you have hidden</a>' in client.get("/days/").content.decode()
@@ -810,7 +810,7 @@ def test_what_is_hidden_is_listed_to_its_writer_the_last_first_and_comes_back_fr
         assert "Nothing is hidden" in text_of(client.get("/days/hidden/"))
     client.force_login(school.sara)
     response = client.post(own_url("bring_back", rows["note"]), headers=HTMX)
-    assert text_of(response) == "Your note is back. See it where it stands"
+    assert text_of(response) == "Your note is back. See it in its place"
     assert reverse("entry", args=[entry_of(rows["note"]).pk]) in response.content.decode()
     assert "The day before." not in text_of(client.get("/days/hidden/"))
 

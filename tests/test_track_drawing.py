@@ -151,11 +151,11 @@ def test_of_a_short_video_each_part_counts_its_own_seconds_alone(duration):
 def test_watchers_who_are_not_in_the_class_now_are_told_apart_and_stand_beside_it():
     drawn = track.draw(**quiet(240, audience=Audience(24, 24, 27, 1, [24] * 60 + [14] * 60, [])))
     assert drawn.curve == "14.3H60V50H120"
-    assert drawn.whole_name == "27 in the class, 23 watched, and 1 not in it now"
+    assert drawn.whole_name == "27 in the class, 23 watched, plus 1 no longer in it"
     assert {part.percent for part in drawn.parts} == {86, 50}
     everybody_else = track.draw(**quiet(240, audience=Audience(24, 24, 0, 24, [24] * 120, [])))
     assert everybody_else.curve == "0H120"
-    assert everybody_else.whole_name == "0 in the class, 0 watched, and 24 not in it now"
+    assert everybody_else.whole_name == "0 in the class, 0 watched, plus 24 no longer in it"
 
 
 def test_a_sample_says_so_and_stands_for_all_watchers():
@@ -167,7 +167,7 @@ def test_a_sample_says_so_and_stands_for_all_watchers():
 
 def test_a_sample_with_somebody_outside_the_class_says_that_there_are_such():
     drawn = track.draw(**quiet(240, audience=Audience(8_000, 2_000, 10_000, 7, [1_000] * 120, [])))
-    assert drawn.whole_name == "10,000 in the class, 8,000 watched, some not in it now; a sample of 2,000 is shown"
+    assert drawn.whole_name == "10,000 in the class, 8,000 watched, some no longer in it; a sample of 2,000 is shown"
     more = track.draw(**quiet(240, audience=Audience(8_000, 2_000, 7_999, 7, [1_000] * 120, [])))
     assert more.whole_name == "8,000 watched; a sample of 2,000 is shown"
 
@@ -223,7 +223,7 @@ def test_the_story_of_a_class_tells_where_it_stopped_wrote_and_waits():
     )
     assert told(phrases) == (
         "12 of the 31 who watched stopped between 6:10 and 6:40. Most was written at 4:10–4:35 (7 reflections)."
-        " 3 wait for an answer."
+        " 3 are waiting for an answer."
     )
     assert [phrase.second for phrase in phrases] == [370, 251, None]
 
@@ -232,9 +232,9 @@ def test_the_story_of_a_class_invents_nothing():
     assert told(of_class(watchers=0, sampled=0)) == "Nobody has watched this video yet."
     assert told(of_class()) == ""
     even = [Marker(slot, "reflections", 25 * slot, 4, 0) for slot in range(SLOTS)]
-    assert told(of_class(even)) == "Nobody waits for an answer."
-    assert told(of_class([Marker(2, "reflections", 51, 2, 0)])) == "Nobody waits for an answer."
-    assert told(of_class([Marker(2, "reflections", 51, 1, 1)])) == "1 waits for an answer."
+    assert told(of_class(even)) == "Nobody is waiting for an answer."
+    assert told(of_class([Marker(2, "reflections", 51, 2, 0)])) == "Nobody is waiting for an answer."
+    assert told(of_class([Marker(2, "reflections", 51, 1, 1)])) == "1 is waiting for an answer."
 
 
 def test_a_story_told_by_a_sample_says_so():
@@ -255,7 +255,7 @@ def test_the_story_of_a_student_tells_how_far_they_came_and_what_they_skipped():
     assert of_student([(0, 100), (200, 230), (240, 400)]) == "Watched up to 6:40. Skipped 1:40–3:20."
     assert of_student([(60, 600)]) == "Watched to the end. Skipped 0:00–1:00."
     written = [Marker(1, "reflections", 30, 2, 1), Marker(9, "reflections", 240, 1, 0)]
-    assert of_student([(0, 600)], written) == "Watched to the end. Wrote 3 reflections. 1 waits for an answer."
+    assert of_student([(0, 600)], written) == "Watched to the end. Wrote 3 reflections. 1 is waiting for an answer."
 
 
 def test_of_parts_that_were_counted_to_their_limit_none_is_told_to_have_the_most():
@@ -274,4 +274,4 @@ def test_what_is_counted_to_a_limit_is_told_as_a_limit():
         markers=[Marker(1, "reflections", 30, 100, 100)],
         totals={"reflections": COUNT_LIMIT + 1, "waiting": 230},
     )
-    assert told(phrases) == "Watched to the end. Wrote 10,000+ reflections. 230 wait for an answer."
+    assert told(phrases) == "Watched to the end. Wrote 10,000+ reflections. 230 are waiting for an answer."

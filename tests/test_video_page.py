@@ -328,7 +328,7 @@ def test_many_reflections_are_paged_from_the_second_on_that_is_asked_for(client,
     assert "Thought 59." not in content
     assert "Thought 60." in content
     assert "From the start" in content
-    assert "Nothing from here on All of it stands earlier" in text_of(client.get(f"{address}?t=599"))
+    assert "Nothing from here on Everything is earlier" in text_of(client.get(f"{address}?t=599"))
     more = client.get(f"{address}?t=200", headers={"HX-Request": "true", "HX-Target": "list"})
     assert more.content.decode().strip().startswith('<div class="list" id="list" data-follows="200">')
 

@@ -240,11 +240,11 @@ def test_the_video_stops_at_a_quiz_until_it_is_handed_in(watching, student, vide
     # There is no way past it.
     seek(page, 700)
     page.wait_for_function("() => Math.floor(document.getElementById('player').currentTime) === 300")
-    assert stop.get_by_role("button", name="Watch on").count() == 0
+    assert stop.get_by_role("button", name="Keep watching").count() == 0
     stop.get_by_label("The customer").check()
     stop.get_by_role("button", name="Hand in").click()
     stop.get_by_text("Passed: 100 %").wait_for()
     assert QuizAttempt.objects.get().passed
-    stop.get_by_role("button", name="Watch on").click()
+    stop.get_by_role("button", name="Keep watching").click()
     page.wait_for_function("() => document.getElementById('player').currentTime > 301")
     expect(stop).to_be_hidden()

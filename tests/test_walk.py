@@ -89,7 +89,7 @@ def test_an_instructor_opens_a_journey_filters_it_pages_through_it_and_goes_to_a
     page.locator("#showing", has_text="Showing 1–50 of 121").wait_for()
     page.wait_for_load_state()
     page.get_by_role("checkbox", name="Watching").check()
-    page.locator("#showing", has_text="How far students came").wait_for()
+    page.locator("#showing", has_text="How far students got").wait_for()
     page.get_by_role("link", name="Students").click()
     page.locator(".roster").get_by_role("link", name="Tom Abara").click()
     page.get_by_role("heading", name="Tom Abara").wait_for()
@@ -183,8 +183,8 @@ def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school,
     assert page.locator("#status").text_content() == "7 entries found"
     assert "kind=notes" in page.url
     assert page.locator(".gap").count() == 0
-    page.get_by_placeholder("Search in words").fill("bicycle")
-    page.get_by_placeholder("Search in words").press("Enter")
+    page.get_by_placeholder("Search entries and answers").fill("bicycle")
+    page.get_by_placeholder("Search entries and answers").press("Enter")
     page.get_by_text("Nothing matches all of this").wait_for()
     assert page.get_by_label("Notes and messages").is_checked()
 
@@ -280,7 +280,7 @@ def test_it_works_without_javascript(school, browser, live_server):
 
     page.goto(reverse("student_days", args=[school["sara"].pk]))
     page.get_by_label("Reflections").check()
-    page.get_by_placeholder("Search in words").fill("thought 11")
+    page.get_by_placeholder("Search entries and answers").fill("thought 11")
     page.get_by_role("button", name="Show").click()
     page.get_by_text("10 entries found").wait_for()
     page.get_by_role("link", name=re.compile("120 entries$")).first.click()

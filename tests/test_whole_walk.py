@@ -59,7 +59,7 @@ def test_what_a_student_does_from_enrolling_to_the_end_stands_on_all_three_pages
     stop.get_by_label("The customer").check()
     stop.get_by_role("button", name="Hand in").click()
     stop.get_by_text("Passed: 100 %").wait_for()
-    stop.get_by_role("button", name="Watch on").click()
+    stop.get_by_role("button", name="Keep watching").click()
     page.wait_for_function("() => document.getElementById('player').currentTime > 4")
     page.get_by_label("What do you think?").fill("And if nobody answers?")
     paused_at = page.evaluate("() => document.getElementById('player').currentTime")

@@ -78,7 +78,7 @@ class Calendar:
         entries, active = sum(cell.count for cell in self.cells), sum(cell.count > 0 for cell in self.cells)
         return (
             f"{entries:,} entr{'y' if entries == 1 else 'ies'} on {active} day{'' if active == 1 else 's'}"
-            f" of the last {WEEKS} weeks"
+            f" in the last {WEEKS} weeks"
         )
 
     @property

@@ -253,8 +253,8 @@ def busiest(markers):
 
 def _who_waits(totals, markers):
     if number := totals["waiting"]:
-        return [Phrase("", f"{_capped(number, COUNT_LIMIT)} {'waits' if number == 1 else 'wait'} for an answer")]
-    return [Phrase("Nobody waits for an answer")] if markers else []
+        return [Phrase("", f"{_capped(number, COUNT_LIMIT)} {'is' if number == 1 else 'are'} waiting for an answer")]
+    return [Phrase("Nobody is waiting for an answer")] if markers else []
 
 
 def _whole(audience):
@@ -265,12 +265,12 @@ def _whole(audience):
         if not audience.outside:
             return audience.class_size, True, f"{size}, {watched}"
         of_class = f"{size}, {audience.watchers - audience.outside:,} watched"
-        return audience.class_size + audience.outside, False, f"{of_class}, and {audience.outside:,} not in it now"
+        return audience.class_size + audience.outside, False, f"{of_class}, plus {audience.outside:,} no longer in it"
     sample = f"; a sample of {audience.sampled:,} is shown"
     # Of a class that was counted to a limit, nobody knows what part the watchers are.
     if not audience.watchers <= audience.class_size <= COUNT_LIMIT:
         return audience.watchers, False, watched + sample
-    return audience.class_size, True, f"{size}, {watched}{', some not in it now' * bool(audience.outside)}{sample}"
+    return audience.class_size, True, f"{size}, {watched}{', some no longer in it' * bool(audience.outside)}{sample}"
 
 
 def _percent(number, of):

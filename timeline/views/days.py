@@ -328,7 +328,7 @@ class StudentSince(DaysPage):
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
         if self.own:
-            raise Http404("Nobody speaks with themself.")
+            raise Http404("You cannot write to yourself.")
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(**self.start(), **self.since_spoken(), **kwargs)

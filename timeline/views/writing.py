@@ -7,8 +7,8 @@ from profiles.writing import new_id
 from uploads.store import media_of, store
 
 SENT_BEFORE = (
-    "This form had been sent before, with other words or with words that you have hidden since. "
-    "What stands here now is not saved: send it again to keep it as well."
+    "This form was already sent, with other words or with words that you have hidden since. "
+    "What you see here is not saved yet: send it again to keep it as well."
 )
 
 
