@@ -26,7 +26,7 @@ END = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 TITLE_LIMIT = 300  # characters of a goal's title, or a milestone's
 
 
-NOT_WHOLE = "Nothing was saved, as this form was not whole. It is now: send it again."
+NOT_WHOLE = "Nothing was saved, as the form was incomplete. It is complete now: send it again."
 
 
 def say(moment):
@@ -117,7 +117,7 @@ class GoalForm(ActionForm):
     title = LineField(
         label="Goal",
         max_length=TITLE_LIMIT,
-        help_text="Said so that one knows when it is reached.",
+        help_text="Word it so that it is clear when it has been reached.",
         error_messages={"required": "Say what the goal is."},
     )
     measure = LineField(
@@ -145,7 +145,7 @@ class NewGoalForm(GoalForm, BeginForm):
     def clean_target_date(self):
         day = super().clean_target_date()
         if day and day < timezone.localdate():
-            raise ValidationError("That day is past.")
+            raise ValidationError("That day has passed.")
         return day
 
 
@@ -174,7 +174,7 @@ class ProofForm(ActionForm):
 def reason_of_correction(text):
     text = words(text, 1_000)
     if not text:
-        raise ValidationError("Say why, for the student to read.")
+        raise ValidationError("Say why: the student will read this.")
     return text
 
 
@@ -185,7 +185,7 @@ class CorrectionForm(ActionForm):
 
     start = MomentField(label="It began", widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE))
     end = MomentField(label="It ended", required=False, widget=forms.DateTimeInput({"type": "datetime-local"}, MINUTE))
-    reason = WordsField(label="Why", as_kept=reason_of_correction, help_text="The student reads it, too.")
+    reason = WordsField(label="Why", as_kept=reason_of_correction, help_text="The student will read this, too.")
     told = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args, period, **options):
@@ -193,7 +193,7 @@ class CorrectionForm(ActionForm):
         self.period = period.period
         self.fields["start"].initial, self.fields["end"].initial = self.period.lower, self.period.upper
         if self.period.upper is None:
-            self.fields["end"].help_text = "Empty while it is the current goal."
+            self.fields["end"].help_text = "Leave empty while it is the current goal."
         else:
             self.fields["end"].required = True
             self.fields["end"].error_messages["required"] = living.NO_END
@@ -223,7 +223,9 @@ class GoalPeriodForm(forms.ModelForm):
     """A period by its two ends; it has none while the goal is the current one."""
 
     start = SplitMomentField(widget=AdminSplitDateTime)
-    end = SplitMomentField(widget=AdminSplitDateTime, required=False, help_text="Empty while it is the current goal.")
+    end = SplitMomentField(
+        widget=AdminSplitDateTime, required=False, help_text="Leave empty while it is the current goal."
+    )
 
     class Meta:
         model = GoalPeriod
@@ -380,23 +382,23 @@ class SharingForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="The goal, its days, its milestones and when it was reached are always shown.",
-        error_messages={"invalid_choice": "“%(value)s” is nothing that can be shared."},
+        error_messages={"invalid_choice": "“%(value)s” cannot be shared."},
     )
     media = forms.BooleanField(
         label="Also my voice memos, pictures, videos and documents",
         required=False,
-        help_text="Those of what is ticked above; those of instructors are never shown.",
+        help_text="Only those of what is ticked above; instructors' files are never shown.",
     )
     course = forms.ModelChoiceField(
         Course.objects.none(),
         label="Share it with the people of a course",
         required=False,
         empty_label="No course",
-        help_text="Its students, whoever completed it, and its instructors find the story in the community.",
+        help_text="Its students, those who completed it and its instructors find the story under Community.",
         error_messages={"invalid_choice": "Choose one of your own courses."},
     )
     link = forms.BooleanField(
-        label="Share it with whoever has a secret link",
+        label="Share it with anyone who has a secret link",
         required=False,
         help_text="Nobody needs to log in to read it. You can end the link at any time.",
     )

@@ -24,7 +24,7 @@ from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalPr
 from profiles.models import Profile
 from profiles.writing import words, write_once
 
-NO_END = "Say when it ended. Only the student takes a goal up again."
+NO_END = "Say when it ended. Only the student can take up a goal again."
 TAKEN = "This form cannot be sent. Reload the page and try again."
 
 
@@ -40,7 +40,7 @@ class AlreadyDecided(Exception):
     """The `proposal` has been accepted, declined or withdrawn meanwhile."""
 
     def __init__(self, proposal):
-        super().__init__("This proposal has been decided meanwhile.")
+        super().__init__("This proposal has been decided in the meantime.")
         self.proposal = proposal
 
 
@@ -299,10 +299,10 @@ def _refuse_the_future(student, now):
     period = ahead.select_related("goal").first()
     if period:
         raise ValidationError(
-            f"“{period.goal}” is set down as the goal of a time to come, until {say(period.period.upper)}. "
+            f"“{period.goal}” is entered as the goal for a time in the future, until {say(period.period.upper)}. "
             "Ask your instructor to correct that first."
             if period.period.upper
-            else f"“{period.goal}” is set down as the goal from {say(period.period.lower)} on. "
+            else f"“{period.goal}” is entered as the goal from {say(period.period.lower)} on. "
             "Ask your instructor to correct that first."
         )
 
@@ -372,9 +372,9 @@ def plan_correction(period, start, end):
     """
     now = timezone.now()
     if start > now:
-        raise ValidationError({"start": "That is yet to come: a period begins in the past."})
+        raise ValidationError({"start": "That is in the future: a period begins in the past."})
     if end and end > now:
-        raise ValidationError({"end": "That is yet to come: leave it empty while it is the current goal."})
+        raise ValidationError({"end": "That is in the future: leave it empty while it is the current goal."})
     if end is None and period.period.upper:
         raise ValidationError({"end": NO_END})
     if end and end <= start:

@@ -30,7 +30,7 @@ class ReflectForm(forms.Form):
     id = forms.UUIDField(
         widget=forms.HiddenInput,
         error_messages=dict.fromkeys(
-            ("required", "invalid"), "Nothing was saved, as this form was not whole. It is now: send it again."
+            ("required", "invalid"), "Nothing was saved, as the form was incomplete. It is complete now: send it again."
         ),
     )
     at = ClockField(

@@ -186,7 +186,7 @@ def test_the_path_shows_every_goal_in_its_state_with_its_days_and_counts(client,
         assert words in page
     assert f"· {school.days} days" in page
     assert "30 daily notes" in page
-    assert "most in that of" in page
+    assert "most in the week of" in page
     assert "First client planned" in page
     assert "Note 3." not in page, "counts only at first"
 
@@ -268,7 +268,7 @@ def test_the_curve_covers_all_weeks_and_says_what_it_shows():
     spans = [(monday + 2 * day, monday + 25 * day)]
     drawn = curve.drawn(counts, spans=spans, week_of=lambda date: queries.week_of(date, 1))
     assert (drawn.weeks, drawn.bars) == (4, {0: 3, 2: 41})
-    assert drawn.sentence == "Active in 2 of 4 weeks, most in that of 16 March 2026 (41 entries)."
+    assert drawn.sentence == "Active in 2 of 4 weeks, most in the week of 16 March 2026 (41 entries)."
     assert drawn.path == "M1 32v-2h8V32zM21 32v-32h8V32z"
     assert curve.drawn({}, spans=[], week_of=None) is None
 
@@ -463,7 +463,7 @@ def test_a_proposal_is_made_and_accepted_and_is_the_students_then(client, school
     assert Goal.objects.get(student=school.tom).state == "current"
     late = client.post(reverse("decline_goal", args=[proposal.pk]), {"id": str(uuid.uuid4())})
     assert late.status_code == 409
-    assert "has been accepted meanwhile" in text_of(late)
+    assert "has been accepted in the meantime" in text_of(late)
 
 
 def test_what_goals_are_called_is_no_markup_where_one_is_set_or_accepted(client, school):
@@ -573,14 +573,14 @@ BAD = [
     ("new_goal", {"title": "x", "measure": "x" * 201}, "200"),
     ("new_goal", {"title": "x\0"}, "Null characters"),
     ("new_goal", {"title": "x", "target_date": "soon"}, "valid date"),
-    ("new_goal", {"title": "x", "target_date": "2020-01-01"}, "That day is past"),
+    ("new_goal", {"title": "x", "target_date": "2020-01-01"}, "That day has passed"),
     ("new_goal", {"title": "x", "target_date": "9999-01-01"}, "1900 to 9998"),
-    ("new_goal", {"title": "x", "id": "nonsense"}, "not whole"),
+    ("new_goal", {"title": "x", "id": "nonsense"}, "incomplete"),
     ("change_goal current", {"title": " "}, "Say what the goal is."),
     ("add_milestone current", {"title": ""}, "Say what the milestone is."),
     ("submit_proof current", {"text": " "}, "Write something, or add a picture, a recording or a document."),
     ("submit_proof current", {"text": "x" * 20_001}, "at most 20,000"),
-    ("make_current left", {"id": ""}, "not whole"),
+    ("make_current left", {"id": ""}, "incomplete"),
     ("remove_goal left", {}, "stays on your path"),
 ]
 
@@ -604,7 +604,7 @@ CORRECTIONS = [
     ({"start": ""}, "required"),
     ({"start": "yesterday"}, "valid date"),
     ({"start": "2026-03-08T02:30"}, "It never was 2:30 a.m. on 8 March 2026: clocks were put forward."),
-    ({"start": "2999-01-01T10:00"}, "yet to come"),
+    ({"start": "2999-01-01T10:00"}, "in the future"),
     ({"start": "1800-01-01T10:00"}, "1900 to 9998"),
     ({"end": ""}, "Say when it ended"),
     ({"end": "2001-01-01T10:00"}, "ends after it has begun"),
@@ -612,7 +612,7 @@ CORRECTIONS = [
     ({"reason": ""}, "Say why"),
     ({"reason": "x" * 1001}, "at most 1,000"),
     ({}, "Nothing would change"),
-    ({"seen": "x" * 200}, "not whole"),
+    ({"seen": "x" * 200}, "incomplete"),
 ]
 
 

@@ -180,7 +180,7 @@ def test_nobody_switches_into_a_period_that_lies_ahead(student, ahead):
     period = TimestamptzRange(*(bound and now + bound * day for bound in ahead))
     factories.GoalPeriodFactory(goal__student=student, goal__title="Later", period=period)
     goal = a_goal(student)
-    with pytest.raises(ValidationError, match="“Later” is set down"):
+    with pytest.raises(ValidationError, match="“Later” is entered"):
         living.make_current(goal, begin(student, goal))
     assert state(goal) == "planned"
 
@@ -338,8 +338,8 @@ def test_a_correction_says_what_moves_and_moves_it(student, path, number, start,
         (0, 5, 16, None, "nothing would be left"),
         (1, 4, 15, None, "“One”, of which nothing would be left"),
         (1, 10, 15, None, "Nothing would change"),
-        (2, 900, None, "start", "yet to come"),
-        (2, 20, 900, "end", "yet to come"),
+        (2, 900, None, "start", "in the future"),
+        (2, 20, 900, "end", "in the future"),
     ],
 )
 def test_a_correction_that_cannot_be_is_refused_in_words(student, path, number, start, end, field, words):

@@ -345,7 +345,7 @@ def test_what_is_chosen_is_kept_and_a_form_that_makes_no_sense_writes_nothing(cl
     stranger = factories.CourseFactory()
     left = factories.EnrollmentFactory(student=goal.student, left_at=NOON).course
     for sent, words in (
-        ({"parts": ["diary"]}, "“diary” is nothing that can be shared"),
+        ({"parts": ["diary"]}, "“diary” cannot be shared"),
         ({"course": stranger.pk}, "Choose one of your own courses"),
         ({"course": left.pk}, "Choose one of your own courses"),
         ({"course": "nonsense"}, "Choose one of your own courses"),
@@ -368,9 +368,9 @@ def test_what_is_chosen_is_kept_and_a_form_that_makes_no_sense_writes_nothing(cl
 def test_what_is_shared_with_nobody_is_said_to_be(client, goal):
     client.force_login(goal.student)
     address = reverse("share_story", args=[goal.student_id, goal.pk])
-    assert "shared with nobody" in client.post(address, {"parts": ["notes"], "share": "1"}, follow=True).text
+    assert "not shared with anybody" in client.post(address, {"parts": ["notes"], "share": "1"}, follow=True).text
     assert SharedStory.objects.get().parts == ["notes"]
-    assert "There was no secret link" in client.post(address, {"renew": "1"}, follow=True).text
+    assert "There is no secret link" in client.post(address, {"renew": "1"}, follow=True).text
     assert "<h1>Share this story" in client.get(address).text
     page = client.post(address, {"link": "on", "share": "1"}, follow=True).text
     assert "from now on" in page

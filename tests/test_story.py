@@ -226,7 +226,7 @@ def test_a_goal_has_as_many_days_and_weeks_in_its_story_as_among_the_goals_whate
     client.force_login(student)
     page = read(reverse("my_goals"))
     assert "2 March 2026 to 17 March 2026 , then 25 March 2026 to 13 April 2026 · 36 days" in page
-    assert "Active in 3 of 7 weeks, most in that of 1 March 2026 (2 entries)." in page
+    assert "Active in 3 of 7 weeks, most in the week of 1 March 2026 (2 entries)." in page
     story, active = reverse("goal_story", args=[student.pk, goal.pk]), {}
     for name, address in (
         ("own", story),
@@ -237,8 +237,8 @@ def test_a_goal_has_as_many_days_and_weeks_in_its_story_as_among_the_goals_whate
         assert "From 2 March 2026 to 13 April 2026 , with breaks: 36 days, " in page, name
         active[name] = re.search(r"36 days, (\d+ of them [a-z ]+)\..*(Active in .*? weeks)", page).groups()
     assert active["own"] == ("4 of them active", "Active in 3 of 7 weeks")
-    assert active["linked"] == active["community"] == ("1 of them told of here", "Active in 1 of 7 weeks")
-    assert "Received a message" not in read(story).split("Week by week")[1].split("The whole way")[0]
+    assert active["linked"] == active["community"] == ("1 of them shown here", "Active in 1 of 7 weeks")
+    assert "Received a message" not in read(story).split("Week by week")[1].split("From start to finish")[0]
     assert "7 entries." in read(story)
 
 

@@ -171,7 +171,7 @@ BAD = {
     "a link that is none": ({"loom": "javascript:alert(1)"}, "no link to a Loom video"),
     "Loom without encryption": ({"loom": LOOM.replace("https", "http")}, "no link to a Loom video"),
     "another host that looks like Loom": ({"loom": LOOM.replace("loom.com", "loom.com.example.org")}, "no link"),
-    "no id": ({"id": "7"}, "not whole"),
+    "no id": ({"id": "7"}, "incomplete"),
 }
 
 

@@ -36,15 +36,14 @@ class Curve:
 
     @property
     def sentence(self):
-        """What it shows: "Active in 7 of 9 weeks, most in that of 3 March 2026 (41 entries)."."""
+        """What it shows: "Active in 7 of 9 weeks, most in the week of 3 March 2026 (41 entries)."."""
         fullest = max(self.bars, key=lambda week: (self.bars[week], -week))
         number = self.bars[fullest]
         entries = "1 entry" if number == 1 else f"{number:,} entries"
         if self.weeks == 1:
             return f"All in the week of {self._name(fullest)}."
-        return (
-            f"Active in {len(self.bars):,} of {self.weeks:,} weeks, most in that of {self._name(fullest)} ({entries})."
-        )
+        fullest = self._name(fullest)
+        return f"Active in {len(self.bars):,} of {self.weeks:,} weeks, most in the week of {fullest} ({entries})."
 
     def _name(self, week):
         return date_format(self.first + week * WEEK, "j F Y")

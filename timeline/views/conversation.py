@@ -94,7 +94,7 @@ class Speaking(Composing):
             return self._unsaid(form)
         entry = queries.entry_of_words(row)
         if entry is None:
-            raise Http404("It was hidden or deleted at the same moment.")
+            raise Http404("It was hidden or deleted in the meantime.")
         if request.htmx and not begins and (response := self._put_in_place(entry)):
             return response
         messages.success(request, self._status(), extra_tags=self.composer(None, form).draft)
@@ -300,7 +300,7 @@ class BringBackWords(OwnWords):
         bring_back(self.row)
         entry, status = self.entry(), f"Your {self.words.noun} is back."
         if entry is None:
-            raise Http404("It was hidden or deleted at the same moment.")
+            raise Http404("It was hidden or deleted in the meantime.")
         address = reverse("entry", args=[entry.pk])
         if not request.htmx:
             messages.success(request, status)

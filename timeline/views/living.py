@@ -42,7 +42,7 @@ class Action(ForHtmx, View):
         self.student = get_object_or_404(access.visible_students(request.user), pk=student or self.student_id())
         self.own = self.student == request.user
         if self.own != self.by_student:
-            raise Http404("That is for somebody else to do.")
+            raise Http404("That is not for you to do.")
 
     @cached_property
     def current(self):
@@ -115,9 +115,9 @@ class Action(ForHtmx, View):
     @staticmethod
     def said_of_decided(proposal):
         if proposal is None:
-            return "This proposal was withdrawn meanwhile. Nothing was done."
+            return "This proposal has been withdrawn in the meantime. Nothing was done."
         decided = "accepted" if proposal.accepted_at else "declined"
-        return f"This proposal has been {decided} meanwhile. Nothing was done."
+        return f"This proposal has been {decided} in the meantime. Nothing was done."
 
     def drawn(self, form, status=200, **more):
         context = {
@@ -192,10 +192,10 @@ class NewGoal(Action):
 
     @property
     def button(self):
-        return "Set it" if self.own else "Propose it"
+        return "Set the goal" if self.own else "Propose the goal"
 
     def says(self):
-        return [] if self.own else ["It is the student's goal once they accept it."]
+        return [] if self.own else ["It becomes the student's goal once they accept it."]
 
     def initial(self):
         return {"begin": self.current is None}
@@ -303,7 +303,7 @@ class RemoveGoal(OfGoal):
 
 class ChangeGoal(OfGoal):
     form_class = GoalForm
-    heading = "Say it in other words"
+    heading = "Edit the goal"
 
     def initial(self):
         return {name: getattr(self.goal, name) for name in ("title", "measure", "target_date")}
@@ -311,7 +311,7 @@ class ChangeGoal(OfGoal):
     def act(self, form):
         asked = {name: form.cleaned_data[name] for name in ("title", "measure", "target_date")}
         living.reword(self.goal, **asked)
-        return f"It is “{asked['title']}” now.", self.element
+        return f"“{asked['title']}” is changed.", self.element
 
 
 class AddMilestone(OfGoal):
@@ -492,7 +492,7 @@ class CorrectPeriod(Action):
         asked = {name: form.cleaned_data[name] for name in ("id", "start", "end", "reason", "seen")}
         row = living.correct(period=self.period, author=self.request.user, count=queries.entries_moved, **asked)
         entries = "1 entry has" if row.moved == 1 else f"{row.moved:,} entries have"
-        return f"It is corrected; {entries} moved.", f"goal-{self.period.goal_id}"
+        return f"Corrected: {entries} moved.", f"goal-{self.period.goal_id}"
 
     def changed(self, form, current):
         notice = "These goals have changed since this was opened, so nothing was done."
@@ -505,4 +505,4 @@ class CorrectPeriod(Action):
             form.add_error(None, error)
             return self.drawn(form, 409, notice=notice)
         form = self.with_data(form, seen=self.plan.seen, told=form.asked())
-        return self.drawn(form, 409, notice=f"{notice} What would move now stands below.")
+        return self.drawn(form, 409, notice=f"{notice} See below what would move now.")

@@ -105,7 +105,7 @@ class Sharing(Own, OfReachedGoal):
         if "renew" in request.POST:
             if sharing.renew_link(self.goal):
                 return self._done("There is a new secret link; the one before has ended.")
-            return self._done("There was no secret link any more, and there is none now.")
+            return self._done("There is no secret link any more.")
         form = SharingForm(request.POST, student=self.student)
         if form.is_valid() and "preview" in request.POST:
             return HttpResponseRedirect(f"{self._address('preview_story')}?{form.as_query()}")
@@ -117,8 +117,10 @@ class Sharing(Own, OfReachedGoal):
                 form.add_error(None, error)
             else:
                 if course or link:
-                    return self._done("What is shared is what you chose, from now on.")
-                return self._done("Kept, but shared with nobody: choose a course or a secret link.", messages.WARNING)
+                    return self._done("Saved: from now on, others see what you chose.")
+                return self._done(
+                    "Saved, but not shared with anybody: choose a course or a secret link.", messages.WARNING
+                )
         response = self.render_to_response(self.get_context_data(form=form))
         response.status_code = 422
         return response

@@ -157,7 +157,7 @@ class VideoPage(Page):
             return self._unsaid(form)
         entry = queries.entry_of_words(row)
         if entry is None:
-            raise Http404("It was hidden or deleted at the same moment.")
+            raise Http404("It was hidden or deleted in the meantime.")
         status = f"Your reflection at {clock(row.video_timestamp_seconds)} is saved."
         if not request.htmx:
             messages.success(request, status, extra_tags=self.draft)
