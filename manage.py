@@ -11,14 +11,16 @@ def main():
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
 
+    from config.console import COULD_NOT_RUN, while_read
+
     try:
-        execute_from_command_line(sys.argv)
+        with while_read():
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"{error}")
     except DatabaseError as error:
-        from config.console import COULD_NOT_RUN
         from config.outage import why_not
 
         if "--traceback" in sys.argv or not (reason := why_not(error)):

@@ -1,7 +1,10 @@
-"""What commands share: a clean end at a signal, exit codes, and how numbers are written."""
+"""What commands share: a clean end at a signal or when nobody reads on, exit codes, and how numbers are written."""
 
 import contextlib
+import os
+import select
 import signal
+import sys
 
 COULD_NOT_RUN = 2  # what a command ends with, where 1 says that something was found
 
@@ -39,6 +42,32 @@ def interruptible():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def while_read():
+    """End what is done inside without a word when whoever reads its standard output has enough (`| head -1`)."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout:  # none where it was closed from the first
+                sys.stdout.flush()
+    except BrokenPipeError:
+        unread = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream and _is_unread(stream)]
+        if not unread:  # but another connection broke
+            raise
+        # What Python still wants to write at its end goes nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in unread:
+            os.dup2(nowhere, number)
+        raise SystemExit(128 + signal.SIGPIPE) from None
+
+
+def _is_unread(stream):
+    poll = select.poll()
+    poll.register(stream, 0)  # tells of errors alone, as of a pipe that has no other end
+    return bool(poll.poll(0))
 
 
 def exit_code(interrupt):

@@ -357,17 +357,20 @@ def test_a_first_load_that_is_stopped_leaves_an_empty_timeline_with_every_index(
     assert run(capsys, "--check")[0] == 0
 
 
-def start(*command):
-    """A process that works on the tests' database."""
+def environment():
+    """Of a process that works on the tests' database."""
     parameters = connection.get_connection_params()
     password = parameters.get("password", "")
     url = (
         f"postgres://{parameters['user']}:{password}@/{parameters['dbname']}"
         f"?host={parameters['host']}&port={parameters['port']}"
     )
-    environment = os.environ | {"DATABASE_URL": url, "LOCAL": "on", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return os.environ | {"DATABASE_URL": url, "LOCAL": "on", "DJANGO_SETTINGS_MODULE": "config.settings"}
+
+
+def start(*command):
     return subprocess.Popen(
-        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=settings.BASE_DIR, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 

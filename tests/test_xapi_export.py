@@ -5,11 +5,9 @@ import datetime
 import gzip
 import io
 import json
-import os
 import re
 import signal
 import stat
-import sys
 import threading
 import uuid
 from pathlib import Path
@@ -445,17 +443,6 @@ def test_a_signal_that_python_forgets_ends_it_after_the_page(student, tmp_path, 
         export(f"--output={tmp_path / 'all.jsonl'}")
     assert error.value.returncode == 143
     assert [*tmp_path.iterdir()] == []
-
-
-def test_a_reader_who_has_enough_ends_it_without_a_word(student, monkeypatch, capfd):
-    reader, writer = os.pipe()
-    os.close(reader)
-    with open(writer, "w") as pipe:
-        monkeypatch.setattr(sys, "stdout", pipe)
-        with pytest.raises(SystemExit) as ended:
-            export()
-    assert ended.value.code == 141
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

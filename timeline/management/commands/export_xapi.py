@@ -6,7 +6,6 @@ import gzip
 import json
 import os
 import re
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -83,10 +82,8 @@ class Command(BaseCommand):
                         write(_line(statements.of_watching(watched, page.known)))
                     advance(page.students, len(page.entries) + len(page.watched))
                     check_signals()
-        except BrokenPipeError:
-            # Whoever read has enough.  What Python still wants to write at its end goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(128 + signal.SIGPIPE) from None
+        except BrokenPipeError:  # whoever read has enough
+            raise
         except KeyboardInterrupt as error:
             left = "There is no new file." if output else "What came out is not all."
             raise CommandError(f"Interrupted. {left}", returncode=exit_code(error)) from None
