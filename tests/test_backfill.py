@@ -340,7 +340,8 @@ def test_a_first_load_that_is_stopped_leaves_an_empty_timeline_with_every_index(
         process = start(sys.executable, "manage.py", "backfill_timeline", "--first-load")
         waiting = """
             SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
-            WHERE relation = 'goal_messages'::regclass AND NOT granted AND backend_type = 'client backend'
+            WHERE datname = current_database() AND relation = 'goal_messages'::regclass AND NOT granted
+                    AND backend_type = 'client backend'
         """  # autovacuum may wait for it, too
         wait_until(lambda: execute(waiting))
         process.send_signal(stop)
