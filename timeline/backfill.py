@@ -59,7 +59,7 @@ DRIFT = """
     GROUP BY 1
 """
 
-# Who writes a source, holds the advisory lock of places (timeline/sql/current/watch.sql) until the commit.
+# Whoever writes a source holds the advisory lock of places (timeline/sql/current/watch.sql) until the commit.
 WRITING = """
     SELECT virtualtransaction, pid FROM pg_locks
     WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND pid IS DISTINCT FROM pg_backend_pid()
@@ -69,7 +69,7 @@ WRITING = """
 
 
 class StillWriting(Exception):
-    """The transactions of these processes of PostgreSQL go on for too long; None: a prepared one."""
+    """These processes of PostgreSQL have transactions that last too long; None stands for a prepared one."""
 
     def __init__(self, processes):
         super().__init__(processes)
@@ -85,11 +85,11 @@ class StillLocked(Exception):
 
 
 class TimelineNotEmpty(Exception):
-    """There are entries already: a first load is not for them."""
+    """There are entries already; a first load needs an empty timeline."""
 
 
 def unknown_students(students):
-    """Those of these ids that neither a profile nor an entry has."""
+    """Those of these ids that no profile and no entry has."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -126,10 +126,10 @@ def resync(students):
 
 
 def first_load():
-    """Fill the empty timeline at once and build its indexes after; returns how many entries there are.
+    """Fill the empty timeline at once and build its indexes afterwards; returns how many entries there are.
 
-    Writers and readers wait until the end; one that is at work is waited for.  All or nothing: whatever stops it,
-    the timeline is empty and has its indexes.  Raises TimelineNotEmpty.
+    It waits for those who are writing or reading; others wait until its end.  All or nothing: whatever stops it, the
+    timeline is empty and has its indexes.  Raises TimelineNotEmpty.
     """
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -151,11 +151,11 @@ def flush():
 
 
 def wait_for_writers():
-    """Return once the transactions that are writing sources now are over; StillWriting.
+    """Return once the transactions that are now writing sources are over; raises StillWriting.
 
-    What they wrote before a mapping changed has the entries of the old one, and
-    nobody sees it until they commit: a resync neither waits for an insert nor is
-    waited for.  Who begins to write later, writes by the new one.
+    What they wrote before a mapping changed has the old mapping's entries, and
+    nobody sees it until they commit: a resync does not wait for inserts, nor they
+    for it.  Those who begin to write later use the new mapping.
     """
     deadline = time.monotonic() + PATIENCE
     pause = 0.01

@@ -86,7 +86,7 @@ RECEIVED = ("instructor_message",)
 BY_VALUE = {kind.value: kind for kind in KINDS}
 
 
-# The groups whose entries stand in a video, if they name one; no other source gives an entry a video.
+# The groups whose entries are at a second of a video, if they name one; no other source gives an entry a video.
 IN_VIDEO = ("watching", "reflections", "quizzes")
 
 
@@ -104,9 +104,9 @@ def phrases(counts):
     """What happened, in words by kind: {"video_completion": 3} → [(its Kind, "watched 3 videos")].
 
     `counts` maps activity_type to a number of entries.  Steps through videos
-    are mentioned only where no video was finished.  Who passes a quiz after
-    midnight took it the day before: none of the attempts that were begun on a
-    day is left out beside what was passed on it.
+    are mentioned only where no video was finished.  A quiz passed after midnight
+    was begun the day before: so no attempt begun on a day is left out because
+    another one was passed on that day.
     """
     counts = dict(counts)
     if "video_completion" in counts:

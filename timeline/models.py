@@ -69,7 +69,7 @@ class Activity(models.Model):
 
     objects = ActivityQuerySet.as_manager()
 
-    # What pages say of an entry beside its columns; here, as looking for what is not there takes a template long.
+    # What pages say of an entry besides its columns; defined here, as templates are slow to look for what is not there.
     template = "timeline/entry.html"
     is_new = has_new_answer = is_own = False  # timeline.reading
     leads_to_student = answerable = waits_for_others = watchable = False  # timeline.access
@@ -77,7 +77,7 @@ class Activity(models.Model):
 
     class Meta:
         db_table = "student_activity_timeline"
-        base_manager_name = "objects"  # loaddata goes past save(), and here it ends
+        base_manager_name = "objects"  # loaddata bypasses save(), and is stopped here
         verbose_name_plural = "student activity timeline"
         constraints = [
             models.CheckConstraint(
@@ -106,7 +106,7 @@ class Activity(models.Model):
             # For queries.calendar(): an entry of a busy day takes six bytes, in idx_student_date some hundred.  The
             # condition holds for all: whoever does not state it keeps the plan that is bounded by its LIMIT.
             models.Index("student", "activity_date", condition=Q(source_table__gt=""), name="idx_student_day"),
-            # For words in a student's days: what has none is not looked through.
+            # For words in a student's days: entries without any are not searched.
             models.Index(
                 "student",
                 "activity_date",

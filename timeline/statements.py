@@ -28,7 +28,7 @@ LANGUAGE = "en-US"  # of verbs and names
 ADL = "http://adlnet.gov/expapi"
 STREAMS = "http://activitystrea.ms/schema/1.0"
 TIN_CAN = "http://id.tincanapi.com/activitytype"
-# What is written, by what it is written with.
+# Types of writings, by medium.
 MEDIA_TYPES = {
     None: f"{STREAMS}/note",
     "audio": f"{STREAMS}/audio",
@@ -40,7 +40,7 @@ MESSAGE_TYPE = "https://w3id.org/xapi/acrossx/activities/message"
 
 
 class Stated(NamedTuple):
-    """How a kind is told: the verb, and which method of Statements makes the object (`_a_video`, …)."""
+    """How a kind becomes a statement: its verb, and which method of Statements makes the object (`_a_video`, …)."""
 
     verb: str
     display: str
@@ -68,7 +68,7 @@ STATED = {
     "instructor_message": Stated(f"{STREAMS}/receive", "received", "message"),
 }
 # fmt: on
-OF_NO_VIDEO = Stated(f"{STREAMS}/author", "authored", "writing")  # a reflection that stands in none
+OF_NO_VIDEO = Stated(f"{STREAMS}/author", "authored", "writing")  # a reflection on none
 PAUSED = Stated(f"{VIDEO_PROFILE}/verbs/paused", "paused", "video")
 COMPLETES = {
     *("video_completion", "course_completion", "lesson_completion"),
@@ -79,10 +79,10 @@ COMPLETES = {
 class Statements:
     """Makes statements of a `site` ("https://learn.example.org"), whose address begins every IRI.
 
-    People are told by their ids alone, with `names` also by their names; what
-    people wrote is left out without `words`, the titles of goals and milestones
-    too.  `known` is what timeline.queries.statement_pages() says of the things
-    that a row refers to: {(name, id): row}.
+    People appear by their ids alone, with `names` also by their names.  Without
+    `words`, what people wrote is left out, and the titles of goals and milestones.
+    `known` is what timeline.queries.statement_pages() says of the things that a
+    row refers to: {(name, id): row}.
     """
 
     def __init__(self, site, *, names=False, words=False):
