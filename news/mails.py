@@ -65,7 +65,7 @@ def mail_of(choice, news, token, *, day):
         for name, number in news.answers.by
     ]
     written += [
-        f"{_called(name)} wrote you {_several(number, news.messages, 'messages', 'a message')}"
+        f"{_called(name)} sent you {_several(number, news.messages, 'messages', 'a message')}"
         for name, number in news.messages.by
     ]
     waiting = [
@@ -126,5 +126,5 @@ def _several(number, count, several, one):
 
 def _waiting(number):
     if number > WAITING_LIMIT:
-        return f"{WAITING_LIMIT}+ reflections wait for your answer"
-    return f"{counted(number, 'reflection')} {'waits' if number == 1 else 'wait'} for your answer"
+        return f"{WAITING_LIMIT}+ reflections are waiting for your answer"
+    return f"{counted(number, 'reflection')} {'is' if number == 1 else 'are'} waiting for your answer"

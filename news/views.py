@@ -59,7 +59,7 @@ class Choice(FormView):
             at = timezone.localtime(refused.again_at)
             form.add_error(
                 None,
-                f"We have mailed {choosing.MOST_A_DAY} links to {user.email}: look among the spam. Another one can be "
+                f"We have mailed {choosing.MOST_A_DAY} links to {user.email}: check your spam folder. Another can be "
                 f"mailed after {date_format(at, 'g:i a')} on {date_format(at, 'j F')}. Nothing was changed.",
             )
             return self.form_invalid(form, status=429)
@@ -76,9 +76,9 @@ class Choice(FormView):
             form.add_error(None, "The mail with the link could not be sent. Nothing was changed: try again later.")
             return self.form_invalid(form, status=503)
         if how_often == HowOften.OFF:
-            messages.success(self.request, "No news are mailed to you.")
+            messages.success(self.request, "No news is mailed to you.")
         elif choosing.is_on(choice, user):
-            messages.success(self.request, f"News are mailed to you {choice.get_how_often_display().lower()}.")
+            messages.success(self.request, f"News is mailed to you {choice.get_how_often_display().lower()}.")
         elif "again" in self.request.POST:
             messages.success(self.request, "The link is mailed to you again.")
         return redirect("news_by_mail")
@@ -101,7 +101,7 @@ class FromMail(TemplateView):
         super().setup(request, *args, **kwargs)
         self.choice = self.find(token)
         if self.choice is None:
-            raise Http404("This link leads nowhere, or has ended.")
+            raise Http404("This link does not work, or has ended.")
 
     def get_context_data(self, **context):
         return super().get_context_data(choice=self.choice, done=self.done, **context)

@@ -12,7 +12,7 @@ class EraseForm(forms.Form):
         label="Your password",
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="To confirm that it is you who deletes the account, and for good.",
+        help_text="To confirm that it is you, and that you want the account deleted for good.",
     )
 
     def __init__(self, *args, request, **options):

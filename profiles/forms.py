@@ -29,7 +29,7 @@ class LoginForm(AuthenticationForm):
     )
 
     error_messages = {
-        "invalid_login": "This e-mail address and password do not belong together. Mind capitals in the password.",
+        "invalid_login": "This e-mail address and password do not match. Check the capital letters in the password.",
         "inactive": "This account has been closed.",
     }
 

@@ -29,7 +29,7 @@ def words(text, limit=CONTENT_LIMIT):
     """`text` as it is kept: trimmed, lines ending in a line feed; ValidationError, in the writer's words, if unfit."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if "\0" in text:
-        raise ValidationError("The text holds a character that cannot be kept. Write it anew without it.")
+        raise ValidationError("The text holds a character that cannot be kept. Write the text again without it.")
     if len(text) > limit:
         raise ValidationError(f"That is {len(text):,} characters; at most {limit:,} can be kept.")
     return text

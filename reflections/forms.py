@@ -89,5 +89,7 @@ class ReflectionForm(WithinVideo, forms.ModelForm):
         shown = self.data.get(self["instructor_response"].html_initial_name, "")
         if text != standing and shown.split() != (standing or "").split():
             who = self.instance.responded_by or "Somebody"
-            raise ValidationError(f"{who} changed the answer meanwhile. Copy yours, load this page anew and see.")
+            raise ValidationError(
+                f"{who} changed the answer in the meantime. Copy yours, reload this page and compare."
+            )
         return text

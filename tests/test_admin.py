@@ -1283,7 +1283,7 @@ def test_an_answer_given_while_a_reflection_is_open_in_the_admin_is_not_lost(as_
         opened.pop(name, None)
     ines = factories.ProfileFactory(full_name="Ines Teixeira")
     answer(reflection.pk, by=ines, text="First.", seen="")
-    assert "Ines Teixeira changed the answer meanwhile" in errors_of(
+    assert "Ines Teixeira changed the answer in the meantime" in errors_of(
         as_staff.post(url, opened | {"instructor_response": "Second."})
     )
     hidden = {"hidden_at_0": "2026-03-15", "hidden_at_1": "10:00:00"}

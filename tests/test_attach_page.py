@@ -110,10 +110,10 @@ def test_a_voice_memo_is_recorded_paused_heard_and_sent(composer, assert_accessi
     expect(composer.locator("[data-elapsed]")).to_have_text(paused)
     pause = time.monotonic() - began
     button(composer, "Go on").press("Enter")
-    said(composer, "It goes on.")
+    said(composer, "Recording again.")
     composer.wait_for_timeout(300)
     button(composer, "Send").press("Enter")  # too early: what has not been heard is not sent
-    said(composer, "The recording is attached, and not sent yet.")
+    said(composer, "The recording is attached but not sent yet.")
     recorded = time.monotonic() - began_recording - pause
     sound = composer.get_by_label("The recording that will be sent")
     expect(sound).to_be_focused()
@@ -170,9 +170,9 @@ def test_a_picture_is_pasted_or_dropped_replaced_put_back_and_sent(composer):
     assert chosen(composer) == []  # the words were meant
     composer.evaluate(PASTE, [list(first), "image/png", ""])
     expect(composer.get_by_alt_text("The picture that will be sent")).to_be_visible()
-    said(composer, "The picture is attached, and not sent yet.")
+    said(composer, "The picture is attached but not sent yet.")
     composer.evaluate(DROP, [list(second), "moving.gif", "image/gif"])
-    said(composer, "The new picture has taken the place of the picture: one can be sent.")
+    said(composer, "The new picture replaces the picture: only one can be sent.")
     assert chosen(composer) == ["moving.gif"]
     button(composer, "Put it back").click()
     assert chosen(composer) == ["image.png"]
@@ -198,18 +198,18 @@ def test_a_picture_is_pasted_or_dropped_replaced_put_back_and_sent(composer):
 def test_what_cannot_be_taken_is_said_at_once_and_what_the_server_refuses_costs_nothing(composer, settings):
     choose = composer.locator("input[type=file]").set_input_files
     choose({"name": "a.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"})
-    said(composer, "This kind of file cannot be taken. Choose a picture")
+    said(composer, "This kind of file is not accepted. Choose a picture")
     choose({"name": "a.png", "mimeType": "image/png", "buffer": b""})
     said(composer, "The file is empty.")
     settings.PICTURE_MAX_MB = 1
     composer.goto("/attach/")
     choose({"name": "a.png", "mimeType": "image/png", "buffer": bytes(3 * 2**19)})
-    said(composer, "The picture has 1.5 MB; at most 1 MB can be taken.")
+    said(composer, "The picture has 1.5 MB; at most 1 MB is allowed.")
     assert chosen(composer) == []
     composer.get_by_label("Words").fill("Looks like a picture.")
     choose({"name": "lies.png", "mimeType": "image/png", "buffer": b"<script>"})
     button(composer, "Send").click()
-    composer.get_by_text("This kind of file cannot be taken.").wait_for()
+    composer.get_by_text("This kind of file is not accepted.").wait_for()
     assert composer.get_by_label("Words").input_value() == "Looks like a picture."
     assert chosen(composer) == []
     composer.get_by_label("Words").fill("Looks like a picture, and is one.")

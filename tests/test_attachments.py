@@ -254,7 +254,7 @@ def archive():
 )
 @pytest.mark.parametrize("name", ["holiday.png", "memo.webm"])
 def test_a_file_of_another_kind_is_refused_whatever_it_is_called(content, name):
-    assert refusal(content, name).startswith("This kind of file cannot be taken. Choose a picture (PNG, JPEG,")
+    assert refusal(content, name).startswith("This kind of file is not accepted. Choose a picture (PNG, JPEG,")
 
 
 @pytest.mark.parametrize("brand", [b"heic", b"mif1", b"avif"])
@@ -268,9 +268,9 @@ def test_an_empty_file_is_refused():
 
 def test_a_file_that_is_too_large_is_refused_with_its_size_and_the_limit(settings):
     settings.PICTURE_MAX_MB, settings.RECORDING_MAX_MB = 1, 2
-    assert refusal(samples.picture() + bytes(2**20)) == "The picture has 1.1 MB; at most 1 MB can be taken."
+    assert refusal(samples.picture() + bytes(2**20)) == "The picture has 1.1 MB; at most 1 MB is allowed."
     checked(ContentFile(samples.recording() + bytes(2**20)))
-    assert refusal(samples.recording() + bytes(2**21)) == "The recording has 2.1 MB; at most 2 MB can be taken."
+    assert refusal(samples.recording() + bytes(2**21)) == "The recording has 2.1 MB; at most 2 MB is allowed."
 
 
 @pytest.mark.parametrize("part", [9, 40, 0.5, 0.95])
@@ -294,7 +294,7 @@ def test_a_picture_that_broke_off_is_refused(kind, part, tmp_path):
 )
 def test_a_broken_file_is_refused_in_words_and_leaves_a_line_in_the_log(content, name, caplog):
     with caplog.at_level(logging.INFO, "uploads.checks"):
-        assert refusal(content).startswith(f"The {name} cannot be read: its file is broken or not complete.")
+        assert refusal(content).startswith(f"The {name} cannot be read: its file is broken or incomplete.")
     assert "could not be read" in caplog.text
 
 
@@ -394,22 +394,22 @@ def test_a_document_is_known_by_its_content_and_kept_as_it_came(make, content_ty
     assert taken.read() == content
     assert taken.facts == {"media_type": "document", "content_type": content_type, "bytes": len(content)}
     assert taken.name == f"upload{suffix}"
-    assert refusal(content, f"proof{suffix}").startswith("This kind of file cannot be taken.")
+    assert refusal(content, f"proof{suffix}").startswith("This kind of file is not accepted.")
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"%PDF-1.7\n" + bytes(5000), "The document cannot be read: its file is broken or not complete."),
-        (samples.pdf()[:-30], "The document cannot be read: its file is broken or not complete."),
-        (samples.office()[:-30], "The document cannot be read: its file is broken or not complete."),
+        (b"%PDF-1.7\n" + bytes(5000), "The document cannot be read: its file is broken or incomplete."),
+        (samples.pdf()[:-30], "The document cannot be read: its file is broken or incomplete."),
+        (samples.office()[:-30], "The document cannot be read: its file is broken or incomplete."),
         (archive(), "This is no Word, Excel or PowerPoint document. Save it as PDF and try again."),
         (samples.office(**{"word/vbaProject.bin": "Sub AutoOpen()"}), "There are macros in this document."),
         (samples.office().replace(b"PK\x01\x02", b"PK\x01\x03"), "The document cannot be read: its file is broken"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "This kind of file cannot be taken."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "This kind of file is not accepted."),
         (b"<script>alert(1)</script>", "a document (PDF, Word, Excel or PowerPoint; save others as PDF)."),
         (b"", "The file is empty."),
-        (samples.pdf() + bytes(2**20), "The document has 1.1 MB; at most 1 MB can be taken."),
+        (samples.pdf() + bytes(2**20), "The document has 1.1 MB; at most 1 MB is allowed."),
     ],
     ids=[
         "PDF alone by name",
@@ -857,7 +857,7 @@ def test_no_more_is_kept_of_a_request_than_its_sender_may_send(settings, db):
         assert (cut.size, cut.read()) == (len(content), content[: handlers.HEAD])
         assert request.POST["text"] == "Kept."
         sent = Form(request.POST, request.FILES)
-        assert sent.errors["attachment"] == ["The recording has 1.1 MB; at most 1 MB can be taken."]
+        assert sent.errors["attachment"] == ["The recording has 1.1 MB; at most 1 MB is allowed."]
     staff = factories.StaffFactory()
     assert upload_request(staff, content).FILES["attachment"].read() == content
     assert len(upload_request(staff, content + content).FILES["attachment"].read()) == handlers.HEAD

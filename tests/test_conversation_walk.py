@@ -158,7 +158,7 @@ def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_an
         {"name": "lies.png", "mimeType": "image/png", "buffer": b"<script>"}
     )
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("This kind of file cannot be taken.").wait_for()
+    page.get_by_text("This kind of file is not accepted.").wait_for()
     assert page.get_by_label("Write a daily note").input_value() == "Too early for this picture."
     # The words are saved nowhere yet: another choice of file does not take them for what the server has.
     picture = {"name": "far.png", "mimeType": "image/png", "buffer": samples.picture(size=(8, 8))}

@@ -88,7 +88,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     goal.get_by_label("What shows it").fill("An invoice, paid.")
     invoice = {"name": "invoice.pdf", "mimeType": "application/pdf", "buffer": samples.pdf()}
     goal.get_by_label("Picture, recording or document").set_input_files(invoice)
-    goal.get_by_text("The document is attached, and not sent yet.").wait_for()
+    goal.get_by_text("The document is attached but not sent yet.").wait_for()
     assert_accessible(page)
     goal.get_by_label("What shows it").press("Control+Enter")
     goal.get_by_role("link", name="An invoice, paid.").wait_for()

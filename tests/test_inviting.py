@@ -34,7 +34,7 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "a plumber's logo"
 ANOTHER = {"password": "another one entirely", "password_again": "another one entirely"}
 DAY = datetime.timedelta(days=1)
-NOWHERE = "It is not complete, or has ended or expired."
+NOWHERE = "It may be incomplete, or has ended or expired."
 
 
 @pytest.fixture
@@ -427,7 +427,7 @@ def test_the_right_password_of_an_account_is_a_log_in_which_is_throttled_as_any(
         assert client.post(address_of(school.link), wrong).status_code == 422
     locked = client.post(address_of(school.link), wrong)
     assert locked.status_code == 429
-    assert "Too many tries" in text_of(locked)
+    assert "Too many attempts" in text_of(locked)
     assert f'<a class="button" href="{address_of(school.link)}">Back</a>' in locked.text
     assert client.post("/login/", {"username": "sara@example.org", "password": PASSWORD}).status_code == 429
     client.defaults["REMOTE_ADDR"] = "192.0.2.7"

@@ -61,7 +61,7 @@ def test_a_link_is_made_opened_agreed_to_and_ended(page, browser, live_server, c
     page.get_by_role("button", name="End it", exact=True).click()
     expect(page.get_by_text("There is none now.")).to_be_visible()
     page.goto(address)
-    expect(page.get_by_role("heading", name="This link leads nowhere")).to_be_visible()
+    expect(page.get_by_role("heading", name="This link does not work")).to_be_visible()
     assert_accessible(page)
 
 

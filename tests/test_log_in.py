@@ -52,7 +52,7 @@ def test_the_log_tells_of_failures_and_lock_outs_and_not_of_who_logs_in(client, 
 
 
 def test_a_wrong_password_and_an_unknown_person_get_the_same_words(client, maya):
-    words = "This e-mail address and password do not belong together."
+    words = "This e-mail address and password do not match."
     assert words in log_in(client, "maya@example.org", "wrong").content.decode()
     assert words in log_in(client, "nobody@example.org").content.decode()
 
@@ -132,7 +132,7 @@ def test_after_ten_wrong_passwords_the_right_one_waits_too(client, maya):
         assert log_in(client, "maya@example.org", "wrong").status_code == 200
     response = log_in(client, "MAYA@example.org", "wrong")
     assert response.status_code == 429
-    assert "Too many tries" in response.content.decode()
+    assert "Too many attempts" in response.content.decode()
     assert log_in(client, "maya@example.org").status_code == 429
     # The admin has no log-in of its own.
     client.post("/admin/login/", {"username": "maya@example.org", "password": PASSWORD})
@@ -233,11 +233,11 @@ def test_a_person_changes_their_password(client, maya):
 
 def test_a_forgotten_password_is_replaced_by_mail(client, maya, settings, mailoutbox):
     settings.ROOT_URLCONF = "tests.look.urls"
-    assert "Forgotten your password?</a>" in client.get("/login/").content.decode()
+    assert "Forgot your password?</a>" in client.get("/login/").content.decode()
     assert "E-mail address</label>" in client.get("/password/forgotten/").text
     copied = "\u200bMaya@example.org"  # with something that nobody sees
     response = client.post("/password/forgotten/", {"email": copied}, follow=True)
-    assert "Look into your mail" in response.content.decode()
+    assert "Check your e-mail" in response.content.decode()
     (mail,) = mailoutbox
     assert mail.subject == "A new password for Student Activity Timeline"
     link = re.search(r"https?://[^/]+(/\S+)", mail.body)[1]

@@ -218,9 +218,9 @@ def test_the_admin_writes_times_as_the_pages_do(client):
     ("template", "words"),
     [
         ("400.html", "That did not work"),
-        ("403.html", "You may not do that"),
+        ("403.html", "You cannot do that"),
         ("403_csrf.html", "Nothing was saved"),
-        ("404.html", "There is no such page"),
+        ("404.html", "Page not found"),
         ("500.html", "on our side"),
         ("503.html", "try again in a minute"),
     ],
@@ -232,7 +232,7 @@ def test_an_error_page_needs_neither_a_request_nor_the_database(django_assert_nu
 
 @pytest.mark.django_db
 def test_an_error_reaches_its_page(client, gallery):
-    assert "There is no such page" in client.get("/nowhere/").content.decode()
+    assert "Page not found" in client.get("/nowhere/").content.decode()
     client.raise_request_exception = False
     response = client.get("/broken/")
     assert response.status_code == 500

@@ -43,7 +43,7 @@ def test_a_student_turns_news_on_confirms_is_mailed_follows_the_link_and_ends_it
             assert_accessible(page)
 
     log_in(page, "maya", "/")
-    page.get_by_role("link", name="Be told by mail").click()
+    page.get_by_role("link", name="Get a mail when").click()
     expect(page.get_by_text("Nothing is mailed to you now.")).to_be_visible()
     expect(page.get_by_label("At most once a day")).to_be_checked()
     looks_right()
@@ -59,9 +59,9 @@ def test_a_student_turns_news_on_confirms_is_mailed_follows_the_link_and_ends_it
     if script:
         assert_accessible(reader)
     reader.get_by_role("button", name="Yes, mail me news").click()
-    expect(reader.get_by_role("heading", name="News are mailed to you")).to_be_visible()
+    expect(reader.get_by_role("heading", name="News is mailed to you")).to_be_visible()
     page.reload()
-    expect(page.get_by_text("News go to maya@example.org, at most once a day.")).to_be_visible()
+    expect(page.get_by_text("News goes to maya@example.org, at most once a day.")).to_be_visible()
     looks_right()
 
     NewsByMail.objects.update(told_until=ago(days=1), due_on=timezone.localdate())
@@ -72,15 +72,15 @@ def test_a_student_turns_news_on_confirms_is_mailed_follows_the_link_and_ends_it
     page.goto(home)
     expect(page.get_by_role("heading", name="New answers")).to_be_visible()
     expect(page.get_by_text("Ask them.").first).to_be_visible()
-    expect(page.get_by_role("link", name="Be told by mail")).to_have_count(0)
+    expect(page.get_by_role("link", name="Get a mail when")).to_have_count(0)
 
     reader.goto(path_in(mail.body))
     if script:
         assert_accessible(reader)
-    reader.get_by_role("button", name="Mail me no more").click()
+    reader.get_by_role("button", name="Stop mailing me").click()
     expect(reader.get_by_role("heading", name="No more news by mail")).to_be_visible()
     reader.goto(path_in(mail.body))
-    expect(reader.get_by_role("button", name="Mail me no more")).to_have_count(0)
+    expect(reader.get_by_role("button", name="Stop mailing me")).to_have_count(0)
     page.goto("/news-by-mail/")
     expect(page.get_by_label("Never")).to_be_checked()
     for each in (context, mailbox):

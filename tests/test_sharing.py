@@ -258,7 +258,7 @@ def test_a_secret_link_is_for_whoever_has_it_and_tells_nobody_of_itself(client, 
     wrong = [token[:-1], token[1:], token.partition(".")[0], token.upper(), f"{token}x", "x", str(story.pk)]
     for text in wrong:
         page = client.get(reverse("shared_story", args=[text]))
-        assert (page.status_code, "whoever shared the story has ended it" in page.text) == (404, True), text
+        assert (page.status_code, "the person who shared the story has ended it" in page.text) == (404, True), text
     with connection.cursor() as cursor:
         cursor.execute("SELECT shared_stories::text FROM shared_stories")
         assert token.partition(".")[2] not in cursor.fetchone()[0]

@@ -104,7 +104,7 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
     page.get_by_role("button", name="Stop sharing").press("Enter")
     page.get_by_text("not shared any more").wait_for()
     other.get_by_role("button", name="Take back my congratulations").press("Enter")
-    other.get_by_text("no longer there, or no longer yours").wait_for()
+    other.get_by_text("no longer there, or you no longer").wait_for()
     assert plain.goto(link).status == other.goto(other.url).status == 404
     for context in (plain.context, other.context):
         context.close()

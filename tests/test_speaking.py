@@ -416,7 +416,7 @@ def test_a_form_with_a_file_that_is_sent_again_is_one_row_and_one_file(client, s
     ("content", "text", "reason"),
     [
         (b"", "Mine.", "The file is empty"),
-        (b"%PDF-1.7", "Mine.", "This kind of file cannot be taken"),
+        (b"%PDF-1.7", "Mine.", "This kind of file is not accepted"),
         (samples.picture()[:60], "Mine.", "cannot be read"),
         (samples.picture(), "x" * 20_001, "20,001 characters"),
     ],

@@ -164,7 +164,7 @@ def test_a_reflection_with_a_frame_is_answered_and_the_way_to_the_answer_is_one_
     page.get_by_label("Moment").fill("7:53")
     page.get_by_role("button", name="Take this frame").click()
     expect(page.get_by_label("Moment")).to_have_value(moment)
-    expect(page.locator("#status")).to_have_text(f"The frame of {moment} is taken; the moment is {moment}.")
+    expect(page.locator("#status")).to_have_text(f"The frame at {moment} is attached; the moment is set to {moment}.")
     page.get_by_role("img", name="The picture that will be sent").wait_for()
     page.set_viewport_size({"width": 1280, "height": 420})  # the list begins out of sight
     page.get_by_role("button", name="Save").click()

@@ -127,7 +127,7 @@ def test_a_student_sees_own_days_and_goals_and_not_anothers(school, page, assert
         response = page.goto(reverse(name, args=[school["tom"].pk]))
         assert response.status == 404
     assert page.goto(reverse("video_journey", args=[school["video"].pk])).status == 404
-    page.get_by_text("There is no such page").wait_for()
+    page.get_by_text("Page not found").wait_for()
 
 
 def test_a_day_pages_within_itself_and_leads_to_its_neighbours(school, page):

@@ -99,12 +99,10 @@ def checked(file, *, documents=False):
         raise ValidationError("Not every browser shows HEIC and AVIF pictures. Save it as JPEG and try again.", "type")
     media_type = container and media_type_of(container)
     if container is None or (media_type == MediaType.DOCUMENT and not documents):
-        raise ValidationError(f"This kind of file cannot be taken. {taken(documents)}", "type")
+        raise ValidationError(f"This kind of file is not accepted. {taken(documents)}", "type")
     name, limit = NAMES[media_type], largest(media_type)
     if file.size > limit:
-        raise ValidationError(
-            f"The {name} has {megabytes(file.size)}; at most {megabytes(limit)} can be taken.", "large"
-        )
+        raise ValidationError(f"The {name} has {megabytes(file.size)}; at most {megabytes(limit)} is allowed.", "large")
     with tempfile.TemporaryDirectory(prefix="upload-") as folder:
         source, target = Path(folder, "source"), Path(folder, "target")
         with source.open("wb") as copy:
@@ -113,7 +111,8 @@ def checked(file, *, documents=False):
         found = rewritten(container, source, target)
         if found is None:
             raise ValidationError(
-                f"The {name} cannot be read: its file is broken or not complete. Save it anew and try again.", "broken"
+                f"The {name} cannot be read: its file is broken or incomplete. Save it again and try once more.",
+                "broken",
             )
         if "refused" in found:
             raise ValidationError(found["refused"], "refused")

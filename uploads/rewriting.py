@@ -109,7 +109,7 @@ def rewrite_recording(container, source, target):
                 packet.stream = stream
                 written.mux(packet)
         if not heard:
-            raise Refused("There is no sound in this recording. Record it anew.")
+            raise Refused("There is no sound in this recording. Record it again.")
     return {"content_type": content_type, "duration_seconds": max(round(seconds), 1)}
 
 

@@ -105,13 +105,13 @@ class Attachment {
     const { image, document: paper, audio, taken } = this.input.dataset;
     const limit = Number({ picture: image, document: paper, recording: audio }[noun(file)]);
     if (!fits) {
-      return `This kind of file cannot be taken. ${taken}`;
+      return `This kind of file is not accepted. ${taken}`;
     }
     if (file.size === 0) {
       return "The file is empty. Choose another one.";
     }
     if (file.size > limit) {
-      return `The ${noun(file)} has ${megabytes(file.size)}; at most ${megabytes(limit)} can be taken.`;
+      return `The ${noun(file)} has ${megabytes(file.size)}; at most ${megabytes(limit)} is allowed.`;
     }
     return "";
   }
@@ -127,10 +127,10 @@ class Attachment {
     this.take(choice);
     this.before = before;
     if (before) {
-      this.say(`The new ${noun(choice.file)} has taken the place of the ${noun(before.file)}: one can be sent.`);
+      this.say(`The new ${noun(choice.file)} replaces the ${noun(before.file)}: only one can be sent.`);
       this.part("put-back").hidden = false;
     } else {
-      this.say(`The ${noun(choice.file)} is attached, and not sent yet.`);
+      this.say(`The ${noun(choice.file)} is attached but not sent yet.`);
     }
   }
 
@@ -258,7 +258,7 @@ class Attachment {
     this.running(true);
     this.tick(0, 0);
     this.part("stop").focus();
-    this.say("Speak now. Nothing is sent before you have heard it.");
+    this.say("Speak now. Nothing is sent before you have listened to it.");
   }
 
   tick(elapsed, level) {
@@ -285,7 +285,7 @@ class Attachment {
       recorder.pause();
     }
     this.running(!recorder.paused);
-    this.say(recorder.paused ? `Paused at ${clock(recorder.elapsed)}.` : "It goes on.");
+    this.say(recorder.paused ? `Paused at ${clock(recorder.elapsed)}.` : "Recording again.");
   }
 
   discard() {

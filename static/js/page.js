@@ -27,9 +27,9 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Check your connection and try again."));
 document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
   const reasons = {
-    403: "You have logged in anew since this page was loaded. Reload it and try again; what you typed is kept.",
-    404: "That is no longer there, or no longer yours to see. Reload the page.",
-    503: "The site cannot reach its data just now. Try again in a minute.",
+    403: "You have logged in again since this page was loaded. Reload it and try again; what you typed is kept.",
+    404: "That is no longer there, or you no longer have access to it. Reload the page.",
+    503: "The site cannot reach its data right now. Try again in a minute.",
   };
   say(reasons[xhr.status] ?? `That did not work (error ${xhr.status}). Reload the page and try again.`);
 });
@@ -41,7 +41,7 @@ async function copyLink({ address, what }) {
     say(`The link to ${what} was copied.`, "info");
   } catch {
     history.replaceState(history.state, "", address);
-    say(`This browser does not let pages copy. The link to ${what} stands in the address bar.`, "info");
+    say(`This browser does not let pages copy. The link to ${what} is in the address bar.`, "info");
   }
 }
 

@@ -83,7 +83,7 @@ async function takeFrame(button) {
   }
   if (!picture) {
     button.disabled = true;
-    document.getElementById("status").textContent = "This browser does not let pages take a frame of this video.";
+    document.getElementById("status").textContent = "This browser does not allow taking a frame of this video.";
     return;
   }
   const suffix = picture.type.split("/")[1];
@@ -94,7 +94,7 @@ async function takeFrame(button) {
   attachment.files = transfer.files;
   attachment.dispatchEvent(new Event("change", { bubbles: true }));
   set(second);
-  document.getElementById("status").textContent = `The frame of ${second} is taken; the moment is ${second}.`;
+  document.getElementById("status").textContent = `The frame at ${second} is attached; the moment is set to ${second}.`;
 }
 
 if (player) {

@@ -70,7 +70,7 @@ class InvitationPage(Page):
         super().setup(request, *args, **kwargs)
         self.invitation = inviting.invitation_of_token(token)
         if self.invitation is None:
-            raise Http404("This link leads nowhere, or has ended.")
+            raise Http404("This link does not work, or has ended.")
         self.course = self.invitation.course
 
     def get(self, request, *args, **kwargs):

@@ -208,7 +208,7 @@ def community_story(user, pk):
 def linked_story(token):
     shared = sharing.story_of_token(token)
     if shared is None:
-        raise Http404("This link leads nowhere, or has ended.")
+        raise Http404("This link does not work, or has ended.")
     return shared
 
 
