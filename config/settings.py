@@ -115,6 +115,7 @@ TEMPLATES = [
 ]
 
 FORM_RENDERER = "config.forms.FormRenderer"
+MESSAGE_STORAGE = "config.notices.Storage"
 
 # People
 

@@ -163,6 +163,18 @@ def test_who_only_asks_whether_a_page_is_there_or_fetches_it_ahead_changes_nothi
         assert any(re.match("INSERT|UPDATE", query["sql"].strip()) for query in captured)
 
 
+@pytest.mark.parametrize("address", ["/courses/", "/admin/courses/course/"])
+def test_a_notice_waits_for_a_page_that_somebody_sees_and_is_shown_once(client, classroom, address):
+    client.force_login(classroom.staff)
+    note = classroom.sara.daily_notes.get()
+    client.post("/admin/goals/dailynote/", {"action": "hide", "_selected_action": [note.pk]})
+    client.head(address)
+    for ahead in ({"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}):
+        assert "Hidden: 1." not in client.get(address, headers=ahead).text
+    assert "Hidden: 1." in client.get(address).text
+    assert "Hidden: 1." not in client.get(address).text
+
+
 def test_an_instructor_sees_a_student_who_left_the_course_and_all_that_they_did_elsewhere(client, classroom):
     classroom.sara.enrollments.update(left_at=timezone.now())
     elsewhere = factories.ReflectionFactory(student=classroom.sara, content="In a course of a colleague.")

@@ -7,6 +7,8 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 
+from config.notices import is_ahead
+
 SEARCH_LIMIT = 200  # characters of what is searched for
 
 
@@ -58,11 +60,6 @@ class ForHtmx:
         patch_vary_headers(response, ["HX-Request"])
         patch_cache_control(response, private=True)
         return response
-
-
-def is_ahead(request):
-    """Whether a browser asks before anybody has gone to the page, so as to have it if they do."""
-    return "prefetch" in (request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or "")
 
 
 def kept_secret(response):
