@@ -9,8 +9,10 @@ import csv
 import datetime
 import hashlib
 import io
+import itertools
 import os
 import random
+import re
 import statistics
 import uuid
 from collections import Counter, defaultdict
@@ -18,6 +20,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db.models import Max
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -35,6 +39,7 @@ from courses.models import (
     VideoProgress,
 )
 from courses.quizzes import questions_of
+from goals import living
 from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
 from profiles.models import BEGINNING
 from reflections.models import Reflection
@@ -42,6 +47,7 @@ from tests import factories
 from timeline import kinds, queries
 from timeline.kinds import COUNTED, IN_VIDEO, of_groups
 from timeline.models import DAY_ZONE
+from timeline.rhythm import Rhythm
 
 pytestmark = pytest.mark.django_db
 
@@ -51,6 +57,7 @@ MICROSECOND = datetime.timedelta(microseconds=1)
 WEEK = 7
 SIZE = 5  # entries on a page, so that there are several
 WRITTEN = of_groups(["reflections"])
+REACHED = {"goal_milestone", "goal_completion", "success_proof"}
 NOT_DONE = ("instructor_message", "course_enrollment")  # what others may have done to a student
 
 
@@ -360,10 +367,42 @@ def test_pages_say_what_a_count_of_the_sources_says(school):
         recount_quiz(school, quiz)
     for student in school.students:
         recount_days(school, student)
+        recount_new(school, student)
         recount_since(school, student)
         recount_goals(school, student)
         recount_course_of_student(school, student)
+        recount_home_of_student(school, student)
     recount_inbox(school)
+
+
+def test_a_correction_moves_as_many_entries_as_it_says_and_all_pages_follow(school):
+    """The boundaries are moments at which something happened, and at some of them a goal was reached."""
+    for period in GoalPeriod.objects.select_related("goal", "student").order_by("id"):
+        start, end = sorted(school.chance.sample(school.moments, 2))
+        end = None if period.period.upper is None else end
+        period.refresh_from_db()
+        try:
+            plan = living.plan_correction(period, start, end)
+        except ValidationError:
+            continue
+        author, before = school.instructor, {entry.id: entry for entry in school.entries}
+        asked = {"id": uuid.uuid4(), "author": author, "reason": "A mistake.", "seen": plan.seen}
+        log = living.correct(period=period, start=start, end=end, count=queries.entries_moved, **asked)
+        school.entries = entries_of_sources()
+        moved = [(before[entry.id].goal, entry.goal) for entry in school.entries if before[entry.id].goal != entry.goal]
+        told = Counter()
+        for move in log.moves:
+            told[move["from"] and uuid.UUID(move["from"]), move["to"] and uuid.UUID(move["to"])] += move["entries"]
+        assert +told == Counter(moved)
+        assert log.moved == len(moved)
+    for student in school.students:
+        recount_goals(school, student)
+        recount_days(school, student)
+        recount_since(school, student)
+    for course in school.courses:
+        recount_movement(school, course)
+    for video in Video.objects.select_related("lesson"):
+        recount_journey(school, video)
 
 
 def recount_journey(school, video):
@@ -487,6 +526,15 @@ def recount_class(school, course):
     assert contexts[0]["class_size"] == sum(each.left_at is None for each in people)
     rows = exported(school, "class_export", course.pk)
     assert [row[1] for row in rows] == [str(each.student_id) for each in people]
+    for each, row in zip(people, rows, strict=True):
+        times = each.enrolled_at, each.left_at, each.completed_at
+        assert row[2:5] == [time.astimezone(DAY_ZONE).isoformat(timespec="seconds") if time else "" for time in times]
+        scores = QuizAttempt.objects.filter(student=each.student, submitted_at__isnull=False)
+        best = [
+            scores.filter(quiz=quiz).aggregate(best=Max("score"))["best"]
+            for quiz in Quiz.objects.filter(lesson__course=course)
+        ]
+        assert sorted(row[9:]) == sorted("" if score is None else f"{float(score):g}" for score in best)
     for student, row in zip(listed, rows, strict=True):
         complete = LessonCompletion.objects.filter(student=student, lesson__in=lessons).count()
         last = last_activity(school, student.pk)
@@ -499,8 +547,38 @@ def recount_class(school, course):
             assert video.waiting == sum(entry.waits for entry in school.entries if entry.video == video.pk)
 
 
+def movement_of(school, student, last, days, gaps, limit):
+    """What is told of a student beside their name: their rhythm, their goal, and what they reached in the week."""
+    silent = (school.today - last.day).days
+    rhythm = Rhythm(
+        statistics.median_low(gaps) if len(gaps) >= 3 else None,
+        silent,
+        sum((school.today - day).days < WEEK for day in days),
+        silent >= limit,
+        acted=bool(days),
+    )
+    return (rhythm, *current_goal(school, student), [entry.id for entry in reached_lately(school, student)][:3])
+
+
+def current_goal(school, student):
+    """(the current goal, its day, its milestones, those reached)"""
+    period = GoalPeriod.objects.filter(student=student, period__endswith=None).first()
+    if period is None:
+        return None, None, 0, 0
+    milestones = GoalMilestone.objects.filter(goal=period.goal_id)
+    day = (school.today - period.period.lower.astimezone(DAY_ZONE).date()).days + 1
+    return period.goal, day, milestones.count(), milestones.exclude(reached_at=None).count()
+
+
+def reached_lately(school, student):
+    """What a student reached in the last week, the newest first."""
+    reached = [entry for entry in school.entries if entry.student == student and entry.kind in REACHED]
+    lately = [entry for entry in reached if (school.today - entry.day).days < WEEK]
+    return sorted(lately, key=lambda entry: entry.by_time, reverse=True)
+
+
 def recount_movement(school, course):
-    last, quiet, active, reached = {}, set(), set(), set()
+    last, quiet, active, reached, told = {}, set(), set(), set(), {}
     for each in people_of(course):
         if each.left_at:
             continue
@@ -510,11 +588,12 @@ def recount_movement(school, course):
         gaps = [(later - earlier).days for later, earlier in pairwise(days)]
         limit = max(3, 2 * statistics.median_low(gaps)) if len(gaps) >= 3 else 7
         lately = {entry.kind for entry in mine if (school.today - entry.day).days < WEEK}
+        told[each.student_id] = movement_of(school, each.student_id, last[each.student_id], days, gaps, limit)
         if (school.today - last[each.student_id].day).days >= limit:
             quiet.add(each.student_id)
         if lately - set(NOT_DONE):
             active.add(each.student_id)
-        if lately & {"goal_milestone", "goal_completion", "success_proof"}:
+        if lately & REACHED:
             reached.add(each.student_id)
     aiming = {period.student_id for period in GoalPeriod.objects.all() if period.period.upper is None}
     order = sorted(last, key=lambda pk: (-last[pk].at.timestamp(), pk))
@@ -522,8 +601,11 @@ def recount_movement(school, course):
     for show, some in {"": last.keys(), **shown}.items():
         contexts = pages(school, "class_movement", course.pk, show=show)
         assert contexts[0]["size"] == queries.ClassSize(len(last), len(active))
-        found = [movement.student.pk for context in contexts for movement in context["movements"]]
-        assert found == [pk for pk in order if pk in some], show
+        movements = [movement for context in contexts for movement in context["movements"]]
+        assert [movement.student.pk for movement in movements] == [pk for pk in order if pk in some], show
+        for each in movements:
+            shown = each.rhythm, each.goal, each.day, each.planned, each.reached, [entry.pk for entry in each.entries]
+            assert shown == told[each.student.pk]
 
 
 def recount_quiz(school, quiz):
@@ -559,9 +641,17 @@ def recount_days(school, student):
     assert list(days) == sorted({*by_day, school.today}, reverse=True)
     assert (max(days) - min(days)).days + 1 == sum(getattr(row, "days", 1) for row in rows), "with the quiet ones"
     for day, entries in by_day.items():
+        context = page(school, "student_day", student.pk, day)
+        assert (context["total"], context["sentence"]) == (len(entries), kinds.sentence(kinds_of(entries)))
+        assert (context["day_before"], context["day_after"]) == (
+            max((other for other in by_day if other < day), default=None),
+            min((other for other in by_day if other > day), default=None),
+        )
         assert (days[day].total, days[day].sentence) == (len(entries), kinds.sentence(kinds_of(entries)))
     shown = contexts[0]["calendar"].cells
     assert [cell.count for cell in shown] == [len(by_day.get(cell.date, ())) for cell in shown]
+    numbers = sum(cell.count for cell in shown), sum(cell.count > 0 for cell in shown)
+    assert re.findall(r"\d+", contexts[0]["calendar"].summary) == [*map(str, numbers), "53"]
     asked, wanted = {"kind": chance.sample(list(kinds.GROUPS), 3)}, mine
     wanted = [entry for entry in wanted if kinds.BY_VALUE[entry.kind].group in asked["kind"]]
     if chance.random() < 0.5:
@@ -572,11 +662,32 @@ def recount_days(school, student):
         asked["q"] = chance.choice(["apple", "%", "_"])
         wanted = [entry for entry in wanted if asked["q"] in entry.text.lower()]
     wanted.sort(key=lambda entry: entry.by_time)
-    assert sum(each["number"] for each in pages(school, "student_days", student.pk, by="before", **asked)) == len(
-        wanted
-    )
+    contexts = pages(school, "student_days", student.pk, by="before", **asked)
+    assert sum(each["number"] for each in contexts) == len(wanted)
+    listed = Counter()
+    for context in contexts:
+        for row in context["rows"]:
+            listed[row.date] += row.total
+    assert listed == Counter(entry.day for entry in wanted)
     rows = exported(school, "days_export", student.pk, **asked)
     assert [row[0] for row in rows] == [str(entry.id) for entry in wanted]
+
+
+def recount_new(school, student):
+    """What came since somebody's last visit, to the student themself and to their instructor."""
+    since = school.chance.choice(school.moments)
+    came = [entry for entry in school.entries if entry.student == student.pk and entry.at > since]
+    authors = {entry: getattr(entry.row, "author_id", None) for entry in came}
+    for viewer in (student, school.instructor):
+        if viewer == student:
+            new = [entry for entry in came if entry.kind == "instructor_message"]
+        else:
+            new = [entry for entry in came if authors[entry] != viewer.pk]
+        first, number = queries.first_new(student=student, viewer=viewer, since=since)
+        assert (first and first.pk, number) == (min(new, key=by_time).id if new else None, len(new))
+    mine = [entry for entry in school.entries if entry.student == student.pk and entry.kind == "text_reflection"]
+    answered = {entry.id for entry in mine if entry.row.responded_at and entry.row.responded_at > since}
+    assert {entry.pk for entry in queries.answers_since(student=student, since=since)} == answered
 
 
 def recount_since(school, student):
@@ -595,6 +706,12 @@ def recount_since(school, student):
     assert (context["since"].counts, context["since_total"]) == (kinds_of(did), len(did))
     assert context["since"].waiting_count == sum(entry.waits for entry in mine)
     assert context["since"].quiet == (school.today - max(entry.day for entry in done(mine))).days
+    assert context["since"].first.pk == min(did, key=lambda entry: entry.by_time).id if did else not context["done"]
+    assert context["proofs"] == kinds_of(did)["success_proof"]
+    move = context["move"]
+    assert (move.goal, move.day, move.planned, move.reached) == current_goal(school, student.pk)
+    assert len(move.milestones) == kinds_of(did)["goal_milestone"]
+    assert len(move.goals) == kinds_of(did)["goal_completion"]
 
 
 def days_of(school, goal):
@@ -628,6 +745,9 @@ def recount_goals(school, student):
         assert each.weeks == {week: kinds_of(entries) for week, entries in weeks.items()}
         assert (each.counts, each.total) == (kinds_of(mine), len(mine))
         assert each.goal.days == len(days_of(school, each.goal))
+        counts = kinds_of(mine)
+        assert sum(mark.reached_at is not None for mark in each.milestones) == counts["goal_milestone"]
+        assert len(each.proofs) == counts["success_proof"]
         found = []
         for context in pages(school, "student_goal", student.pk, each.goal.pk):
             for week, sentence, _ in context["weeks"]:
@@ -638,12 +758,31 @@ def recount_goals(school, student):
             recount_story(school, each.goal, mine)
 
 
+def by_time(entry):
+    return entry.by_time
+
+
+def longest_run(days):
+    """How many of `days` follow one another, at most."""
+    return max((next(n for n in itertools.count(1) if day + n * A_DAY not in days) for day in days), default=0)
+
+
 def recount_story(school, goal, entries):
     contexts = pages(school, "goal_story", goal.student_id, goal.pk)
     context, days = contexts[0], days_of(school, goal)
     assert sum(each["number"] for each in contexts) == context["total"] == len(entries)
     assert context["story"].counts == kinds_of(entries)
+    turns = Counter(turn.name for turn, _, _ in context["turns"])
+    assert (turns["milestone"], turns["proof"], turns["goal"]) == (
+        context["story"].counts.get("goal_milestone", 0),
+        context["story"].counts.get("success_proof", 0),
+        1,
+    )
+    passed = min((entry for entry in entries if entry.kind == "quiz_completion"), key=by_time, default=None)
+    assert [turn.at for turn, _, _ in context["turns"] if turn.name == "quiz"] == ([passed.at] if passed else [])
     active = {entry.day for entry in done(entries)}
+    run = longest_run(active)
+    assert [turn.number for turn, _, _ in context["turns"] if turn.name == "run"] == ([run] if run >= 3 else [])
     weeks = Counter(sunday(entry.day) for entry in done(entries))
     assert {week.first: week.number for week in context["weeks"]} == weeks
     if length := context["length"]:
@@ -671,10 +810,29 @@ def recount_course_of_student(school, student):
             assert shares == {each.video_id: percent(each) for each in watching.select_related("video")}
 
 
+def recount_home_of_student(school, student):
+    school.client.force_login(student)
+    home = page(school, "home")
+    school.client.force_login(school.staff)
+    counts = kinds_of(e for e in school.entries if e.student == student.pk and e.day == school.today)
+    assert (home["today"].counts, home["sentence"]) == (counts, kinds.sentence(counts))
+    told = {enrollment.course_id: done for enrollment, done in home["enrollments"]}
+    current = Enrollment.objects.filter(student=student, left_at=None)
+    assert told.keys() == set(current.values_list("course", flat=True))
+    for course, done_and_all in told.items():
+        completed = LessonCompletion.objects.filter(student=student, lesson__course=course).count()
+        assert tuple(done_and_all) == (completed, Lesson.objects.filter(course=course).count())
+
+
 def recount_inbox(school):
-    """Everything that waits in courses is in one moment, and the oldest of each leads; home says as many."""
+    """Everything that waits in courses is in one moment, and the oldest of each leads; home says as many.
+
+    What waits in no course is told by its student, who has waited longest first.
+    """
     school.client.force_login(school.instructor)
-    inbox = [page(school, "inbox")["inbox"]]
+    context = page(school, "inbox")
+    inbox = [context["inbox"]]
+    of_course = page(school, "inbox", course=school.courses[0].pk)["inbox"]
     while inbox[-1].next:
         inbox.append(page(school, "inbox", after=inbox[-1].next)["inbox"])
     home = page(school, "home")
@@ -691,3 +849,9 @@ def recount_inbox(school):
     assert sum(each.moment.count for each in moments) == len(waiting)
     assert {one.count for one in inbox} == {home["inbox"].count} == {len(waiting)}
     assert home["taught"] == [(school.courses[0], len(waiting))]
+    assert of_course.count == len(waiting)
+    taught = {each.student_id for each in people_of(school.courses[0])}
+    alone = [entry for entry in school.entries if entry.waits and entry.course is None and entry.student in taught]
+    numbers = Counter(entry.student for entry in sorted(alone, key=lambda entry: (entry.at, entry.student)))
+    for told in (context["alone"], home["alone"]):
+        assert [(student.pk, number) for student, number in told] == list(numbers.items())
