@@ -5,6 +5,7 @@ import datetime
 import pytest
 from django.core.exceptions import BadRequest
 from django.db import transaction
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -137,6 +138,17 @@ def test_what_waits_elsewhere_or_is_answered_does_not_count(video):
     factories.ReflectionFactory(student=ann, video=video, instructor_response="Yes.", responded_at=NOW)
     for sort in SORTS:
         assert [row.waiting for row in queries.roster(video=video, sort=sort).entries] == [1]
+
+
+@pytest.mark.parametrize(("sort", "limit"), [("name", "PENDING_OF_A_STUDENT"), ("waiting", "PENDING_LIMIT")])
+def test_where_not_all_that_waits_is_looked_through_the_number_says_so(client, video, monkeypatch, sort, limit):
+    write(video, [{"full_name": "Ann", "left": False, "watched": None, "minutes": 0, "waiting": 2}])
+    monkeypatch.setattr(rosters, limit, 2)
+    client.force_login(factories.StaffFactory())
+    address = f"{reverse('video_journey', args=[video.pk])}?view=students&sort={sort}"
+    assert '<span class="badge" data-state="pending">2</span>' in client.get(address).text
+    factories.ReflectionFactory.create_batch(2, student=Profile.objects.get(full_name="Ann"), video=video)
+    assert '<span class="badge" data-state="pending">3+</span>' in client.get(address).text
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,22 @@ from timeline.queries.common import BY_NAME, like
 
 SORTS = ("name", "coverage", "seen", "waiting")
 SORTED_CLASS = 5_000  # students, of whom everybody's values are looked up to sort by them
-PENDING_LIMIT = 100_000  # entries that wait, in one video, that are counted for it
+PENDING_LIMIT = 100_000  # entries that wait, in one video, that are counted for it: then each number has a "+"
 PENDING_OF_A_STUDENT = 1_000  # entries that wait, in all videos, that are looked through for those in one
 
 
 @dataclass(frozen=True)
 class RosterRow:
-    """A student in a video: how much of it they watched, 0 to 100, and when last (None: not yet); what waits."""
+    """A student in a video: how much of it they watched, 0 to 100, and when last (None: not yet); what waits.
+
+    `limited`: not all that waits was looked through, so that there may be more.
+    """
 
     student: Profile
     percent: int | None
     watched_at: datetime.datetime | None
     waiting: int
+    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,10 @@ def roster(*, video, name="", sort="name", after=None, size=50):
     if after:
         statement, params = f"{statement} WHERE {BY_RANK.condition()}", params | BY_RANK.params(after)
     found = list(Profile.objects.raw(f"{statement} ORDER BY {order} LIMIT %(limit)s", params))
-    rows = [RosterRow(student, student.percent, student.watched_at, student.waiting) for student in found[:size]]
+    rows = [
+        RosterRow(student, student.percent, student.watched_at, student.waiting, student.limited)
+        for student in found[:size]
+    ]
     return RosterPage(rows, BY_RANK.cursor(found[size - 1]) if len(found) > size else None, sortable)
 
 
@@ -153,11 +160,12 @@ RANKED = f"""
             SELECT student_id FROM student_activity_timeline
             WHERE video_id = %(video)s AND response_status = 'pending'
             ORDER BY video_timestamp_seconds, id -- so that the same ones are counted each time
-            LIMIT %(pending)s
+            LIMIT %(pending)s + 1
         ) AS counted
         GROUP BY student_id
     ), told AS (
-        SELECT person.*, {PERCENT} AS percent, progress.watched_at, coalesce(pending.entries, 0) AS waiting
+        SELECT person.*, {PERCENT} AS percent, progress.watched_at, coalesce(pending.entries, 0) AS waiting,
+            (SELECT sum(entries) > %(pending)s FROM pending) IS TRUE AS limited
         FROM person
         LEFT JOIN video_progress AS progress ON progress.student_id = person.id AND progress.video_id = %(video)s
         LEFT JOIN pending ON pending.student_id = person.id
@@ -178,16 +186,16 @@ NEIGHBOURS = f"""
 NAMED = "(upper(profiles.full_name) LIKE upper(%(name)s) OR profiles.id = %(student)s::uuid)"
 
 VALUES_OF_STUDENTS = f"""
-    SELECT student.id, {PERCENT}, progress.watched_at, pending.entries
+    SELECT student.id, {PERCENT}, progress.watched_at, pending.entries, pending.limited
     FROM unnest(%(students)s::uuid[]) AS student (id)
     LEFT JOIN video_progress AS progress ON progress.student_id = student.id AND progress.video_id = %(video)s
     CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE video_id = %(video)s) AS entries
+        SELECT count(*) FILTER (WHERE video_id = %(video)s) AS entries, count(*) > %(entries)s AS limited
         FROM (
             SELECT video_id FROM student_activity_timeline
             WHERE student_id = student.id AND response_status = 'pending'
             ORDER BY created_at, id
-            LIMIT %(entries)s
+            LIMIT %(entries)s + 1
         ) AS looked_at
     ) AS pending
 """
