@@ -157,14 +157,14 @@ def test_ones_own_words_lead_to_their_video_as_long_as_it_may_be_watched(client,
     reflection = factories.ReflectionFactory(student=school.sara, video=school.video, created_at=NOON)
     factories.QuizAttemptFactory(student=school.sara, quiz=factories.QuizFactory(lesson=school.video.lesson))
     client.force_login(school.sara)
-    way = f'<a href="{reverse("video", args=[school.video.pk])}?t=83">Whom to ask, 1:23</a>'
+    way = f'<a href="{reverse("video", args=[school.video.pk])}?t=83"><bdi>Whom to ask</bdi>, 1:23</a>'
     edit = reverse("edit_words", args=["reflections", reflection.pk])
     pages = days_of(school.sara), reverse("student_day", args=[school.sara.pk, "2026-03-15"]), edit
     assert all(way in client.get(page).text for page in pages)
     school.sara.enrollments.update(left_at=NOON)
     for page in pages:
         assert way not in client.get(page).text
-        assert "Whom to ask, 1:23" in text_of(client.get(page))
+        assert "Whom to ask , 1:23" in text_of(client.get(page))
 
 
 def test_what_is_folded_is_found_where_it_is_shown(client, school, clock):

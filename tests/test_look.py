@@ -42,6 +42,47 @@ def test_every_component_is_accessible_and_fits(gallery, page, assert_accessible
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+NAMED = (
+    "h1, h2, h3, .breadcrumb a, .subtitle, .words p, .composer label, .inline label,"
+    " .entry-head > :not(.badge), .rows > li > :is(a, span):not(.badge, .button)"
+)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_word_longer_than_the_window_breaks_wherever_people_name_things(gallery, page):
+    page.set_viewport_size({"width": 320, "height": 900})
+    page.goto("/styleguide/")
+    lengthen = "(all, word) => all.forEach((element) => element.append(word))"
+    page.locator(NAMED).evaluate_all(lengthen, "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+BESIDE_ARABIC = """(markup) => {
+  const line = document.createElement("p");
+  line.innerHTML = markup;
+  document.querySelector("main").prepend(line);
+  const after = document.createRange();
+  after.selectNodeContents(line.lastChild);
+  return [line.firstChild.getBoundingClientRect().right, after.getBoundingClientRect().left];
+}"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_words_from_right_to_left_leave_the_number_after_them_where_it_is(gallery, page):
+    page.goto("/styleguide/")
+    for tag in ("a", "bdi", "q"):
+        right, left = page.evaluate(BESIDE_ARABIC, f"<{tag}>ثمن عادل</{tag}>, 1:23")
+        assert left >= right - 1, tag
+    paragraph = page.locator(".words p").first
+    paragraph.evaluate("element => { element.textContent = 'ثمن عادل.' }")
+    ends = """element => {
+      const all = document.createRange();
+      all.selectNodeContents(element);
+      return all.getBoundingClientRect().right;
+    }"""
+    assert abs(paragraph.evaluate(ends) - paragraph.evaluate("p => p.getBoundingClientRect().right")) < 2
+
+
 PLACES_BY_MARKED = """(list, [items, attribute, value]) => {
   const all = [...list.querySelectorAll(items)];
   return all.map((marked) => {

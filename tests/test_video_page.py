@@ -220,7 +220,7 @@ def test_an_answer_is_new_until_it_was_seen_and_again_once_it_was_edited(client,
     assert f'<a class="moment" href="{address}?t=83">1:23</a>' in content
     assert f'data-unseen="{seen}"' in content
     home = client.get(reverse("home")).content.decode()
-    assert f'<a href="{address}?t=83">{video.title}, 1:23</a>' in home
+    assert f'<a href="{address}?t=83"><bdi>{video.title}</bdi>, 1:23</a>' in home
     assert "Ask first." in home
 
     client.force_login(factories.EnrollmentFactory(course=video.lesson.course).student)
