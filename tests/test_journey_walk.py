@@ -229,7 +229,7 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
         player, track = (page.locator(part).bounding_box()["width"] for part in ("#player", "#track"))
         assert player >= track
         if not query:
-            page.get_by_text("Numbers").click()
+            page.get_by_text("Numbers", exact=True).click()
         assert_accessible(page)
         targets = page.locator(".mark:visible .target").evaluate_all(
             "marks => marks.map(mark => { const box = mark.getBoundingClientRect();"
