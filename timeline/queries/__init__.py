@@ -12,27 +12,17 @@ from timeline.queries.common import (
     BY_NAME,
     BY_SECOND,
     BY_TIME,
-    BY_TITLE,
     COUNT_LIMIT,
     NEW_LIMIT,
     NEWEST,
     today,
 )
-from timeline.queries.community import (
-    COMMUNITY_COURSES,
-    FANS,
-    Applause,
-    applause,
-    courses_of_community,
-    fans,
-    shared_stories,
-)
+from timeline.queries.community import applause, courses_of_community, fans, shared_stories
 from timeline.queries.conversation import (
     SINCE_LIMIT,
     WEEKS,
     DaysFilter,
     FoundDays,
-    SinceSpoken,
     answers_since,
     calendar,
     days_export,
@@ -43,7 +33,6 @@ from timeline.queries.conversation import (
     waiting_of_student,
 )
 from timeline.queries.courses import (
-    Beginning,
     beginning,
     class_size,
     courses_by_title,
@@ -66,10 +55,7 @@ from timeline.queries.days import (
 from timeline.queries.export import journey_export
 from timeline.queries.filters import JourneyFilter
 from timeline.queries.goals import (
-    GoalMove,
-    GoalTimeline,
     LivedGoal,
-    Week,
     entries_moved,
     goal_move,
     goal_path,
@@ -78,29 +64,19 @@ from timeline.queries.goals import (
     planned_goals,
     week_of,
 )
-from timeline.queries.journey import JourneyPage, Reached, reached, video_journey
+from timeline.queries.journey import Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
-from timeline.queries.movement import ClassMovement, ClassSize, Movement, class_movement, silences
+from timeline.queries.movement import ClassSize, class_movement, silences
 from timeline.queries.places import with_places
-from timeline.queries.rosters import SORTS, RosterPage, RosterRow, roster, roster_neighbours
+from timeline.queries.rosters import SORTS, RosterRow, roster, roster_neighbours
 from timeline.queries.statements import Telling, Told, Watched, count_students, statement_pages
-from timeline.queries.story import (
-    PAGE,
-    PRINTED,
-    Story,
-    Turn,
-    goal_story,
-    story_entries,
-    story_tells,
-    whole_story,
-)
+from timeline.queries.story import PAGE, PRINTED, goal_story, story_entries, story_tells, whole_story
 from timeline.queries.track import LANDMARKS, MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
 from timeline.queries.waiting import (
     ALONE_LIMIT,
     INBOX_COURSES,
     WAITING_LIMIT,
     Inbox,
-    WaitingMoment,
     awaiting_response_counts,
     awaiting_response_in_videos,
     awaiting_response_of_teachers,
