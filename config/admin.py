@@ -213,11 +213,11 @@ def discard_files_with(rows):
 LOST_RACES = {"55P03", "40P01", "40001"}
 REFUSALS = {
     "55P03": "Students are using this at the moment, so it could not be changed. Nothing was saved: try again.",
-    "40P01": "Somebody else was changing the same. Nothing was saved: try again.",
-    "40001": "Somebody else was changing the same. Nothing was saved: try again.",
+    "40P01": "Somebody else was changing the same thing. Nothing was saved: try again.",
+    "40001": "Somebody else was changing the same thing. Nothing was saved: try again.",
     "57014": "The change took too long and was given up. Nothing was saved.",
-    "23503": "Something that this refers to is not there, or belongs elsewhere. Nothing was saved.",
-    "23505": "The same is there already. Nothing was saved.",
+    "23503": "Something that this refers to does not exist, or belongs elsewhere. Nothing was saved.",
+    "23505": "There is already one like this. Nothing was saved.",
 }
 
 
@@ -407,7 +407,7 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
         try:
             return super().response_action(request, queryset, **options)
         except ValidationError as error:  # of what should be ids
-            raise BadRequest("What was chosen is not in this list. Load it anew and choose again.") from error
+            raise BadRequest("What was chosen is not in this list. Reload it and choose again.") from error
 
     def get_search_results(self, request, queryset, search_term):
         return super().get_search_results(request, queryset, search_term.replace("\0", ""))

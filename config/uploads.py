@@ -50,7 +50,7 @@ class UploadField(forms.FileField):
         most = self.most
         if data not in self.empty_values and data.size > most:
             raise ValidationError(
-                f"This file has {filesizeformat(data.size)}; at most {filesizeformat(most)} are taken.",
+                f"This file has {filesizeformat(data.size)}; at most {filesizeformat(most)} is allowed.",
                 code="too_large",
             )
         file = super().to_python(data)
@@ -78,7 +78,7 @@ class VideoUploadField(UploadField):
         for suffix, pattern in VIDEOS.items():
             if pattern.match(beginning):
                 return suffix
-        raise ValidationError("This is not a video that browsers play: choose an MP4 or a WebM file.", code="no_video")
+        raise ValidationError("Browsers cannot play this video: choose an MP4 or a WebM file.", code="no_video")
 
 
 def video_seconds(file):
@@ -138,7 +138,7 @@ class CaptionsUploadField(UploadField):
             text = ""
         if "\0" in text or not (self.beginning.match(text) and self.cue.search(text)):
             raise ValidationError(
-                "These are no captions that browsers show: choose a WebVTT file, which begins with WEBVTT.",
+                "Browsers cannot show these captions: choose a WebVTT file, which begins with WEBVTT.",
                 code="no_captions",
             )
         return ".vtt"

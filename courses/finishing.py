@@ -89,7 +89,7 @@ def reason(note):
     """The note of a completion by hand, as it is kept; ValidationError, in its writer's words, if it is unfit."""
     note = words(note, NOTE_LIMIT)
     if not note:
-        raise ValidationError("Write in a few words why.")
+        raise ValidationError("Say briefly why.")
     return note
 
 

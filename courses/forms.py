@@ -117,7 +117,7 @@ class VideoForm(PositionedForm):
     duration_seconds = ClockField(
         label="Length",
         required=False,
-        help_text="For instance 12:05; seconds alone will do. Left empty, it is read from the file.",
+        help_text="For instance 12:05; seconds alone will do. If left empty, it is read from the file.",
         validators=Video._meta.get_field("duration_seconds").validators,
     )
 
@@ -128,7 +128,7 @@ class VideoForm(PositionedForm):
             *("file", "poster", "captions", "url"),
             *("duration_seconds", "completion_threshold"),
         ]
-        help_texts = {"completion_threshold": "Percent of the video that count as having watched it."}
+        help_texts = {"completion_threshold": "The percentage of the video that counts as having watched it."}
         field_classes = {
             "file": VideoUploadField,
             "poster": PictureUploadField,
@@ -146,7 +146,7 @@ class VideoForm(PositionedForm):
     def clean_url(self):
         url = self.cleaned_data["url"]
         if url and not url.startswith("https://"):
-            raise ValidationError("Give an address that begins with https://: a player takes no other.")
+            raise ValidationError("Give an address that begins with https://: players accept no other.")
         return url
 
     def clean(self):
@@ -205,15 +205,15 @@ class QuizForm(WithinVideo, forms.ModelForm):
             *("passing_score", "required", "skippable", "attempts_allowed"),
         ]
         help_texts = {
-            "skippable": "Whether one may watch on without taking it, if it stands in a video. Otherwise the page holds"
-            " the player there; what it takes to complete the lesson is said by “required”.",
+            "skippable": "Whether students may keep watching without taking it, if it is in a video. Otherwise the page"
+            " holds the player there; what it takes to complete the lesson is said by “required”.",
         }
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         if lesson := self.fields.get("lesson"):
             lesson.required = False
-            lesson.help_text = "Leave empty to take the lesson of the video."
+            lesson.help_text = "Leave empty to use the lesson of the video."
 
     def clean(self):
         cleaned = super().clean()
@@ -282,18 +282,18 @@ def read_answers(kind, text):
             right = line.startswith(MARK)
             choice = line.removeprefix(MARK).strip().removeprefix("\\")
             if not choice:
-                raise ValidationError("A line holds only a *: write the choice behind it.")
+                raise ValidationError("A line has only a *: write the choice after it.")
             choices.append(choice)
             if right:
                 answers.append(choice)
         if len(choices) < 2:
-            raise ValidationError("Write at least two choices, one a line.")
+            raise ValidationError("Write at least two choices, one per line.")
         if not answers:
             raise ValidationError("Mark the right choice with a * at the beginning of its line.")
         if kind == QuestionKind.SINGLE and len(answers) > 1:
             raise ValidationError(
                 f"A single choice has exactly one right answer, but {len(answers)} lines begin with a *. "
-                "Take the others away, or make it a multiple choice."
+                "Remove the others, or make it a multiple choice."
             )
     elif not lines:
         raise ValidationError(
@@ -324,8 +324,8 @@ class QuizQuestionForm(PositionedForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 5, "cols": 60}),
         help_text=(
-            "One choice a line, with a * before each right one. For a short answer: the accepted answers, one a line. "
-            "For a number: that number."
+            "One choice per line, with a * before each right one. For a short answer: the accepted answers, one per "
+            "line. For a number: that number."
         ),
     )
 
@@ -359,7 +359,7 @@ class CompletionForm(forms.Form):
         label="Why",
         as_kept=reason,
         widget=forms.Textarea(attrs={"rows": 2, "maxlength": NOTE_LIMIT}),
-        help_text="For whoever reads it later, the student too.",
+        help_text="For whoever reads it later, including the student.",
     )
 
 
@@ -402,7 +402,7 @@ def read_people(text):
             wrong.append(f"Line {number} has no e-mail address: “{line.strip()[:80]}”.")
             continue
         if len(found) > 1:
-            wrong.append(f"Line {number} has several e-mail addresses: write one person a line.")
+            wrong.append(f"Line {number} has several e-mail addresses: write one person per line.")
         elif email in people:
             wrong.append(f"Line {number}: {email} is there twice.")
         elif len(name) > NAME_LIMIT or len(email) > Profile._meta.get_field("email").max_length:
@@ -421,8 +421,8 @@ class StudentsForm(forms.Form):
         max_length=STUDENTS_AT_ONCE * PERSON_LIMIT,
         widget=AdminTextareaWidget(attrs={"rows": 12, "placeholder": "Ana Alves, ana@example.org"}),
         help_text=(
-            f"One a line, with name and e-mail address; lines copied from a spreadsheet will do. {STUDENTS_AT_ONCE} at"
-            " most at once. Whoever has an account already is enrolled, and keeps it as it is."
+            f"One per line, with name and e-mail address; lines copied from a spreadsheet will do. {STUDENTS_AT_ONCE}"
+            " at most at once. People who already have an account are enrolled and keep it as it is."
         ),
     )
 
@@ -431,7 +431,7 @@ class StudentsForm(forms.Form):
         widget=forms.HiddenInput,
         initial=uuid.uuid4,
         error_messages=dict.fromkeys(
-            ("required", "invalid"), "Nobody was added: open this page anew, and send the list from there."
+            ("required", "invalid"), "Nobody was added: open this page again and send the list from there."
         ),
     )
 

@@ -46,7 +46,7 @@ def _watched(request, video):
     session = watching.session_of(token, student=request.user.pk, video=video)
     found = videos_recorded(request.user).filter(pk=video).first()
     if found is None and not videos_watchable(request.user).filter(pk=video).exists():
-        raise watching.Refused("This video is not yours to watch any more: nothing more of it is recorded.", 404)
+        raise watching.Refused("You no longer have access to this video: nothing more of it is recorded.", 404)
     if found is None:
         raise watching.Refused("Watching is recorded for students of the course only.", 403)
     progress = watching.record(request.user, found, session, report, now=timezone.now())

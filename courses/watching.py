@@ -74,7 +74,7 @@ def session_of(token, *, student, video):
     try:
         whose, which, name, began = signing.loads(token, salt=_SALT, max_age=datetime.timedelta(days=DAYS))
     except signing.BadSignature as error:
-        raise Refused("This page is too old to report what is watched. Load it anew.", 403) from error
+        raise Refused("This page is too old to report what is watched. Reload it.", 403) from error
     if which != video.hex:
         raise Refused("This report is about another video.", 403)
     if whose != student.hex:

@@ -202,7 +202,7 @@ class CongratulationAdmin(ModelAdmin):
     list_select_related = ("story__goal", "story__student", "person")
     fields = ("story", "person", "created_at")
     search_fields = ("person__full_name", "person__email")
-    search_help_text = "Part of the name or e-mail address of who congratulated."
+    search_help_text = "Part of the name or e-mail address of the person who congratulated."
 
     def has_add_permission(self, request):
         return False

@@ -7,7 +7,7 @@ from news.choosing import stop
 from news.models import NewsByMail
 
 
-@admin.action(description="Mail them no more news")
+@admin.action(description="Stop mailing them news")
 def end(model_admin, request, queryset):
     ended = 0
     for choice in queryset.filter(due_on__isnull=False):

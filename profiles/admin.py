@@ -11,7 +11,7 @@ from profiles.models import Profile
 admin.site.unregister(Group)  # staff administer everything
 
 
-PASSWORD_HELP = "Disabled, the person cannot log in until somebody gives them a password."
+PASSWORD_HELP = "If disabled, the person cannot log in until somebody gives them a password."
 
 
 class ProfileFormMixin:

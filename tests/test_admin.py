@@ -610,7 +610,7 @@ def test_a_course_is_written_from_its_title_to_its_questions(as_staff):
         ("single_choice", "*one", "Write at least two choices"),
         ("single_choice", "*one\n*two", "2 lines begin with a *"),
         ("multiple_choice", "*one\n*one", "is there twice"),
-        ("multiple_choice", "*one\n*", "holds only a *"),
+        ("multiple_choice", "*one\n*", "has only a *"),
         ("short_answer", " \n", "at least one accepted answer"),
         ("number", "", "Write the number"),
         ("number", "3,5", "is not a number"),
@@ -880,7 +880,7 @@ def test_a_class_is_added_to_a_course_with_a_password_each(as_staff):
     many = "\n".join(f"s{number}@example.org" for number in range(51))
     assert "add at most 50 people at once" in errors_of(send(many))
     assert "Line 1 is too long" in errors_of(send("a" * 50_000))
-    assert "open this page anew" in errors_of(send("ana@example.org", sheet="none"))
+    assert "open this page again" in errors_of(send("ana@example.org", sheet="none"))
     assert not Profile.objects.filter(email__startswith="ana").exists()
 
     lines = "Alves\tAna\tAna@Example.org\n\nBen Boyle <ben@example.org>\nCleo\tcleo@example.org\nX, gone@example.org\n"

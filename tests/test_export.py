@@ -70,7 +70,7 @@ def test_a_filter_that_makes_no_sense_is_told_before_anything_is_sent(client, cl
     client.force_login(classroom.instructor)
     response = client.get(f"{address(classroom.video)}?from=2026-02-30")
     assert response.status_code == 400
-    assert "is no day" in response.content.decode()
+    assert "is not a day" in response.content.decode()
 
 
 def test_a_reflection_with_its_answer_is_a_row(client, classroom):

@@ -487,7 +487,7 @@ def test_bad_input_gets_a_sentence_and_never_an_error_of_ours(client, classroom,
     response = client.get(addresses(classroom)[name] + query)
     assert response.status_code == status
     if status == 400:
-        sentences = r"no kind of activity|no such|whole number|too large|not complete|is no day|may only have"
+        sentences = r"no kind of activity|no such|whole number|too large|not complete|is not a day|may only have"
         assert re.search(sentences, response.content.decode())
 
 

@@ -95,7 +95,7 @@ def test_a_file_is_kept_as_what_it_is_whatever_it_is_called(as_staff, video, fie
 )
 def test_what_browsers_do_not_play_is_refused(as_staff, video, media_root, content):
     page = errors_of(upload(as_staff, video, title="Renamed", file=("lesson.mp4", content)))
-    assert "This is not a video that browsers play: choose an MP4 or a WebM file." in page
+    assert "Browsers cannot play this video: choose an MP4 or a WebM file." in page
     assert stored(media_root) == []
     assert Video.objects.get().title == video.title
     assert 'value="Renamed"' in page
@@ -145,8 +145,8 @@ def test_an_empty_file_is_refused(as_staff, video):
 def test_a_file_that_is_too_large_is_refused_with_its_size_and_the_limit(as_staff, video, media_root, settings):
     settings.VIDEO_MAX_MB = settings.PICTURE_MAX_MB = 1
     page = errors_of(upload(as_staff, video, file=("v.mp4", MP4 + bytes(2**20)), poster=("p.png", bytes(3 * 2**20))))
-    assert "This file has 1.0\xa0MB; at most 1.0\xa0MB are taken." in page
-    assert "This file has 3.0\xa0MB; at most 1.0\xa0MB are taken." in page
+    assert "This file has 1.0\xa0MB; at most 1.0\xa0MB is allowed." in page
+    assert "This file has 3.0\xa0MB; at most 1.0\xa0MB is allowed." in page
     assert stored(media_root) == []
 
 

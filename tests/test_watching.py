@@ -427,7 +427,7 @@ def test_a_page_that_is_open_while_its_student_leaves_or_is_locked_out_is_told(c
     enrollment = student.enrollments.get()
     leave(enrollment)
     status, error = report(6)
-    assert (status, "not yours to watch any more" in error) == (404, True)
+    assert (status, "no longer have access to this video" in error) == (404, True)
     enrol(student, enrollment.course)
     assert report(7) == (200, "")
     video.lesson = factories.LessonFactory()

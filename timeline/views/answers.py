@@ -216,7 +216,7 @@ class Moment(Page):
         try:
             asked = [uuid.UUID(text) for text in self.request.POST.getlist("reflection")]
         except ValueError as error:
-            raise BadRequest("The form that was sent is not complete. Load the page anew.") from error
+            raise BadRequest("The form that was sent is incomplete. Reload the page.") from error
         if len(asked) > self.SIZE:
             raise BadRequest(f"At most {self.SIZE} can be answered at once.")
         reflections, form = self._answerable(asked), self.request.POST

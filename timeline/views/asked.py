@@ -64,7 +64,7 @@ def day_asked(request, name):
             raise ValueError
         day = datetime.date.fromisoformat(text)
     except ValueError as error:
-        raise BadRequest(f"“{text[:40]}” is no day. A day is written as 2026-03-15.") from error
+        raise BadRequest(f"“{text[:40]}” is not a day. Write a day as 2026-03-15.") from error
     if day.year not in YEARS:
         raise BadRequest(OUTSIDE_YEARS)
     return day
