@@ -10,9 +10,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.csrf import csrf_failure
+from django.views.decorators.csrf import requires_csrf_token
 from django.views.defaults import server_error
 
-from config.links import without_secrets
+from config.links import LeadsNowhere, without_secrets
 from config.outage import cannot_serve
 
 RETRY_AFTER = 30  # seconds, for whoever waits by itself
@@ -24,6 +25,13 @@ def bad_request(request, exception):
     if isinstance(exception, RequestDataTooBig):
         reason = "What you sent is too large. Nothing was saved: go back and send less."
     return render(request, "400.html", {"reason": reason}, status=400)
+
+
+@requires_csrf_token  # as Django's own: the page has forms
+def not_found(request, exception):
+    """404; where a secret link leads nowhere, with the sentence that its view said."""
+    link = str(exception) if isinstance(exception, LeadsNowhere) else ""
+    return render(request, "404.html", {"link": link}, status=404)
 
 
 def failed(request):

@@ -5,6 +5,7 @@ import uuid
 
 from django.conf import settings
 from django.core import signing
+from django.http import Http404
 from django.urls import reverse
 
 # Where a log may have one: in an address, or quoted within another.
@@ -13,6 +14,10 @@ SECRET = re.compile(
     r"(?:/|%2F))[\w.-]+",
     re.IGNORECASE,
 )
+
+
+class LeadsNowhere(Http404):
+    """The page is one that a secret link opened; the message says why it may not, and how to get another."""
 
 
 class SecretLinks:

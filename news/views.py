@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import FormView, TemplateView
 
+from config.links import LeadsNowhere
 from news import choosing
 from news.forms import ChoiceForm
 from news.models import HowOften
@@ -101,7 +102,7 @@ class FromMail(TemplateView):
         super().setup(request, *args, **kwargs)
         self.choice = self.find(token)
         if self.choice is None:
-            raise Http404("This link does not work, or has ended.")
+            raise LeadsNowhere(self.ended)
 
     def get_context_data(self, **context):
         return super().get_context_data(choice=self.choice, done=self.done, **context)
@@ -110,10 +111,14 @@ class FromMail(TemplateView):
 class Confirm(FromMail):
     template_name = "news/confirm.html"
     find = staticmethod(choosing.choice_of_confirming)
+    ended = (
+        "It may be incomplete, or has ended: a link works for three days, and for the address that it was mailed to. "
+        "Save your choice again under News by mail, in the menu under your name, and we mail you a new one."
+    )
 
     def post(self, request, *args, **kwargs):
         if not choosing.confirm(self.choice):
-            raise Http404("This link has ended.")
+            raise LeadsNowhere(self.ended)
         self.done = True
         return self.render_to_response(self.get_context_data())
 
@@ -124,6 +129,10 @@ class Stop(FromMail):
 
     template_name = "news/stop.html"
     find = staticmethod(choosing.choice_of_stopping)
+    ended = (
+        "It may be incomplete or too old, or its account was deleted. "
+        "Log in and choose under News by mail, in the menu under your name."
+    )
 
     def post(self, request, *args, **kwargs):
         choosing.stop(self.choice)

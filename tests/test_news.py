@@ -745,7 +745,9 @@ def test_a_link_that_nobody_made_and_one_whose_account_is_gone_lead_nowhere(scho
     confirming = choosing.CONFIRMING.token(school.choice.pk)
     for path in (f"stop/{token[:-1]}x/", f"stop/{confirming}/", "stop/x/", f"stop/{uuid.uuid4().hex}/", "confirm/x/"):
         for method in (Client().get, Client().post):
-            assert method(f"{PAGE}{path}").status_code == 404, path
+            answer = method(f"{PAGE}{path}")
+            assert answer.status_code == 404, path
+            assert "This link does not work" in answer.text, path
     assert "a link works for three days" in text_of(Client().get(f"{PAGE}confirm/x/"))
     assert "Log in and choose under News by mail" in text_of(Client().get(f"{PAGE}stop/x/"))
     erase(school.maya)

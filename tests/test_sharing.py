@@ -4,6 +4,7 @@ import datetime
 import itertools
 import re
 import threading
+import uuid
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -257,8 +258,10 @@ def test_a_secret_link_is_for_whoever_has_it_and_tells_nobody_of_itself(client, 
     assert len(token) > 64
     wrong = [token[:-1], token[1:], token.partition(".")[0], token.upper(), f"{token}x", "x", str(story.pk)]
     for text in wrong:
-        page = client.get(reverse("shared_story", args=[text]))
-        assert (page.status_code, "the person who shared the story has ended it" in page.text) == (404, True), text
+        for address in (reverse("shared_story", args=[text]), f"/shared/{text}/media/{uuid.uuid4()}/"):
+            page = client.get(address)
+            assert (page.status_code, "the person who shared the story has ended it" in page.text) == (404, True), text
+    assert "you may not have access" in client.get(f"{linked(story)}media/{uuid.uuid4()}/").text
     with connection.cursor() as cursor:
         cursor.execute("SELECT shared_stories::text FROM shared_stories")
         assert token.partition(".")[2] not in cursor.fetchone()[0]

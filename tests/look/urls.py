@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from django.template import engines
 from django.urls import path
 
+from config.urls import handler404  # noqa: F401
 from config.urls import urlpatterns as site
 from goals.conversation import write_note
 from news.urls import offered

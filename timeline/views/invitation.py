@@ -16,6 +16,7 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views import View
 
+from config.links import LeadsNowhere
 from courses import inviting
 from courses.forms import InvitationForm
 from courses.models import Enrollment, Invitation
@@ -27,6 +28,7 @@ from timeline.views.page import Page, kept_secret
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 NAMES = 20  # of instructors, at most
+ENDED = "It may be incomplete, or has ended or expired. Ask whoever gave it to you for a new one."
 
 
 class CourseInvitation(View):
@@ -70,7 +72,7 @@ class InvitationPage(Page):
         super().setup(request, *args, **kwargs)
         self.invitation = inviting.invitation_of_token(token)
         if self.invitation is None:
-            raise Http404("This link does not work, or has ended.")
+            raise LeadsNowhere(ENDED)
         self.course = self.invitation.course
 
     def get(self, request, *args, **kwargs):
@@ -148,7 +150,7 @@ class InvitationPage(Page):
         try:
             inviting.accept(self.invitation, person)
         except Invitation.DoesNotExist:
-            raise Http404("This link has ended.") from None
+            raise LeadsNowhere(ENDED) from None
 
     def _refuse(self, form, status):
         return self.render_to_response(self.get_context_data(form=form), status=status)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from django.views.generic import View
 
 from config.files import send
+from config.links import LeadsNowhere
 from goals import sharing
 from goals.forms import SharingForm
 from goals.models import Goal, SharedStory
@@ -208,7 +209,7 @@ def community_story(user, pk):
 def linked_story(token):
     shared = sharing.story_of_token(token)
     if shared is None:
-        raise Http404("This link does not work, or has ended.")
+        raise LeadsNowhere("It may be incomplete, or the person who shared the story has ended it.")
     return shared
 
 
