@@ -273,7 +273,7 @@ def test_an_instructor_sets_and_takes_back_a_lesson_and_a_course(client, school)
     assert f"Marked as complete by hand by {school.instructor}: On paper." in page
     assert f"Marked as complete by hand by {school.instructor}: Knew it all." in page
     post(client, school, do="complete", what=course, note="Again.")
-    assert "stood so already" in text_of(client.get(completions_of(school)))
+    assert "was already so" in text_of(client.get(completions_of(school)))
     for what in (lesson, course):
         assert post(client, school, do="take back", what=what).status_code == 302
     assert not LessonCompletion.objects.exists()

@@ -198,7 +198,7 @@ class Completions(Page):
             raise BadRequest("The form says neither that something is complete nor that it is not.")
         name = lesson or self.course
         if not done:
-            messages.info(request, f"“{name}” stood so already.")
+            messages.info(request, f"Nothing to change: “{name}” was already so.")
         elif do == "complete":
             messages.success(request, f"“{name}” is complete.")
         else:
