@@ -69,7 +69,7 @@ def inbox(*, courses, by, after=None, size=20):
     last = page[-1] if len(leads) > size else None
     return Inbox(
         _with_mates(page, by),
-        last and BY_TIME.SEPARATOR.join((last[0].isoformat(), str(last[1]))),
+        last and BY_TIME.cursor_of(last[:2]),
         count,
         limited,
     )

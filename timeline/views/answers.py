@@ -261,9 +261,7 @@ class Moment(Page):
             "more": "more" in self.request.POST,
             **more,
         }
-        response = self.render_to_response(context)
-        response.status_code = status
-        return response
+        return self.render_to_response(context, status=status)
 
 
 def shown(user, inbox):

@@ -12,7 +12,7 @@ from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.cache import patch_cache_control
 from django.utils.functional import cached_property
 from django.views.generic import View
 
@@ -26,7 +26,7 @@ from timeline.models import DAY_ZONE
 from timeline.reading import mark_read
 from timeline.views.asked import choice_asked
 from timeline.views.conversation import Composer, Composing, Speaking
-from timeline.views.page import text_asked
+from timeline.views.page import Page, text_asked
 from timeline.views.student import StudentPage
 
 A_DAY = datetime.timedelta(days=1)
@@ -156,6 +156,7 @@ class StudentDays(Speaking, AskingPage):
 
     template_name = "timeline/student_days.html"
     fragments = ("entries", "days", "spoken", "year")
+    varies_with = (*Page.varies_with, "Accept-Language")  # says where weeks begin
 
     def setup(self, request, *args, **kwargs):
         self.gone = None
@@ -200,11 +201,6 @@ class StudentDays(Speaking, AskingPage):
         if not self.fragment:
             context |= self.above(context["rows"])
         return super().get_context_data(asked=self.asked, before=self.before, **context, **kwargs)
-
-    def render_to_response(self, context, **options):
-        response = super().render_to_response(context, **options)
-        patch_vary_headers(response, ["Accept-Language"])  # says where weeks begin
-        return response
 
     def listed(self):
         """A page of all days, with the quiet ones between them; today stands there from its first hour on.

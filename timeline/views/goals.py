@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from django.db.models import Prefetch
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from django.utils.cache import patch_vary_headers
 from django.utils.functional import cached_property
 
 from goals import living
 from goals.models import Goal, GoalCorrection, GoalPeriod
 from timeline import calendar, curve, kinds, queries
 from timeline.fold import folded
+from timeline.views.page import Page
 from timeline.views.student import StudentPage
 
 PROPOSALS = 20  # that are shown; those that wait go first
@@ -46,28 +46,20 @@ def _curve(lived, first_weekday):
 class GoalsPage(StudentPage):
     """What the pages of a student's goals share."""
 
+    varies_with = (*Page.varies_with, "Accept-Language")  # says where weeks begin
+
     @cached_property
     def first_weekday(self):
         return calendar.first_weekday(self.request)
 
-    def of_goals(self, **kwargs):
-        """What every page with goals on it needs."""
-        now = timezone.now()
-        return StudentPage.get_context_data(self, today=queries.today(), recently=now - A_DAY, **kwargs)
-
     def get_context_data(self, **kwargs):
-        return self.of_goals(**kwargs)
+        return super().get_context_data(today=queries.today(), recently=timezone.now() - A_DAY, **kwargs)
 
     def item_of(self, goal):
         """A goal of the student as an OnPath; 404 if there is none with that id."""
         goal = goal_of(self.student, goal)
         lived = queries.lived_goals(student=self.student, goals=[goal], first_weekday=self.first_weekday)
         return on_path(lived, self.first_weekday)[0]
-
-    def render_to_response(self, context, **options):
-        response = super().render_to_response(context, **options)
-        patch_vary_headers(response, ["Accept-Language"])  # says where weeks begin
-        return response
 
 
 class StudentGoals(GoalsPage):

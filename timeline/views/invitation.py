@@ -11,7 +11,6 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, resolve_url
 from django.urls import reverse
-from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views import View
@@ -67,6 +66,7 @@ class InvitationPage(Page):
 
     template_name = "timeline/learning/invitation.html"
     fragments = ()
+    caching = {"private": True, "no_store": True}  # once it has ended, nobody is shown it again
 
     def setup(self, request, *args, token, **kwargs):
         super().setup(request, *args, **kwargs)
@@ -95,9 +95,7 @@ class InvitationPage(Page):
         )
 
     def render_to_response(self, context, **options):
-        response = super().render_to_response(context, **options)
-        patch_cache_control(response, private=True, no_store=True)  # once it has ended, nobody is shown it again
-        return kept_secret(response)
+        return kept_secret(super().render_to_response(context, **options))
 
     def post(self, request, *args, **kwargs):
         if not request.user.is_authenticated:

@@ -15,7 +15,7 @@ from goals.forms import ActionForm, BeginForm, CorrectionForm, GoalForm, Milesto
 from goals.models import Goal, GoalMilestone, GoalPeriod, GoalProposal
 from profiles.writing import new_id
 from timeline import access, queries
-from timeline.views.goals import StudentGoals, goal_of, said_of_number, said_of_way
+from timeline.views.goals import GoalsPage, StudentGoals, goal_of, said_of_number, said_of_way
 from timeline.views.page import ForHtmx
 from timeline.views.writing import file_lost
 from uploads.store import media_of, store
@@ -174,7 +174,7 @@ class PathAfter(StudentGoals):
     def get_context_data(self, **kwargs):
         if not self.goal:
             return super().get_context_data(sent=self.sent, **self.left, **kwargs)
-        return self.of_goals(sent=self.sent, item=self.item_of(self.goal.pk), **kwargs)
+        return GoalsPage.get_context_data(self, sent=self.sent, item=self.item_of(self.goal.pk), **kwargs)
 
 
 class NewGoal(Action):

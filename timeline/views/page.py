@@ -20,6 +20,8 @@ class Page(TemplateView):
 
     fragments = ("entries",)
     extra_context = {"search_limit": SEARCH_LIMIT}
+    varies_with = ("HX-Request", "HX-Target", "HX-Boosted")
+    caching = {"private": True}  # what a browser may keep of it, as patch_cache_control() takes it
     notes_reading = False  # whether a GET of it notes down that somebody has read
 
     def dispatch(self, request, *args, **kwargs):
@@ -47,8 +49,8 @@ class Page(TemplateView):
 
     def render_to_response(self, context, **options):
         response = super().render_to_response(context, **options)
-        patch_vary_headers(response, ["HX-Request", "HX-Target", "HX-Boosted"])
-        patch_cache_control(response, private=True)
+        patch_vary_headers(response, self.varies_with)
+        patch_cache_control(response, **self.caching)
         return response
 
 

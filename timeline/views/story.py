@@ -6,7 +6,6 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.decorators import method_decorator
 from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_safe
@@ -29,6 +28,7 @@ class Telling:
     """A page that tells a story: of `self.goal`, `self.contents` of it (None: all)."""
 
     fragments = ("entries",)
+    varies_with = (*Page.varies_with, "Accept-Language")  # says where weeks begin
 
     def get_context_data(self, **kwargs):
         asked = {"contents": self.contents}
@@ -39,11 +39,6 @@ class Telling:
             kwargs |= story.beginning(self.goal, **asked, first_weekday=calendar.first_weekday(self.request))
             kwargs["name"] = story.shown_name(self.goal.student)
         return super().get_context_data(**kwargs)
-
-    def render_to_response(self, context, **options):
-        response = super().render_to_response(context, **options)
-        patch_vary_headers(response, ["Accept-Language"])  # says where weeks begin
-        return response
 
 
 class OfReachedGoal(StudentPage):
@@ -122,9 +117,7 @@ class Sharing(Own, OfReachedGoal):
                 return self._done(
                     "Saved, but not shared with anybody: choose a course or a secret link.", messages.WARNING
                 )
-        response = self.render_to_response(self.get_context_data(form=form))
-        response.status_code = 422
-        return response
+        return self.render_to_response(self.get_context_data(form=form), status=422)
 
     def _done(self, words, level=messages.SUCCESS):
         messages.add_message(self.request, level, words)
@@ -151,11 +144,7 @@ class Told(Telling, Page):
     """A story as others see it: `self.goal` and `self.contents`, by one template whoever they are."""
 
     template_name = "timeline/story/shared.html"
-
-    def render_to_response(self, context, **options):
-        response = super().render_to_response(context, **options)
-        patch_cache_control(response, private=True, no_store=True)  # once it has ended, nobody is shown it again
-        return response
+    caching = {"private": True, "no_store": True}  # once it has ended, nobody is shown it again
 
 
 class StoryPreview(Told, Own, OfReachedGoal):
@@ -256,6 +245,7 @@ class Community(Page):
     """The stories that are shared with the courses that one is in, completed or teaches; the newest first."""
 
     template_name = "timeline/story/community.html"
+    caching = {"private": True, "no_store": True}
 
     def get_context_data(self, **kwargs):
         user, asked = self.request.user, self.request.GET
@@ -269,11 +259,6 @@ class Community(Page):
         return super().get_context_data(
             courses=courses, more_courses=more_courses, course=course, stories=stories, more=page.next, **kwargs
         )
-
-    def render_to_response(self, context, **options):
-        response = super().render_to_response(context, **options)
-        patch_cache_control(response, private=True, no_store=True)
-        return response
 
 
 class Congratulate(ForHtmx, View):

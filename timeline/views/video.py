@@ -175,9 +175,7 @@ class VideoPage(Page):
             context = {"video": self.video, "form": form, "draft": self.draft, "file_lost": lost}
             response = render(self.request, "timeline/reflect.html", context, status=422)
             return reswap(retarget(response, "#reflect"), "outerHTML")
-        response = self.render_to_response(self.get_context_data(form, file_lost=lost))
-        response.status_code = 422
-        return response
+        return self.render_to_response(self.get_context_data(form, file_lost=lost), status=422)
 
 
 @never_cache
