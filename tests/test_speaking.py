@@ -445,7 +445,7 @@ def test_a_file_that_is_too_large_is_refused_with_its_words_kept(client, school,
             note = form("Mine.", attachment=attached(samples.picture() + bytes(size)))
             page = client.post("/days/", note, headers=headers)
             assert page.status_code == 422
-            assert "at most 1 MB can be taken" in text_of(page)
+            assert "at most 1 MB is allowed" in text_of(page)
             assert "Mine.</textarea>" in page.content.decode()
     assert (media(), Upload.objects.count(), DailyNote.objects.count()) == ([], 0, 1)
 
