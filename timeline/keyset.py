@@ -100,9 +100,11 @@ class Keyset:
 
     def page(self, rows, after, size):
         """The `size` rows after the cursor `after`; without it, the first ones."""
-        entries = list(self.rows(rows, after)[: size + 1])
-        more = len(entries) > size
-        return Page(entries[:size], self.cursor(entries[size - 1]) if more else None)
+        return self.first_page(list(self.rows(rows, after)[: size + 1]), size)
+
+    def first_page(self, rows, size):
+        """A Page of rows in this order, which were read with a limit of size + 1."""
+        return Page(rows[:size], self.cursor(rows[size - 1]) if len(rows) > size else None)
 
 
 def _read(kind, text):

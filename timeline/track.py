@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from courses.forms import clock
+from courses.watching import percent
 from timeline.queries import COUNT_LIMIT, MARKER_LIMIT, SLOTS
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400)  # between labels, in seconds
@@ -168,7 +169,7 @@ class OwnTrack:
 def draw_own(*, duration, watched, markers, landmarks):
     """The OwnTrack of a video of `duration` seconds; the arguments are those of `draw()`."""
     return OwnTrack(
-        percent=coverage(watched, duration),
+        percent=percent(watched, duration),
         watched=[_band(start, end, duration) for start, end in watched],
         marks=_marks([marker for marker in markers if marker.group == "reflections"], duration, SLOTS // 2),
         ticks=[_tick(landmark, duration) for landmark in landmarks],
@@ -180,11 +181,6 @@ def shown(markers, *, groups=(), waiting=False):
     """The markers of some groups, or of all; `waiting`: of what waits for an answer alone."""
     markers = [marker for marker in markers if not groups or marker.group in groups]
     return [replace(marker, count=marker.waiting) for marker in markers if marker.waiting] if waiting else markers
-
-
-def coverage(watched, duration):
-    """How many percent of a video were watched; 100 only if all of it was."""
-    return 100 * sum(end - start for start, end in watched) // duration
 
 
 def at(second, duration):

@@ -6,7 +6,7 @@ import uuid
 from django.db import connection
 from django.utils import timezone
 
-from timeline.keyset import Keyset, Page
+from timeline.keyset import Keyset
 from timeline.models import DAY_ZONE
 
 COUNT_LIMIT = 10_000  # a count shown to a person is exact up to here, then "10,000+"
@@ -37,8 +37,3 @@ def midnight(day):
 def like(text):
     """The pattern of LIKE that finds `text` as it is written."""
     return f"%{connection.ops.prep_for_like_query(text)}%"
-
-
-def first_page(entries, size, keyset):
-    """A Page of rows that were read with a limit of size + 1."""
-    return Page(entries[:size], keyset.cursor(entries[size - 1]) if len(entries) > size else None)

@@ -7,7 +7,7 @@ from django.db import connection
 from goals.models import Congratulation
 from goals.sharing import communities, shown_stories
 from timeline.keyset import Page
-from timeline.queries.common import BY_COMMUNITY, COUNT_LIMIT, first_page
+from timeline.queries.common import BY_COMMUNITY, COUNT_LIMIT
 
 COMMUNITY_COURSES = 100  # of one person, the first by title, that their community looks into
 LOOK = 24  # stories that are looked at for one page, of 20; most of them are shown
@@ -52,7 +52,7 @@ def shared_stories(*, courses, after=None, size=20):
     stories = [shown[pk] for _, pk in newest if pk in shown]
     if len(stories) <= size and len(newest) == LOOK:
         return Page(stories, BY_COMMUNITY.cursor_of(newest[-1]))
-    return first_page(stories, size, BY_COMMUNITY)
+    return BY_COMMUNITY.first_page(stories, size)
 
 
 NEWEST = f"""

@@ -8,7 +8,7 @@ from django.db import connection
 
 from timeline.keyset import Page, RowComparison
 from timeline.models import Activity
-from timeline.queries.common import BY_DAY, BY_TIME, NEWEST, first_page
+from timeline.queries.common import BY_DAY, BY_TIME, NEWEST
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def student_days(*, student, before=None, size=5, entries_of_a_day=20):
         ENTRIES_OF_DAYS, {"student": student.pk, "dates": dates, "limit": entries_of_a_day + 1}
     ):
         entries[entry.activity_date].append(entry)
-    days = [Day(date, counts[date], first_page(entries[date], entries_of_a_day, BY_TIME)) for date in dates]
+    days = [Day(date, counts[date], BY_TIME.first_page(entries[date], entries_of_a_day)) for date in dates]
     return Page(days, dates[-1].isoformat() if more else None)
 
 

@@ -9,10 +9,11 @@ from operator import itemgetter
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 
+from goals.living import current_period
 from goals.models import Goal, GoalMessage, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
 from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
-from timeline.queries.common import BY_START, BY_TIME, COUNT_LIMIT, NEWEST, today
+from timeline.queries.common import BY_START, BY_TIME, COUNT_LIMIT, NEWEST
 
 PERIODS = 5  # of a goal, that are told one by one, the last ones
 MARKS = 20  # milestones and pieces of proof of a goal that its line has, of each the newest
@@ -128,7 +129,7 @@ def goal_move(*, student, instructor, since, size=5):
     Indexes: goals_goalperiod_of_student, that of a goal's milestones, goal_milestones_of_student, goals_of_student,
     goal_proposals_of_student.
     """
-    current = GoalPeriod.objects.filter(student=student, period__endswith=None).select_related("goal").first()
+    current = current_period(student)
     goal = current and current.goal
     numbers = GoalMilestone.objects.filter(student=student, goal=goal).aggregate(
         planned=Count("pk"), reached=Count("reached_at")
@@ -147,7 +148,7 @@ def goal_move(*, student, instructor, since, size=5):
     }
     return GoalMove(
         goal=goal,
-        day=current and (today() - current.period.lower.astimezone(DAY_ZONE).date()).days + 1,
+        day=current and current.days,
         more={name for name, rows in moves.items() if len(rows) > size},
         **{name: rows[:size] for name, rows in moves.items()},
         **numbers,

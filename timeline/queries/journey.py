@@ -7,7 +7,7 @@ from django.db import connection
 from timeline.keyset import Page
 from timeline.kinds import IN_VIDEO, of_groups
 from timeline.models import Activity
-from timeline.queries.common import COUNT_LIMIT, NEWEST, first_page
+from timeline.queries.common import COUNT_LIMIT, NEWEST
 from timeline.queries.filters import WRITTEN, reading
 
 SCAN_LIMIT = 10_000  # entries that are looked through for what no index can find
@@ -55,7 +55,7 @@ def video_journey(asked, *, after=None, size=50, totals=None):
         return JourneyPage([], None, 1, 0, "")
     steps = source.order == asked.order and source.rest == "true"
     entries, before, total, limited = _step(asked, after, size, totals) if steps else _scan(asked, after, size)
-    page = first_page(entries, size, asked.order)
+    page = asked.order.first_page(entries, size)
     return JourneyPage(page.entries, page.next, before + 1, total, limited)
 
 

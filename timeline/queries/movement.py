@@ -10,7 +10,7 @@ from django.db.models import Count
 from goals.models import Goal, GoalMilestone, GoalPeriod
 from profiles.models import Profile
 from timeline.keyset import BigInt, Keyset, Page
-from timeline.models import DAY_ZONE, Activity
+from timeline.models import Activity
 from timeline.queries.common import COUNT_LIMIT, today
 from timeline.rhythm import WEEK, Rhythm, Silence
 
@@ -128,8 +128,7 @@ def _movements(rows):
             continue  # erased meanwhile
         goal, period = {}, current.get(row.id)
         if period:
-            day = (today() - period.period.lower.astimezone(DAY_ZONE).date()).days + 1
-            goal = {"goal": period.goal, "day": day} | numbers.get(period.goal_id, {})
+            goal = {"goal": period.goal, "day": period.days} | numbers.get(period.goal_id, {})
         rhythm = Rhythm(row.usual, row.silent, row.active, row.quiet, row.acted)
         movements.append(Movement(students[row.id], rhythm, entries=reached[row.id], **goal))
     return movements

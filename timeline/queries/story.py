@@ -10,7 +10,7 @@ from django.db import connection
 from timeline.keyset import Page
 from timeline.kinds import RECEIVED
 from timeline.models import Activity
-from timeline.queries.common import BY_TIME, first_page
+from timeline.queries.common import BY_TIME
 from timeline.words import WORDS
 from uploads.models import Upload
 
@@ -172,7 +172,7 @@ def story_entries(*, goal, kinds=None, after=None, size=PAGE):
     beyond = "true"
     if after:
         beyond, asked = BY_TIME.condition(), asked | BY_TIME.params(after)
-    page = first_page(list(Activity.objects.raw(ENTRIES_OF_KINDS.format(beyond=beyond), asked)), size, BY_TIME)
+    page = BY_TIME.first_page(list(Activity.objects.raw(ENTRIES_OF_KINDS.format(beyond=beyond), asked)), size)
     if page.next is None:
         last = list(Activity.objects.raw(LAST_LOOKED.format(beyond=beyond), asked))
         page = Page(page.entries, BY_TIME.cursor(last[0]) if len(last) > 1 else None)

@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 from django.views.decorators.cache import never_cache
 
 from courses.forms import ROUNDED
+from courses.watching import percent
 from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
 from timeline.views.asked import choice_asked, groups_asked, journey_asked, moment_links
@@ -103,7 +104,7 @@ class VideoJourney(JourneyView):
                 watched=watched,
             ),
             "story": story,
-            "percent": watched and track.coverage(watched, duration),
+            "percent": watched and percent(watched, duration),
             "totals": totals,
             "groups": [
                 # Of everyone's watching, a list has a part: how many there are says nothing.
