@@ -466,14 +466,18 @@ class OfStudentAdmin(ModelAdmin):
         )
 
 
-class RecordAdmin(OfStudentAdmin):
-    """Rows that are measured, not written: to be looked at, or erased."""
+class ReadOnly:
+    """A page of rows that staff look at, and do not write."""
 
     def has_add_permission(self, request):
         return False
 
     def has_change_permission(self, request, obj=None):
         return False
+
+
+class RecordAdmin(ReadOnly, OfStudentAdmin):
+    """Rows that are measured, not written: to be looked at, or erased."""
 
 
 @admin.action(description="Hide from every timeline")

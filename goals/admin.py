@@ -11,6 +11,7 @@ from config.admin import (
     HiddenFilter,
     ModelAdmin,
     OfStudentAdmin,
+    ReadOnly,
     RecordAdmin,
     TabularInline,
     WritingAdmin,
@@ -197,18 +198,12 @@ class SharedStoryAdmin(RecordAdmin):
 
 
 @admin.register(Congratulation)
-class CongratulationAdmin(ModelAdmin):
+class CongratulationAdmin(ReadOnly, ModelAdmin):
     list_display = ("story", "person", "created_at")
     list_select_related = ("story__goal", "story__student", "person")
     fields = ("story", "person", "created_at")
     search_fields = ("person__full_name", "person__email")
     search_help_text = "Part of the name or e-mail address of the person who congratulated."
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
 
 @admin.register(DailyNote)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin, messages
 
-from config.admin import AutocompleteFilter, ModelAdmin
+from config.admin import AutocompleteFilter, ModelAdmin, ReadOnly
 from news.choosing import stop
 from news.models import NewsByMail
 
@@ -17,7 +17,7 @@ def end(model_admin, request, queryset):
 
 
 @admin.register(NewsByMail)
-class NewsByMailAdmin(ModelAdmin):
+class NewsByMailAdmin(ReadOnly, ModelAdmin):
     list_display = ("person", "how_often", "email", "confirmed_at", "due_on")
     list_filter = (("person", AutocompleteFilter),)
     list_select_related = ("person",)
@@ -25,9 +25,3 @@ class NewsByMailAdmin(ModelAdmin):
     search_fields = ("person__full_name", "person__email")
     search_help_text = "Part of the person's name or e-mail address."
     actions = (end,)
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
-from config.admin import AutocompleteFilter, ModelAdmin, change_link, filter_field, shortened, soft_reverse
+from config.admin import AutocompleteFilter, ModelAdmin, ReadOnly, change_link, filter_field, shortened, soft_reverse
 from timeline.kinds import KINDS
 from timeline.models import DAY_ZONE, Activity
 
@@ -117,7 +117,7 @@ class DayFilter(admin.ListFilter):
 
 
 @admin.register(Activity)
-class ActivityAdmin(ModelAdmin):
+class ActivityAdmin(ReadOnly, ModelAdmin):
     list_display = ("when", "who", "kind", "what", "place", "response_status", "source", "day")
     list_select_related = ("student", "course", "video", "lesson", "goal", "quiz")
     list_filter = (
@@ -143,12 +143,6 @@ class ActivityAdmin(ModelAdmin):
 
     def get_ordering(self, request):
         return WALKS[walk(request)]
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
     def has_delete_permission(self, request, obj=None):
         return False

@@ -8,13 +8,13 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 
-from config.admin import ModelAdmin
+from config.admin import ModelAdmin, ReadOnly
 from xapi.models import Statement
 from xapi.statements import derived_id
 
 
 @admin.register(Statement)
-class StatementAdmin(ModelAdmin):
+class StatementAdmin(ReadOnly, ModelAdmin):
     list_display = ["timestamp", "actor", "verb_name", "object", "course"]
     search_fields = ["id"]
     search_help_text = (
@@ -23,12 +23,6 @@ class StatementAdmin(ModelAdmin):
     )
     fields = ["id", "timestamp", "actor", "student", "verb", "object", "course", "stored", "json"]
     readonly_fields = fields
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
     def has_delete_permission(self, request, obj=None):
         return False
