@@ -1,5 +1,7 @@
 """Living with goals: the forms that a student's path opens in place, and the pages that they are without JavaScript."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,8 +19,7 @@ from profiles.writing import new_id
 from timeline import access, queries
 from timeline.views.goals import GoalsPage, StudentGoals, goal_of, said_of_number, said_of_way
 from timeline.views.page import ForHtmx
-from timeline.views.writing import file_lost
-from uploads.store import media_of, store
+from timeline.views.writing import file_lost, write_with_file
 
 
 class Action(ForHtmx, View):
@@ -332,14 +333,9 @@ class SubmitProof(OfGoal):
         return f"proof-{self.goal.pk}"
 
     def act(self, form):
-        found, media = form.cleaned_data, {}
-        with transaction.atomic():
-            if found["attachment"]:
-                media = media_of(store(found["attachment"], owner=self.request.user, student=self.student))
-            row = living.submit_proof(id=found["id"], goal=self.goal, text=found["text"], **media)
-            if media and row.media_url != media["media_url"]:
-                transaction.set_rollback(True)  # the row was there, with the file that it had then
-        if row.goal_id != self.goal.pk or row.content != found["text"] or row.media_type != media.get("media_type"):
+        submit = partial(living.submit_proof, goal=self.goal)
+        row, is_same = write_with_file(form, submit, owner=self.request.user, student=self.student)
+        if row.goal_id != self.goal.pk or not is_same:
             raise ValidationError(living.TAKEN, "taken")
         return "Your proof is submitted.", self.element
 

@@ -1,5 +1,7 @@
 """What forms for words share: a row that is written once, together with its file."""
 
+from functools import partial
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -12,25 +14,31 @@ SENT_BEFORE = (
 )
 
 
+def write_with_file(form, write, *, owner, student, media=None):
+    """The row that `write(id=, text=, **media)` writes of a valid form; whether it has the form's words and file."""
+    found, media = form.cleaned_data, media or {}
+    with transaction.atomic():
+        if found["attachment"]:
+            media = media_of(store(found["attachment"], owner=owner, student=student))
+        row = write(id=found["id"], text=found["text"], **media)
+        if media and row.media_url != media["media_url"]:
+            transaction.set_rollback(True)  # the row was there, with the file that it had then
+    return row, row.content == found["text"] and row.media_type == media.get("media_type")
+
+
 def written(form, write, *, owner, student, media=None):
     """The row that `write(id=, student=, text=, **media)` writes of a valid form.
 
     None, with an error in the form, if it cannot be written or is another one by now.
     """
-    found, media = form.cleaned_data, media or {}
     try:
-        with transaction.atomic():
-            if found["attachment"]:
-                media = media_of(store(found["attachment"], owner=owner, student=student))
-            row = write(id=found["id"], student=student, text=found["text"], **media)
-            if media and row.media_url != media["media_url"]:
-                transaction.set_rollback(True)  # the row was there, with the file that it had then
+        row, is_same = write_with_file(form, partial(write, student=student), owner=owner, student=student, media=media)
     except ValidationError as error:
         taken = getattr(error, "code", None) == "taken"
         form_is_renewed = form.fields["id"].error_messages["invalid"]
         form.add_error("id" if taken else "text", form_is_renewed if taken else error.messages)
         return None
-    if row.hidden_at or row.content != found["text"] or row.media_type != media.get("media_type"):
+    if row.hidden_at or not is_same:
         form.add_error("id", SENT_BEFORE)
         return None
     return row
