@@ -54,7 +54,7 @@ MANY = 1_000  # students; of fewer, what they did is filed anew in a moment
 
 
 def percent(score):
-    return f"{floatformat(score, -2)} %"
+    return f"{floatformat(score, -2)}%"
 
 
 class CatalogueAdmin(ModelAdmin):
@@ -365,7 +365,7 @@ class VideoProgressAdmin(RecordAdmin):
 
     @admin.display(description="watched")
     def share(self, progress):
-        return f"{watching.percent(progress.watched, progress.video.duration_seconds)} %"
+        return f"{watching.percent(progress.watched, progress.video.duration_seconds)}%"
 
     @admin.display(description="parts seen")
     def seen(self, progress):

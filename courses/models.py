@@ -33,7 +33,7 @@ class Course(Identified):
     title = models.TextField()
     description = models.TextField(db_default="", blank=True)
     open_for_enrolment = models.BooleanField(
-        db_default=True, help_text="Whether it stands in the catalogue, for anyone to enrol."
+        db_default=True, help_text="Shown in the catalogue, where anyone can enrol."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     instructors = models.ManyToManyField(
@@ -103,10 +103,10 @@ class Video(Identified):
     position = models.IntegerField(db_default=0, help_text="A lesson's videos are shown in this order.")
     file = StoredFileField("video file", page="video_file", upload_to=RandomName("videos"))
     poster = StoredFileField(
-        page="video_poster", upload_to=RandomName("videos"), help_text="The picture that stands there until it plays."
+        page="video_poster", upload_to=RandomName("videos"), help_text="The picture shown until the video plays."
     )
     captions = StoredFileField(
-        page="video_captions", upload_to=RandomName("videos"), help_text="What is said and heard, to be read along."
+        page="video_captions", upload_to=RandomName("videos"), help_text="What is said and heard in the video, as text."
     )
     url = models.TextField(
         "address",
@@ -122,7 +122,7 @@ class Video(Identified):
         decimal_places=3,
         db_default=0.95,
         validators=[MinValueValidator(0.001), MaxValueValidator(1)],
-        help_text="The share of the video that counts as having watched it: 0.95 is 95 %.",
+        help_text="The share of the video that counts as having watched it: 0.95 is 95%.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -193,15 +193,15 @@ class Quiz(Identified):
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         help_text="Percent of the points that pass.",
     )
-    required = models.BooleanField(db_default=True, help_text="Whether its lesson is complete only once it is passed.")
+    required = models.BooleanField(db_default=True, help_text="The lesson is complete only once this quiz is passed.")
     attempts_allowed = models.IntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(MOST_ATTEMPTS)],
-        help_text="How often one may try. Empty: as often as one likes.",
+        help_text="How many attempts a student has. Empty: no limit.",
     )
     skippable = models.BooleanField(
-        db_default=True, help_text="Whether one may watch on without taking it, if it stands in a video."
+        db_default=True, help_text="In a video: students may keep watching without taking it."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -243,7 +243,7 @@ class QuizQuestion(Identified):
     choices = ArrayField(models.TextField(), db_default=[], blank=True)
     answers = ArrayField(models.TextField(), db_default=[])
     tolerance = models.DecimalField(
-        max_digits=12, decimal_places=4, db_default=0, help_text="How far a number may be off."
+        max_digits=12, decimal_places=4, db_default=0, help_text="How far off a number may be."
     )
     explanation = models.TextField(db_default="", blank=True, help_text="Shown once the question is marked.")
 

@@ -39,9 +39,7 @@ class Goal(Identified):
     student = models.ForeignKey("profiles.Profile", DB_CASCADE, related_name="goals", db_index=False)
     title = models.TextField()
     description = models.TextField(db_default="", blank=True)
-    measure = models.TextField(
-        db_default="", blank=True, help_text="By what one tells that it is reached: “$1K a month”."
-    )
+    measure = models.TextField(db_default="", blank=True, help_text="How to tell that it is reached: “$1K a month”.")
     target_date = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True, blank=True)

@@ -39,7 +39,7 @@ def test_the_inbox_is_answered_to_its_end_without_the_mouse(video, page, assert_
     page.locator("#waiting-count", has_text="4 waiting").wait_for()
     page.wait_for_load_state()  # the keys listen from then on
     page.keyboard.press("?")
-    keys = page.get_by_role("dialog", name="Keys")
+    keys = page.get_by_role("dialog", name="Keyboard shortcuts")
     keys.wait_for()
     page.keyboard.press("Escape")
     keys.wait_for(state="hidden")

@@ -177,12 +177,12 @@ def test_a_course_tells_what_is_watched_passed_begun_and_complete(client, school
     factories.QuizFactory(lesson=school.lessons[1], title="Not written yet")
     client.force_login(student)
     page = text_of(client.get(page_of(school.course)))
-    assert "1 of 2 lessons complete Continue where I stopped Video of Two · 25 % watched" in page
+    assert "1 of 2 lessons complete Continue where I stopped Video of Two · 25% watched" in page
     assert f"One Complete {school.instructor} marked it as complete: “Done by letter.”" in page
     assert "Video of One Watched" in page
-    assert "Quiz of One Passed Quiz Last score 80 %" in page
+    assert "Quiz of One Passed Quiz Last score 80%" in page
     assert "Two 0 of 2 required steps done Video of Two" in page
-    assert "Video of Two Next Video, 10:00 25 % watched" in page
+    assert "Video of Two Next Video, 10:00 25% watched" in page
     assert "Quiz of Two Started" in page
     assert "Not written yet" not in page
 
@@ -196,7 +196,7 @@ def test_of_a_video_that_was_cut_the_share_is_of_what_is_left_as_in_its_journey(
     client.force_login(school.staff)
     journey = client.get(reverse("video_journey", args=[video.pk]), {"student": school.student.pk})
     assert journey.context["percent"] == 25
-    assert ">25 %<" in client.get(reverse("admin:courses_videoprogress_changelist")).text
+    assert ">25%<" in client.get(reverse("admin:courses_videoprogress_changelist")).text
 
 
 def test_a_quiz_stands_under_its_video_and_the_others_after_them(school):

@@ -129,8 +129,8 @@ def test_keys_go_through_the_page_and_never_get_into_what_is_typed(address, page
     assert "q=thought" in page.url
     assert "from=" not in page.url
 
-    page.get_by_role("button", name="Keys").click()
-    dialog = page.get_by_role("dialog", name="Keys")
+    page.get_by_role("button", name="Shortcuts").click()
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     dialog.get_by_label("Use these keys").uncheck()
     dialog.get_by_role("button", name="Close").click()
     dialog.wait_for(state="hidden")
@@ -217,7 +217,7 @@ def test_what_is_new_is_announced_and_shown_on_request(address, page):
     assert notice.is_hidden()
 
 
-# 640 is 1280 at 200 % zoom.
+# 640 is 1280 at 200% zoom.
 @pytest.mark.parametrize(("width", "theme"), [(320, "light"), (640, "light"), (1280, "dark")])
 def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessible, width, theme):
     page.emulate_media(color_scheme=theme, reduced_motion="reduce")
@@ -252,7 +252,7 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
     page.goto(address)
     told.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("button", name="Shortcuts").click()
     assert_accessible(page)
     page.set_viewport_size({"width": 740, "height": 360})  # a phone, held sideways
     player, header = (page.locator(part).bounding_box()["height"] for part in ("#player", ".site-header"))

@@ -442,7 +442,7 @@ def recount_journey(school, video):
     ]
     tenths = Counter(entry.part for entry in everybodys if entry.kind == "video_progress")
     marks = [
-        (video.duration_seconds * tenth // 10, f"watched {tenth * 10} %", students)
+        (video.duration_seconds * tenth // 10, f"watched {tenth * 10}%", students)
         for tenth, students in tenths.items()
         if video.duration_seconds >= 10
     ]

@@ -201,21 +201,21 @@ def test_a_student_of_another_instructor_cannot_be_chosen_in_a_journey(client, c
 def test_the_journey_tells_the_kinds_by_second_and_how_far_everyone_got(client, classroom):
     client.force_login(classroom.instructor)
     page = text_of(client.get(addresses(classroom)["journey"]))
-    moments = re.findall(r"(\d+:\d\d) (Sara Lindqvist|Tom Abara|\d+ students? (?:watched \d+ %|reached “[^”]+”))", page)
+    moments = re.findall(r"(\d+:\d\d) (Sara Lindqvist|Tom Abara|\d+ students? (?:watched \d+%|reached “[^”]+”))", page)
     assert moments == [
-        ("1:00", "1 student watched 10 %"),
+        ("1:00", "1 student watched 10%"),
         ("1:23", "Sara Lindqvist"),
-        ("2:00", "1 student watched 20 %"),
-        ("3:00", "1 student watched 30 %"),
+        ("2:00", "1 student watched 20%"),
+        ("3:00", "1 student watched 30%"),
         ("3:20", "Sara Lindqvist"),
-        ("4:00", "1 student watched 40 %"),
-        ("5:00", "1 student watched 50 %"),
+        ("4:00", "1 student watched 40%"),
+        ("5:00", "1 student watched 50%"),
         ("5:00", "Tom Abara"),
-        ("6:00", "1 student watched 60 %"),
+        ("6:00", "1 student watched 60%"),
         ("6:40", "1 student reached “The three questions”"),
-        ("7:00", "1 student watched 70 %"),
-        ("8:00", "1 student watched 80 %"),
-        ("9:00", "1 student watched 90 %"),
+        ("7:00", "1 student watched 70%"),
+        ("8:00", "1 student watched 80%"),
+        ("9:00", "1 student watched 90%"),
         ("9:59", "Sara Lindqvist"),
     ]
 
@@ -236,7 +236,7 @@ def test_kinds_can_be_filtered(client, classroom):
     assert "Nothing of this kind" in text_of(client.get(f"{journey}?kind=quizzes&student={classroom.tom.pk}"))
     both = text_of(client.get(f"{journey}?kind=reflections&kind=quizzes"))
     assert "Showing 1– 4 of 4" in both
-    assert "watched 10 %" not in both
+    assert "watched 10%" not in both
 
 
 def test_a_day_has_its_sentence_and_its_entries(client, classroom):
@@ -247,7 +247,7 @@ def test_a_day_has_its_sentence_and_its_entries(client, classroom):
         " wrote a daily note, submitted success proof, reached a milestone and received a message." in page
     )
     assert "Wrote to five shops" in page
-    assert "Watched to 90 %" in page
+    assert "Watched to 90%" in page
     assert "9 steps" in page
 
 

@@ -114,7 +114,7 @@ def begin(client, school):
 
 def test_a_quiz_is_started_answered_and_marked_at_once(student, school):
     page = text_of(student.get(school.address))
-    assert "You pass with 75 % of the questions right." in page
+    assert "You pass with 75% of the questions right." in page
     assert "You may try as often as you like." in page
     assert "Which are costs?" not in page
     begin(student, school)
@@ -124,7 +124,7 @@ def test_a_quiz_is_started_answered_and_marked_at_once(student, school):
     assert response.url == f"{school.address}?attempt={attempt.pk}"
     assert (attempt.score, attempt.passed) == (100, True)
     page = text_of(student.get(response.url))
-    assert "Passed: 100 %" in page
+    assert "Passed: 100%" in page
     assert "Your answer: Rent · Tax" in page
     assert "They pay." in page
     kinds = Activity.objects.filter(quiz_id=school.quiz.pk).values_list("activity_type", flat=True)
@@ -133,11 +133,11 @@ def test_a_quiz_is_started_answered_and_marked_at_once(student, school):
 
 def test_what_is_needed_is_told_as_exactly_as_what_was_reached(student, school):
     Quiz.objects.update(passing_score="66.67")
-    assert "You pass with 66.67 % of" in text_of(student.get(school.address))
+    assert "You pass with 66.67% of" in text_of(student.get(school.address))
     begin(student, school)
-    assert "66.67 % is needed to pass Attempt" in text_of(student.get(send(student, school, "submit", HALF).url))
+    assert "66.67% is needed to pass Attempt" in text_of(student.get(send(student, school, "submit", HALF).url))
     factories.QuizAttemptFactory(student=school.student, quiz=school.quiz, submitted=True, score="66.66", passed=False)
-    assert "66.66 % Not passed yet" in text_of(student.get(reverse("my_days")))
+    assert "66.66% Not passed yet" in text_of(student.get(reverse("my_days")))
 
 
 def test_the_quiz_that_was_left_completes_its_lesson_and_course(student, school):
@@ -152,7 +152,7 @@ def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothi
     begin(student, school)
     assert "Attempt 1 of 2" in text_of(student.get(school.address))
     page = text_of(student.get(send(student, school, "submit", HALF).url))
-    assert "Not passed: 50 %" in page
+    assert "Not passed: 50%" in page
     assert "Which are costs? Wrong Your answer: Rent" in page
     assert "Right: Rent · Tax" not in page
     assert "Try again 1 attempt left." in page
@@ -167,7 +167,7 @@ def test_what_is_not_right_is_told_and_the_right_answer_only_when_there_is_nothi
     assert "Which are costs? Wrong Your answer: Rent Right: Rent · Tax" in page
     assert "Your answer: talk Right: Listen How many?" in page, "one of the forms that are right"
     assert "You have used all your attempts." in page
-    assert "Other attempts Attempt 1 50 %" in page
+    assert "Other attempts Attempt 1 50%" in page
     response = student.post(school.address, {"do": "start"})
     assert response.status_code == 409
     assert "You have used all your attempts at this quiz." in text_of(response)
@@ -218,7 +218,7 @@ def test_the_questions_stay_as_they_were_when_it_was_started(student, school):
     QuizQuestion.objects.filter(pk=school.questions[0].pk).delete()
     assert text_of(student.get(school.address)) == before
     send(student, school, "submit", RIGHT)
-    assert "Passed: 100 %" in text_of(student.get(school.address))
+    assert "Passed: 100%" in text_of(student.get(school.address))
     assert QuizAttempt.objects.get().score == 100
     begin(student, school)
     assert "Which are not?" in text_of(student.get(school.address))
@@ -232,10 +232,10 @@ def test_what_is_needed_today_is_not_said_of_an_attempt_that_was_marked_by_anoth
     result = send(student, school, "submit", HALF).url
     Quiz.objects.update(passing_score=today)
     page = text_of(student.get(result))
-    assert ("Passed: 50 %" if then == 50 else "Not passed: 50 %") in page
-    assert f"{today} % is needed to pass now; this attempt counts as it did when it was handed in" in page
+    assert ("Passed: 50%" if then == 50 else "Not passed: 50%") in page
+    assert f"{today}% is needed to pass now; this attempt counts as it did when it was handed in" in page
     Quiz.objects.update(passing_score=then)
-    assert f"{then} % is needed to pass Attempt" in text_of(student.get(result))
+    assert f"{then}% is needed to pass Attempt" in text_of(student.get(result))
 
 
 def test_an_attempt_that_another_writer_made_without_questions_is_told_as_far_as_it_goes(student, school):
@@ -440,7 +440,7 @@ def test_of_attempts_that_began_at_one_moment_every_page_takes_the_same_for_the_
         )  # fmt: skip
     assert first_tries(school.quiz, [school.student.pk])[str(single.pk)] == (0, 1)
     assert student.get(school.address).context["attempt"].score == 100
-    assert "Last score 100 %" in text_of(student.get(reverse("course", args=[school.quiz.lesson.course_id])))
+    assert "Last score 100%" in text_of(student.get(reverse("course", args=[school.quiz.lesson.course_id])))
 
 
 def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, school, monkeypatch):
@@ -464,7 +464,7 @@ def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, scho
     factories.QuizAttemptFactory(student=ben, quiz=another, started_at=now, submitted_at=now, score=100, passed=True)
     client.force_login(school.instructor)
     page = text_of(client.get(school.address))
-    for line in ("Ana Passed Best of 2 attempts: 88 %", "Ben Not passed yet 25 %", "Cleo Started, not handed in"):
+    for line in ("Ana Passed Best of 2 attempts: 88%", "Ben Not passed yet 25%", "Cleo Started, not handed in"):
         assert line in page
     assert "Dora Not taken yet" in page
     assert "1 passed, 1 tried but did not pass yet, 4 did not hand anything in." in page

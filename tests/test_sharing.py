@@ -32,7 +32,7 @@ NOON = datetime.datetime(2026, 3, 2, 17, tzinfo=datetime.UTC)
 # What each part alone lets others see, by words that stand nowhere else.
 WORDS = {
     Part.WATCHING: ["Watched the opening"],
-    Part.QUIZZES: ["Quiz of prices", "87 %"],
+    Part.QUIZZES: ["Quiz of prices", "87%"],
     Part.COURSES: ["Course of selling"],
     Part.REFLECTIONS: ["I thought aloud"],
     Part.ANSWERS: ["Answered at length"],

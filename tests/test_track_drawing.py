@@ -177,7 +177,7 @@ def test_of_more_students_than_are_counted_only_shares_are_told():
     assert drawn.curve == "50H120"
     assert drawn.whole_name == "10,000+ watched; a sample of 2,000 is shown"
     assert {part.students for part in drawn.parts} == {None}
-    assert drawn.parts[0].label == "0:00–0:10: watched by 50 %"
+    assert drawn.parts[0].label == "0:00–0:10: watched by 50%"
 
 
 def test_a_marker_says_how_many_when_and_who_waits():

@@ -96,7 +96,7 @@ def test_it_goes_on_where_one_was_or_at_a_second_that_the_address_names(client, 
     content = client.get(address).content.decode()
     assert "ask.mp4#t=187" in content
     assert "<track" not in content
-    assert "You have watched <span data-percent>32</span> %" in content
+    assert "You have watched <span data-percent>32</span>%" in content
     assert htmx.fields(htmx.by_id(htmx.loaded(client.get(address)), "reflect"))["at"] == "3:07"
     assert b"ask.mp4#t=30" in client.get(f"{address}?t=30").content
     assert client.get(f"{address}?t=-1").status_code == 400

@@ -68,13 +68,13 @@ def test_an_instructor_opens_a_journey_filters_it_pages_through_it_and_goes_to_a
     page.locator("#showing", has_text="Showing 1–50 of 121").wait_for()
     assert_accessible(page)
     page.get_by_role("link", name="Load more").click()
-    page.get_by_text("2 students watched 10 %").wait_for()
+    page.get_by_text("2 students watched 10%").wait_for()
     page.locator("#showing", has_text="Showing 1–100 of 121").wait_for()
 
     page.get_by_role("checkbox", name="Reflections").check()
     page.locator("#showing", has_text="Showing 1–50 of 120").wait_for()
     assert page.url.endswith("?kind=reflections")
-    assert page.get_by_text("2 students watched 10 %").count() == 0
+    assert page.get_by_text("2 students watched 10%").count() == 0
 
     entries = page.locator(".entry")
     assert entries.count() == 50
@@ -95,7 +95,7 @@ def test_an_instructor_opens_a_journey_filters_it_pages_through_it_and_goes_to_a
     page.get_by_role("heading", name="Tom Abara").wait_for()
     assert "kind=watching" in page.url
     assert page.get_by_role("checkbox", name="Watching").is_checked()
-    page.get_by_text("Watched to 50 %").wait_for()
+    page.get_by_text("Watched to 50%").wait_for()
     assert page.get_by_text("Thought 000.").count() == 0
 
     page.goto(reverse("video_journey", args=[school["video"].pk]))

@@ -58,7 +58,7 @@ def test_what_a_student_does_from_enrolling_to_the_end_stands_on_all_three_pages
     stop.get_by_role("button", name="Start").click()
     stop.get_by_label("The customer").check()
     stop.get_by_role("button", name="Hand in").click()
-    stop.get_by_text("Passed: 100 %").wait_for()
+    stop.get_by_text("Passed: 100%").wait_for()
     stop.get_by_role("button", name="Keep watching").click()
     page.wait_for_function("() => document.getElementById('player').currentTime > 4")
     page.get_by_label("What do you think?").fill("And if nobody answers?")
@@ -99,7 +99,7 @@ def test_what_a_student_does_from_enrolling_to_the_end_stands_on_all_three_pages
     }
     for name, (address, entries) in places.items():
         page.goto(address)
-        page.get_by_text("Watched to 90 %").first.wait_for()
+        page.get_by_text("Watched to 90%").first.wait_for()
         missing = {f"entry-{pk}" for pk in entries.values_list("pk", flat=True)} - ids_of_entries(page)
         assert not missing, name
         assert page.get_by_text("And if nobody answers?").count(), name
@@ -117,7 +117,7 @@ def test_without_javascript_a_video_plays_and_its_quiz_and_a_reflection_work(vid
     page.get_by_role("button", name="Start").click()
     page.get_by_label("The customer").check()
     page.get_by_role("button", name="Hand in").click()
-    page.get_by_role("heading", name="Passed: 100 %").wait_for()
+    page.get_by_role("heading", name="Passed: 100%").wait_for()
     page.get_by_role("link", name="Whom to ask").click()
     page.get_by_label("What do you think?").fill("And if nobody answers?")
     page.get_by_label("Moment").fill("0:99")

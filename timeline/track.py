@@ -64,7 +64,7 @@ class Part:
 
     @property
     def label(self):
-        return f"{self.span}: watched by {self.students if self.students is not None else f'{self.percent} %'}"
+        return f"{self.span}: watched by {self.students if self.students is not None else f'{self.percent}%'}"
 
 
 @dataclass(frozen=True)

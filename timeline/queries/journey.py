@@ -16,7 +16,7 @@ CHECKPOINTS = 100  # of a video, that a page counts
 
 @dataclass(frozen=True)
 class Reached:
-    """How many students reached a second of a video; `deed` says what they did there: "watched 10 %"."""
+    """How many students reached a second of a video; `deed` says what they did there: "watched 10%"."""
 
     second: int
     deed: str
@@ -148,7 +148,7 @@ def reached(*, video, after=None, until=None):
     none here.  Indexes: idx_video_kind, that of learning_milestones.checkpoint_id.
     """
     tenths = range(1, 10) if video.duration_seconds >= 10 else ()
-    marks = [(video.duration_seconds * tenth // 10, None, f"watched {tenth * 10} %") for tenth in tenths]
+    marks = [(video.duration_seconds * tenth // 10, None, f"watched {tenth * 10}%") for tenth in tenths]
     marks += [
         (checkpoint.video_timestamp_seconds, checkpoint.pk, f"reached “{checkpoint.title}”")
         for checkpoint in video.checkpoints.order_by("video_timestamp_seconds")[:CHECKPOINTS]
