@@ -197,11 +197,10 @@ def lived_goals(*, student, goals, first_weekday=0):
     weeks, limited = defaultdict(lambda: defaultdict(dict)), set()
     with connection.cursor() as cursor:
         cursor.execute(GOAL_WEEKS, asked | {"limit": COUNT_LIMIT, "shift": _shift(first_weekday)})
-        for goal, beyond, week, activity_type, number in cursor.fetchall():
-            if beyond:
+        for goal, week, activity_type, number, has_more in cursor.fetchall():
+            weeks[goal][week][activity_type] = number
+            if has_more:
                 limited.add(goal)
-            else:
-                weeks[goal][week][activity_type] = number
     milestones, proofs = defaultdict(list), defaultdict(list)
     for model, sql, found in ((GoalMilestone, MILESTONES, milestones), (SuccessProof, PROOFS, proofs)):
         for row in model.objects.raw(sql, asked | {"limit": MARKS}):
@@ -310,20 +309,26 @@ PATH = """
 WEEK = "day - (day - DATE '1800-01-06' + %(shift)s) %% 7"
 DAY = "(created_at AT TIME ZONE 'America/New_York')::date AS day"
 
-# Of each goal's newest entries, and the one `beyond` them.
+# Of each goal's newest entries.  Whether it has more is asked only where so many were counted: to number the entries
+# would cost every goal as much as counting them.
 GOAL_WEEKS = f"""
     SELECT goal.id, counted.*
     FROM unnest(%(goals)s::uuid[]) AS goal (id)
     CROSS JOIN LATERAL (
-        SELECT place > %(limit)s AS beyond, {WEEK} AS week, activity_type, count(*)
+        SELECT {WEEK} AS week, activity_type, count(*),
+            CASE WHEN sum(count(*)) OVER () = %(limit)s THEN EXISTS (
+                SELECT FROM student_activity_timeline
+                WHERE student_id = %(student)s AND goal_id = goal.id
+                ORDER BY created_at DESC, student_activity_timeline.id DESC
+                OFFSET %(limit)s
+            ) END AS has_more
         FROM (
-            SELECT {DAY}, activity_type, row_number() OVER (ORDER BY created_at DESC, entry.id DESC) AS place
-            FROM student_activity_timeline AS entry
+            SELECT {DAY}, activity_type FROM student_activity_timeline
             WHERE student_id = %(student)s AND goal_id = goal.id
-            ORDER BY created_at DESC, entry.id DESC
-            LIMIT %(limit)s + 1
+            ORDER BY created_at DESC, student_activity_timeline.id DESC
+            LIMIT %(limit)s
         ) AS entry
-        GROUP BY 1, 2, 3
+        GROUP BY 1, 2
     ) AS counted
 """
 

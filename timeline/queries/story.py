@@ -87,9 +87,9 @@ def goal_story(*, goal, kinds, answers=True):
     days, spans, steps, end, limited = defaultdict(dict), {}, [], [], False
     with connection.cursor() as cursor:
         cursor.execute(DAYS, asked)
-        for beyond, day, activity_type, number, first, last, ids in cursor.fetchall():
-            limited |= beyond
-            if beyond or activity_type not in asked["kinds"]:
+        for day, activity_type, number, first, last, ids, has_more in cursor.fetchall():
+            limited = bool(has_more)
+            if activity_type not in asked["kinds"]:
                 continue
             days[day][activity_type] = number
             spans[day, activity_type] = first, last
@@ -208,21 +208,21 @@ def story_tells(*, goal, kinds, address):
     return False
 
 
-# Of the oldest ENTRIES, and the one `beyond` them.
-DAYS = """
+# Of the oldest ENTRIES; whether there are more is asked only where so many were counted.
+LED = """
+    SELECT created_at, id, activity_type FROM student_activity_timeline
+    WHERE student_id = %(student)s AND goal_id = %(goal)s
+    ORDER BY created_at, id
+"""
+
+DAYS = f"""
     SELECT
-        place > %(limit)s AS beyond,
         (created_at AT TIME ZONE 'America/New_York')::date, activity_type, count(*), min(created_at), max(created_at),
-        (array_agg(id) FILTER (WHERE activity_type = ANY (%(reached)s)))[:%(turns)s]
-    FROM (
-        SELECT created_at, id, activity_type, row_number() OVER (ORDER BY created_at, id) AS place
-        FROM student_activity_timeline
-        WHERE student_id = %(student)s AND goal_id = %(goal)s
-        ORDER BY created_at, id
-        LIMIT %(limit)s + 1
-    ) AS led
-    GROUP BY 1, 2, 3
-    ORDER BY 1, 2, 3
+        (array_agg(id) FILTER (WHERE activity_type = ANY (%(reached)s)))[:%(turns)s],
+        CASE WHEN sum(count(*)) OVER () = %(limit)s THEN EXISTS ({LED} OFFSET %(limit)s) END
+    FROM ({LED} LIMIT %(limit)s) AS led
+    GROUP BY 1, 2
+    ORDER BY 1, 2
 """
 
 AT = """
