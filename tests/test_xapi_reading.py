@@ -5,6 +5,7 @@ import datetime
 import gzip
 import io
 import json
+import time
 from decimal import Decimal
 
 import pytest
@@ -355,6 +356,19 @@ def test_an_endless_line_is_not_kept_in_memory():
         long, short = items(raw)
         assert MAX_BYTES < len(long.raw) <= MAX_BYTES + 2
         assert short.raw == b"{}"
+
+
+def test_a_line_of_an_endless_element_takes_no_longer_than_the_one_before():
+    start = time.process_time()
+    assert items(b"[1 " + b"1\n" * 400_000)[-1].problem
+    assert time.process_time() - start < 2  # ten times that, if each line has all before it looked at again
+
+
+def test_a_key_that_stands_twice_is_found_among_very_many():
+    keys = ",".join(f'"k{number}":1' for number in range(50_000))
+    start = time.process_time()
+    assert reason(f'{{{keys},"k49999":2}}'.encode()) == 'The key "k49999" stands twice in one object.'
+    assert time.process_time() - start < 2  # a minute, if each is compared with all others
 
 
 @given(

@@ -84,7 +84,11 @@ def _array(stream, line):
             at, mark = match.start(), match[0]
             if mark == b"\n":
                 line += 1
-                if not begun and not (current + chunk[position:at]).strip(BLANKS):
+                if not begun:
+                    _add(current, chunk[position:at])
+                    position, begun = at, bool(current.strip(BLANKS))
+                if not begun:
+                    current.clear()
                     started = line
             elif at == escaped_at or closed:
                 continue

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -276,8 +277,7 @@ def _parse(raw):
 def _json_object(pairs):
     value = dict(pairs)
     if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
         raise InvalidStatement(f"The key {_shown(twice)} stands twice in one object.")
     return value
 
