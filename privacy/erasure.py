@@ -79,7 +79,8 @@ def _clear_admin_log(person):
     told = Q()
     for spelling in spellings:
         told |= Q(object_repr__icontains=spelling) | Q(change_message__icontains=spelling)
-    pattern = re.compile("|".join(rf"(?<!\w){re.escape(spelling)}(?!\w)" for spelling in spellings), re.IGNORECASE)
+    longest_first = sorted(spellings, key=len, reverse=True)  # a name may be how the address begins
+    pattern = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
     for entry in LogEntry.objects.filter(told, action_time__gte=person.created_at).iterator():
         entry.object_repr = pattern.sub(NOBODY, entry.object_repr)
         entry.change_message = pattern.sub(NOBODY, entry.change_message)

@@ -233,6 +233,14 @@ def test_a_name_that_is_part_of_another_word_stays(media_root):
     assert LogEntry.objects.get().object_repr == "Algebra with erased"
 
 
+@pytest.mark.parametrize("name", ["Maya", "maya", "MAYA", "Maya@school", "maya@SCHOOL"])
+def test_of_an_address_that_begins_with_the_name_nothing_stays(media_root, name):
+    person, staff = factories.ProfileFactory(full_name=name, email="maya@school.example"), factories.StaffFactory()
+    log(staff, factories.CourseFactory(), "Course of maya@school.example")
+    erase(person)
+    assert LogEntry.objects.get().object_repr == "Course of erased"
+
+
 def test_what_staff_did_before_somebody_was_here_stays_as_it_was_whatever_they_call_themself(media_root):
     staff, course = factories.StaffFactory(), factories.CourseFactory()
     log(staff, course, "Course on clients")
