@@ -22,9 +22,6 @@ class ProfileFormMixin:
             self.add_error("is_staff", "A superuser is staff as well.")
         return cleaned
 
-    def clean_email(self):
-        return Profile.objects.normalize_email(self.cleaned_data["email"])
-
 
 class ProfileCreationForm(ProfileFormMixin, AdminUserCreationForm):
     usable_password = AdminUserCreationForm.create_usable_password_field(PASSWORD_HELP)

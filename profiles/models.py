@@ -129,10 +129,6 @@ class Profile(Identified, AbstractBaseUser):
     def __str__(self):
         return self.full_name or self.email or f"Student {str(self.id)[-6:]}"
 
-    def clean(self):
-        super().clean()
-        self.email = Profile.objects.normalize_email(self.email)
-
     @staticmethod
     def normalize_username(username):
         return Profile.objects.normalize_email(username)
