@@ -176,6 +176,17 @@ def test_a_video_without_a_length_or_a_course_waits_until_a_statement_gives_it()
     assert VideoProgress.objects.get(student__full_name="Learner bob").watched == [(0, 5)]
 
 
+def test_videos_without_a_length_cost_no_query_each():
+    def queries(numbers):
+        load(*(statement(number, video=f"urn:v:{number}", played="0[.]50") for number in numbers))
+        with CaptureQueriesContext(connection) as captured:
+            settle()
+        return len(captured)
+
+    queries([1])  # which makes the person
+    assert queries(range(100, 130)) == queries([2])
+
+
 def test_a_longer_length_in_a_later_file_unreaches_what_was_reached_too_early():
     imported(statement(1, played="0[.]10", length=10))
     assert VideoProgress.objects.get().completed_at
@@ -765,3 +776,17 @@ def test_every_number_that_is_taken_can_be_stored(number):
 def test_a_name_longer_than_a_profile_takes_is_cut():
     imported(statement(actor=account("ada", name="Ada" * 5000)))
     assert Profile.objects.get().full_name == "Ada" * 100
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Ada\nLovelace", "Ada Lovelace"),
+        ("\u202eAda\u2069", "Ada"),
+        ("\u200b", "Learner ada"),
+        (None, "Learner ada"),
+    ],
+)
+def test_a_name_is_kept_as_one_that_somebody_types(name, called):
+    imported(statement(actor=account("ada\u202e", name=name)))
+    assert Profile.objects.get().full_name == called

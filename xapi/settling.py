@@ -18,6 +18,7 @@ from psycopg.types.range import Int4Range
 
 from courses.models import TENTHS, Course, Enrollment, Lesson, Video, VideoProgress
 from profiles.models import NAME_LIMIT, Profile
+from profiles.writing import name_of
 from xapi.loading import retrying
 from xapi.models import Agent, Pending, Written
 from xapi.statements import COMMENTED, COMPLETED, EXTENSIONS, PROGRESSED, REGISTERED, derived_id, read_segments
@@ -110,7 +111,8 @@ def _settle_people(agent_ids):
     wanted = {}
     for key, name, first in _people(agent_ids):
         if agents[key].profile_id == key:
-            wanted[key] = {"full_name": (name or agents[key].pseudonym)[:NAME_LIMIT], "created_at": first}
+            called = name_of(name or "") or name_of(agents[key].pseudonym)
+            wanted[key] = {"full_name": called[:NAME_LIMIT], "created_at": first}
     changed = _write(Profile, wanted, agents={key: key for key in wanted})
     linked = set(Profile.objects.filter(id__in=[a.profile_id for a in found.values()]).values_list("id", flat=True))
     Agent.objects.bulk_update([agent for agent in found.values() if agent.profile_id in linked], ["profile_id"])
@@ -206,7 +208,7 @@ def _settle_watching(students, keys):
         fresh = VideoProgress(id=key, student_id=students[agent], video_id=video, **asdict(watching))
         if row is None:
             create.append(fresh)
-        elif key in written and written[key].values == _values(row, _WATCHING):
+        elif _is_as_written(row, written.get(key)):
             fresh.id = row.id
             if _values(row, _WATCHING) != _values(fresh, _WATCHING):
                 (update if _adds_only(row, watching) else shrink).append(fresh)
@@ -225,16 +227,18 @@ def _settle_watching(students, keys):
         {key: _values(now[student, video], _WATCHING) for key, (agent, student, video) in ours.items()},
         {key: agent for key, (agent, _, _) in ours.items()},
     )
-    for agent, video in set(keys) - computed.keys():
-        key = derived_id("watching", agent, video)
-        row = there.get((students[agent], video))
-        if row and key in written and written[key].values == _values(row, _WATCHING):
-            VideoProgress.objects.filter(id=row.id).delete()
-        Written.objects.filter(id=key).delete()
+    lost = {derived_id("watching", *key): there.get((students[key[0]], key[1])) for key in set(keys) - computed.keys()}
+    untouched = [row.id for key, row in lost.items() if row and _is_as_written(row, written.get(key))]
+    VideoProgress.objects.filter(id__in=untouched).delete()
+    Written.objects.filter(id__in=lost).delete()
     return len(create) + len(shrink) + len(update)
 
 
 _WATCHING = ("watched", "watched_at", "tenth_reached_at", "completed_at")
+
+
+def _is_as_written(row, written):
+    return written is not None and written.values == _values(row, _WATCHING)
 
 
 def _watching(keys, videos):
