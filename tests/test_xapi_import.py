@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -28,7 +29,9 @@ import xapi.settling
 from courses.models import Course, Enrollment, Lesson, Video, VideoProgress
 from profiles.models import Profile
 from tests.drift import drift
+from tests.processes import wait_until
 from tests.statements import EXTENSIONS, account, lines, mailbox, statement
+from tests.test_concurrency import connect  # noqa: F401
 from xapi.importing import LOCK, Rejects, Summary, import_stream
 from xapi.models import Agent, Statement
 from xapi.settling import settle
@@ -435,6 +438,34 @@ def test_rows_that_something_live_hangs_on_stay_when_their_statement_goes():
     assert set(Profile.objects.all()) > {person}
     assert set(Video.objects.all()) > {video}
     assert VideoProgress.objects.count() == 1
+
+
+def test_what_is_being_written_while_a_statement_goes_stays_and_so_does_what_it_hangs_on(connect):  # noqa: F811
+    contents = [statement(1, actor=name, course=f"urn:{name}", video=f"urn:{name}:v", length=9) for name in "ab"]
+    winner, loser = sorted(contents, key=lambda value: hash_of(value))
+    imported(loser)
+    person, video = Profile.objects.get(), Video.objects.get()
+    load(winner)
+    writer, observer = connect(), connect(autocommit=True)
+    writer.execute(
+        "INSERT INTO reflections (student_id, video_id, video_timestamp_seconds, content) VALUES (%s, %s, 3, 'Late')",
+        [person.pk, video.pk],
+    )
+
+    def settling():
+        try:
+            settle()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as threads:
+        settled = threads.submit(settling)
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        wait_until(lambda: observer.execute(blocked, [writer.info.backend_pid]).fetchone()[0])
+        writer.commit()
+        settled.result(60)
+    assert person.reflections.get().video == video
+    assert not drift()
 
 
 def hash_of(value):

@@ -501,7 +501,8 @@ def _json(value):
 def _retire(model, ids):
     """Delete those of the import's own rows that nobody changed and nothing else refers to."""
     for written in Written.objects.filter(id__in=ids):
-        row = model.objects.filter(id=written.id).first()
+        # Locked before it is asked whether it is used: what is being written to refer to it would be deleted with it.
+        row = model.objects.select_for_update().filter(id=written.id).first()
         if row and _values(row, written.values) == written.values and not _is_used(row):
             row.delete()
         written.delete()
