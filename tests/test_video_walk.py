@@ -216,6 +216,21 @@ def test_a_reflection_with_a_frame_is_answered_and_the_way_to_the_answer_is_one_
     expect(page.locator("#player")).to_be_focused()
 
 
+def test_a_frame_that_has_not_come_yet_is_waited_for(watching, video):
+    page = watching
+    page.route(f"**{video.src}*", lambda route: None)
+    page.goto(reverse("video", args=[video.pk]), wait_until="domcontentloaded")
+    take = page.get_by_role("button", name="Take this frame")
+    take.click()
+    expect(take).to_be_disabled()
+    page.wait_for_timeout(300)
+    assert page.locator("#status").inner_text() == ""
+    page.unroute_all()
+    expect(page.locator("#status")).to_have_text("The frame at 0:00 is attached; the moment is set to 0:00.")
+    page.get_by_role("img", name="The picture that will be sent").wait_for()
+    expect(take).to_be_enabled()
+
+
 ON_AN_IPHONES_WHOLE_SCREEN = """() => {
   const player = document.getElementById("player");
   Object.defineProperty(player, "webkitDisplayingFullscreen", { value: true, writable: true });

@@ -70,7 +70,21 @@ function release() {
 
 // The frame
 
+// Once the player shows the second where it is: on a slow line, or before it ever played, that frame may be on its way.
+async function frameCame() {
+  while (!player.error && (player.seeking || player.readyState < HTMLMediaElement.HAVE_CURRENT_DATA)) {
+    player.preload = "auto"; // a browser may wait for that
+    await new Promise((resolve) => {
+      for (const kind of ["loadeddata", "canplay", "seeked", "error"]) {
+        player.addEventListener(kind, resolve, { once: true });
+      }
+    });
+  }
+}
+
 async function takeFrame(button) {
+  button.disabled = true;
+  await frameCame();
   const second = now(); // of the frame: the player may go elsewhere while it is made a file
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [player.videoWidth, player.videoHeight];
@@ -82,10 +96,10 @@ async function takeFrame(button) {
     picture = null; // the video is another site's
   }
   if (!picture) {
-    button.disabled = true;
     document.getElementById("status").textContent = "This browser does not allow taking a frame of this video.";
     return;
   }
+  button.disabled = false;
   const suffix = picture.type.split("/")[1];
   const file = new File([picture], `${second.replaceAll(":", "-")}.${suffix}`, { type: picture.type });
   const transfer = new DataTransfer();
