@@ -27,6 +27,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from config import files
+from config.counts import capped
 from config.forms import SplitMomentField
 
 COUNT_LIMIT = 10_000  # rows; a list is counted and paged through that far, and no further
@@ -133,7 +134,7 @@ class BoundedCount(int):
     """A number of rows, exact up to COUNT_LIMIT; anything above is written "10,000+"."""
 
     def __str__(self):
-        return f"{COUNT_LIMIT:,}+" if self > COUNT_LIMIT else f"{int(self):,}"
+        return capped(int(self), COUNT_LIMIT)
 
 
 def bounded_count(queryset):

@@ -1,4 +1,4 @@
-"""What commands share: a clean end at a signal or when nobody reads on, exit codes, and how numbers are written."""
+"""What commands share: a clean end at a signal or when nobody reads on, and exit codes."""
 
 import contextlib
 import os
@@ -73,7 +73,3 @@ def _is_unread(stream):
 def exit_code(interrupt):
     """The exit code of a command that a KeyboardInterrupt ended: the one by which shells tell of the signal."""
     return 128 + (signal.SIGTERM if isinstance(interrupt, Interrupted) else signal.SIGINT)
-
-
-def counted(number, noun, several=None):
-    return f"{number:,} " + (noun if number == 1 else several or noun + "s")

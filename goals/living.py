@@ -20,6 +20,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from config.counts import counted
 from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalProposal, SharedStory, SuccessProof
 from profiles.models import Profile
 from profiles.writing import words, write_once
@@ -112,7 +113,7 @@ def _is_shared(goal):
 
 
 def _ends(current):
-    return f"“{current.goal}” ends today after {current.days} day{'' if current.days == 1 else 's'}"
+    return f"“{current.goal}” ends today after {counted(current.days, 'day')}"
 
 
 # Setting and proposing

@@ -10,7 +10,7 @@ from django.template.defaultfilters import truncatechars
 from django.template.loader import render_to_string
 from django.utils.crypto import salted_hmac
 
-from config.console import counted
+from config.counts import capped
 from config.links import absolute
 from profiles.writing import name_of
 from timeline.queries import WAITING_LIMIT
@@ -125,6 +125,5 @@ def _several(number, count, several, one):
 
 
 def _waiting(number):
-    if number > WAITING_LIMIT:
-        return f"{WAITING_LIMIT}+ reflections are waiting for your answer"
-    return f"{counted(number, 'reflection')} {'is' if number == 1 else 'are'} waiting for your answer"
+    several = "reflection is" if number == 1 else "reflections are"
+    return f"{capped(number, WAITING_LIMIT)} {several} waiting for your answer"

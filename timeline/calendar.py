@@ -13,6 +13,7 @@ from itertools import groupby
 from django.utils.formats import get_format
 from django.utils.translation import get_language_from_request
 
+from config.counts import counted
 from timeline.queries import WEEKS
 
 # The fewest entries of each level.  They double, and are the same for everybody, so that two calendars can be compared;
@@ -47,7 +48,7 @@ class Cell:
 
     @cached_property
     def name(self):
-        entries = "1 entry" if self.count == 1 else f"{self.count:,} entries" if self.count else "nothing"
+        entries = counted(self.count, "entry", "entries") if self.count else "nothing"
         return f"{self.date:%A}, {self.date.day} {self.date:%B %Y}: {entries}"
 
 
@@ -76,10 +77,7 @@ class Calendar:
     @property
     def summary(self):
         entries, active = sum(cell.count for cell in self.cells), sum(cell.count > 0 for cell in self.cells)
-        return (
-            f"{entries:,} entr{'y' if entries == 1 else 'ies'} on {active} day{'' if active == 1 else 's'}"
-            f" in the last {WEEKS} weeks"
-        )
+        return f"{counted(entries, 'entry', 'entries')} on {counted(active, 'day')} in the last {WEEKS} weeks"
 
     @property
     def ground(self):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from django.utils.formats import date_format
 
+from config.counts import counted
+
 WEEK = datetime.timedelta(weeks=1)
 PITCH = 10  # from week to week, in CSS pixels while there is room
 HEIGHT = 32
@@ -39,7 +41,7 @@ class Curve:
         """What it shows: "Active in 7 of 9 weeks, most in the week of 3 March 2026 (41 entries)."."""
         fullest = max(self.bars, key=lambda week: (self.bars[week], -week))
         number = self.bars[fullest]
-        entries = "1 entry" if number == 1 else f"{number:,} entries"
+        entries = counted(number, "entry", "entries")
         if self.weeks == 1:
             return f"All in the week of {self._name(fullest)}."
         fullest = self._name(fullest)

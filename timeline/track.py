@@ -7,6 +7,7 @@ text for an SVG attribute; the template knows where things are vertically.
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+from config.counts import capped
 from courses.forms import clock
 from courses.watching import percent
 from timeline.queries import COUNT_LIMIT, MARKER_LIMIT, SLOTS
@@ -32,15 +33,15 @@ class Mark:
     @property
     def number(self):
         """The number in it; none if it is a single entry."""
-        return "" if self.count == 1 else _capped(self.count)
+        return "" if self.count == 1 else capped(self.count, MARKER_LIMIT)
 
     @property
     def label(self):
         when = (
             f"at {clock(self.start)}" if self.end - self.start == 1 else f"from {_span(self.start, self.end, ' to ')}"
         )
-        name = f"{_capped(self.count)} {NOUNS[self.group][self.count > 1]} {when}"
-        return f"{name}, {_capped(self.waiting)} waiting for an answer" if self.waiting else name
+        name = f"{capped(self.count, MARKER_LIMIT)} {NOUNS[self.group][self.count > 1]} {when}"
+        return f"{name}, {capped(self.waiting, MARKER_LIMIT)} waiting for an answer" if self.waiting else name
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,9 @@ def story_of_class(*, duration, audience, markers, totals):
         phrases.append(Phrase(f"More than {MARKER_LIMIT} reflections were written in {where}"))
     elif most := busiest(markers):
         when = _span(*slot(most.slot, duration))
-        phrases.append(Phrase("Most was written at ", when, f" ({_capped(most.count)} reflections).", most.second))
+        phrases.append(
+            Phrase("Most was written at ", when, f" ({capped(most.count, MARKER_LIMIT)} reflections).", most.second)
+        )
     return [*phrases, *_who_waits(totals, markers)]
 
 
@@ -232,7 +235,7 @@ def story_of_student(*, duration, watched, markers, totals):
             phrases.append(Phrase("Skipped ", _span(start, until), second=start))
     if number := totals["reflections"]:
         first = min((marker.second for marker in markers if marker.group == "reflections"), default=0)
-        words = f"{_capped(number, COUNT_LIMIT)} {NOUNS['reflections'][number != 1]}"
+        words = f"{capped(number, COUNT_LIMIT)} {NOUNS['reflections'][number != 1]}"
         phrases.append(Phrase("Wrote ", words, second=first))
     return [*phrases, *(_who_waits(totals, markers) if totals["waiting"] else [])]
 
@@ -249,13 +252,13 @@ def busiest(markers):
 
 def _who_waits(totals, markers):
     if number := totals["waiting"]:
-        return [Phrase("", f"{_capped(number, COUNT_LIMIT)} {'is' if number == 1 else 'are'} waiting for an answer")]
+        return [Phrase("", f"{capped(number, COUNT_LIMIT)} {'is' if number == 1 else 'are'} waiting for an answer")]
     return [Phrase("Nobody is waiting for an answer")] if markers else []
 
 
 def _whole(audience):
     """How many students are the full height of a curve, whether that is the class and nobody else, and its name."""
-    watched = f"{_capped(audience.watchers, COUNT_LIMIT)} watched"
+    watched = f"{capped(audience.watchers, COUNT_LIMIT)} watched"
     size = f"{audience.class_size:,} in the class"
     if audience.sampled == audience.watchers and audience.class_size <= COUNT_LIMIT:
         if not audience.outside:
@@ -271,10 +274,6 @@ def _whole(audience):
 
 def _percent(number, of):
     return f"{100 * number / of:.3f}".rstrip("0").rstrip(".") + "%"
-
-
-def _capped(count, limit=MARKER_LIMIT):
-    return f"{count:,}" if count <= limit else f"{limit:,}+"
 
 
 def _span(start, end, between="–"):
@@ -358,9 +357,9 @@ def _parts(duration, whole, heights, markers, watched):
                 end=end,
                 students=None if whole is None else round(height * whole),
                 percent=round(100 * height),
-                reflections=_capped(reflections.count) if reflections else "0",
-                quizzes=_capped(quizzes.count) if quizzes else "0",
-                waiting=_capped(reflections.waiting) if reflections else "0",
+                reflections=capped(reflections.count, MARKER_LIMIT) if reflections else "0",
+                quizzes=capped(quizzes.count, MARKER_LIMIT) if quizzes else "0",
+                waiting=capped(reflections.waiting, MARKER_LIMIT) if reflections else "0",
                 watched=None if watched is None else round(100 * seen / (end - start)),
             )
         )

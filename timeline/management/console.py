@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from config.console import counted
+from config.counts import counted
 from timeline.kinds import BY_VALUE
 
 REPORT_EVERY = 10  # seconds between two lines where there is no terminal for a progress bar

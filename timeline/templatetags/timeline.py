@@ -15,6 +15,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.timesince import timesince
 
+from config import counts
 from courses.forms import clock
 from reflections.reflecting import loom_id
 from timeline.kinds import KINDS
@@ -211,7 +212,7 @@ def noun(entry):
 @register.filter
 def capped(number, limit=COUNT_LIMIT):
     """A count that stops at a limit: 12 gives "12", 10001 gives "10,000+"."""
-    return f"{number:,}" if number <= limit else f"{limit:,}+"
+    return counts.capped(number, limit)
 
 
 @register.filter

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views import View
 from django_htmx.http import reswap, retarget, trigger_client_event
 
+from config.counts import counted
 from courses.access import visible_among
 from goals.conversation import last_visit
 from profiles.models import Profile
@@ -186,7 +187,7 @@ class Moment(Page):
             # Nothing is written anywhere else: what has nobody to go to is shown, with those who are still to answer.
             left, error = [row for row in rows if not row.ticked], "" if sent else str(NothingToAnswer())
             return self._page(left, "" if sent else common, sent=sent, error=error, status=409)
-        words = f"Your answer was sent to {len(sent)} student{'' if len(sent) == 1 else 's'}."
+        words = f"Your answer was sent to {counted(len(sent), 'student')}."
         messages.success(request, words, extra_tags=self._draft())
         return HttpResponseRedirect(self._rest(rows) or self.back)
 

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views import View
 
+from config.counts import counted
 from courses import finishing, inviting
 from courses.access import courses_joinable, courses_seen
 from courses.enrolling import enrol, leave
@@ -234,7 +235,7 @@ class ApplyRule(View):
         else:
             messages.success(
                 request,
-                f"Completed: {written.lessons:,} lesson{'' if written.lessons == 1 else 's'}"
-                f" and the course for {written.courses:,} student{'' if written.courses == 1 else 's'}.",
+                f"Completed: {counted(written.lessons, 'lesson')}"
+                f" and the course for {counted(written.courses, 'student')}.",
             )
         return HttpResponseRedirect(reverse("course", args=[found.pk]))

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from config.counts import counted
 from goals import living
 from goals.models import Goal, GoalCorrection, GoalPeriod
 from timeline import calendar, curve, kinds, queries
@@ -138,7 +139,7 @@ class Corrections(StudentPage):
 
 
 def said_of_number(entries):
-    return "1 entry" if entries == 1 else f"{entries:,} entries" if entries else "No entries"
+    return counted(entries, "entry", "entries") if entries else "No entries"
 
 
 def said_of_way(source, target):

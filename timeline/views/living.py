@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from django.views import View
 from django_htmx.http import reswap, retarget, trigger_client_event
 
+from config.counts import counted
 from goals import living
 from goals.forms import ActionForm, BeginForm, CorrectionForm, GoalForm, MilestoneForm, NewGoalForm, ProofForm
 from goals.models import Goal, GoalMilestone, GoalPeriod, GoalProposal
@@ -487,8 +488,7 @@ class CorrectPeriod(Action):
     def act(self, form):
         asked = {name: form.cleaned_data[name] for name in ("id", "start", "end", "reason", "seen")}
         row = living.correct(period=self.period, author=self.request.user, count=queries.entries_moved, **asked)
-        entries = "1 entry has" if row.moved == 1 else f"{row.moved:,} entries have"
-        return f"Corrected: {entries} moved.", f"goal-{self.period.goal_id}"
+        return f"Corrected: {counted(row.moved, 'entry has', 'entries have')} moved.", f"goal-{self.period.goal_id}"
 
     def changed(self, form, current):
         notice = "These goals have changed since this was opened, so nothing was done."

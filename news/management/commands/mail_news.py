@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError
 
-from config.console import COULD_NOT_RUN, counted, exit_code, interruptible
+from config.console import COULD_NOT_RUN, exit_code, interruptible
+from config.counts import counted
 from config.outage import lost
 from news.sending import Run, ServerDown
 from timeline.management.console import students_progress

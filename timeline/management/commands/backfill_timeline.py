@@ -12,7 +12,8 @@ from django.db import InterfaceError, OperationalError
 from rich.console import Console
 from rich.table import Column, Table
 
-from config.console import counted, exit_code, interruptible
+from config.console import exit_code, interruptible
+from config.counts import counted
 from config.outage import lost
 from timeline.backfill import (
     CHECK,

@@ -17,7 +17,8 @@ from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from config.console import COULD_NOT_RUN, counted, exit_code, interruptible
+from config.console import COULD_NOT_RUN, exit_code, interruptible
+from config.counts import counted
 from courses.models import Course
 from profiles.models import YEARS, Profile
 from timeline.kinds import BY_VALUE

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from config.console import COULD_NOT_RUN, counted, exit_code, interruptible
+from config.console import COULD_NOT_RUN, exit_code, interruptible
+from config.counts import counted
 from xapi.erased import KeyMissing
 from xapi.importing import Rejects, Summary, import_stream, only_import
 from xapi.reading import CHUNK
