@@ -42,7 +42,7 @@ def videos_watchable(user):
     if not user.is_authenticated:
         return Video.objects.none()
     enrolled, taught = _of_lesson(user)
-    return Video.objects.filter(Q(Exists(enrolled)) | Q(Exists(taught)))
+    return Video.objects.filter(Exists(enrolled) | Exists(taught))
 
 
 def videos_recorded(user):
@@ -61,7 +61,7 @@ def quizzes_seen(user):
     if user.is_staff:
         return Quiz.objects.all()
     enrolled, taught = _of_lesson(user)
-    return Quiz.objects.filter(Q(Exists(enrolled)) | Q(Exists(taught)))
+    return Quiz.objects.filter(Exists(enrolled) | Exists(taught))
 
 
 def quizzes_taken(user):

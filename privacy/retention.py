@@ -23,7 +23,7 @@ from courses.models import CheckpointReached, Enrollment, LessonCompletion, Quiz
 from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, SuccessProof
 from profiles.models import Writing
 from reflections.models import Reflection
-from timeline.backfill import HOLD, lock_timeout
+from timeline.backfill import HOLD, lock_timeout, next_size
 from timeline.models import DAY_ZONE
 
 FIRST_SIZE = 100  # rows and entries in a transaction; each later one is sized by how long the one before took
@@ -322,8 +322,7 @@ class Purge:
         )
 
     def _adapt(self, seconds):
-        factor = min(max(HOLD / max(seconds, 0.001), 0.25), 2)
-        self.size = min(max(int(self.size * factor), SMALLEST_SIZE), LARGEST_SIZE)
+        self.size = next_size(self.size, took=seconds, pace=HOLD, smallest=SMALLEST_SIZE, largest=LARGEST_SIZE)
 
 
 def look_up_by_index(cursor):

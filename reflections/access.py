@@ -20,4 +20,4 @@ def answerable_reflections(user):
     teaches = CourseInstructor.objects.filter(instructor=user)
     of_video = teaches.filter(course__lessons__videos=OuterRef("video"))
     of_student = Enrollment.objects.filter(student=OuterRef("student"), course__instructors=user)
-    return reflections.filter(Q(Exists(of_video)) | Q(video=None) & Exists(of_student))
+    return reflections.filter(Exists(of_video) | Q(video=None) & Exists(of_student))

@@ -270,7 +270,7 @@ def test_many_news_are_counted_so_far(video, monkeypatch):
 
 
 def asked_in(query, video):
-    return journey_asked(RequestFactory().get(f"/?{query}"), video, None)
+    return journey_asked(RequestFactory().get(f"/?{query}"), video)
 
 
 def test_an_address_is_read_as_a_filter(video):

@@ -192,6 +192,12 @@ def drift(students):
         )
 
 
+def next_size(size, *, took, pace, largest, smallest=1):
+    """Of the batch that is to take `pace` seconds, after one of `size` that took so many; at most twice as large."""
+    factor = min(max(pace / max(took, 0.001), 0.25), 2)
+    return min(max(int(size * factor), smallest), largest)
+
+
 class Walk:
     """Goes over all students in order of id, or over `only` these, from the id `since` on.
 
@@ -288,8 +294,7 @@ class Walk:
 
     def _adapt(self, seconds):
         if not self._fixed:
-            factor = min(max(self._pace / max(seconds, 0.001), 0.25), 2)
-            self.size = min(max(int(self.size * factor), 1), LARGEST_SIZE)
+            self.size = next_size(self.size, took=seconds, pace=self._pace, largest=LARGEST_SIZE)
 
     def _pass(self, student):
         self._next = UUID(int=student.int + 1) if student < LAST_ID else None

@@ -17,5 +17,5 @@ def uploads_visible(user):
         return Upload.objects.all()
     if not user.is_authenticated:
         return Upload.objects.none()
-    shown = Q(Exists(visible_students(user).filter(pk=OuterRef("student")))) & naming(hidden_at=None)
+    shown = Exists(visible_students(user).filter(pk=OuterRef("student"))) & naming(hidden_at=None)
     return Upload.objects.filter(Q(owner=user) | shown)

@@ -34,6 +34,9 @@ def midnight(day):
     return datetime.datetime.combine(day, datetime.time(), DAY_ZONE)
 
 
+WORDS_ASKED = "(content ILIKE %(text)s OR instructor_response ILIKE %(text)s)"
+
+
 def like(text):
     """The pattern of LIKE that finds `text` as it is written."""
     return f"%{connection.ops.prep_for_like_query(text)}%"

@@ -12,7 +12,7 @@ from profiles.models import BEGINNING
 from reflections.models import Reflection
 from timeline.keyset import Page
 from timeline.models import DAY_ZONE, Activity
-from timeline.queries.common import BY_TIME, COUNT_LIMIT, NEW_LIMIT, like, today
+from timeline.queries.common import BY_TIME, COUNT_LIMIT, NEW_LIMIT, WORDS_ASKED, like, today
 from timeline.queries.days import Day
 from timeline.queries.places import with_places
 
@@ -210,8 +210,6 @@ def _beyond(columns, operator):
 KINDS_ASKED = "activity_type = ANY (%(kinds)s)"
 GOAL_ASKED = "goal_id = %(goal)s"
 COURSE_ASKED = "course_id = %(course)s"
-
-WORDS_ASKED = "(content ILIKE %(text)s OR instructor_response ILIKE %(text)s)"
 
 FOUND = """
     SELECT looked.*

@@ -7,7 +7,7 @@ from courses.models import Video
 from profiles.models import Profile
 from timeline.keyset import Keyset
 from timeline.kinds import COUNTED, IN_VIDEO, KINDS, of_groups
-from timeline.queries.common import BY_SECOND, NEWEST, like, midnight
+from timeline.queries.common import BY_SECOND, NEWEST, WORDS_ASKED, like, midnight
 
 WRITTEN = tuple(of_groups(["reflections"]))  # the activity_types in a video that have words, and wait for an answer
 
@@ -60,7 +60,7 @@ class JourneyFilter:
     @property
     def words(self):
         """The condition of the text."""
-        return "(content ILIKE %(text)s OR instructor_response ILIKE %(text)s)" if self.text else "true"
+        return WORDS_ASKED if self.text else "true"
 
 
 @dataclass(frozen=True)

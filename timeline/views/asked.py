@@ -6,19 +6,24 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from profiles.models import OUTSIDE_YEARS, YEARS
+from timeline import access
 from timeline.kinds import IN_VIDEO, of_groups
 from timeline.queries import JourneyFilter
-from timeline.views.page import text_asked
+from timeline.views.page import text_asked, uuid_asked
 
 
-def journey_asked(request, video, student):
-    """The JourneyFilter of ?kind=, ?waiting=, ?from=, ?until=, ?q= and ?order=.
+def journey_asked(request, video):
+    """The JourneyFilter of ?student=, ?kind=, ?waiting=, ?from=, ?until=, ?q= and ?order=.
 
-    `video` and `student` (None: everyone) are those that the reader may see.
+    `video` is one that the reader may see; 404 if they do not see the student.
     """
+    student = request.GET.get("student") or None
+    if student:
+        student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
     groups = groups_asked(request)
     return JourneyFilter(
         video=video,

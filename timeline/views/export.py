@@ -21,7 +21,6 @@ from timeline import access, queries
 from timeline.models import DAY_ZONE
 from timeline.views.asked import journey_asked
 from timeline.views.days import AskingPage
-from timeline.views.page import uuid_asked
 
 FACTS = ("Percent", "Score", "Passed", "Words", "Recording", "Status", "Answer", "Answered by", "Answered at")
 COLUMNS = ("Entry", "Time", "Day", "Second", "Position", "Student", "Student id", "Kind", "Type", "About", *FACTS)
@@ -109,13 +108,11 @@ class JourneyExport(Export):
     def setup(self, request, *args, video, **kwargs):
         super().setup(request, *args, **kwargs)
         self.video = get_object_or_404(access.videos_taught(request.user), pk=video)
-        self.student = None
-        if student := request.GET.get("student"):
-            self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
-        self.asked = journey_asked(request, self.video, self.student)
+        self.asked = journey_asked(request, self.video)
 
     def name(self):
-        return " ".join(["Journey", self.video.title[:80], *([str(self.student)[:40]] if self.student else [])])
+        student = self.asked.student
+        return " ".join(["Journey", self.video.title[:80], *([str(student)[:40]] if student else [])])
 
     def entries(self):
         return queries.journey_export(self.asked)

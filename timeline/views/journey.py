@@ -15,7 +15,7 @@ from courses.watching import percent
 from timeline import access, kinds, queries, track
 from timeline.fold import folded, with_reached
 from timeline.views.asked import choice_asked, groups_asked, journey_asked, moment_links
-from timeline.views.page import Page, text_asked, uuid_asked
+from timeline.views.page import Page, text_asked
 
 # The columns of the roster: how it is sorted by them, what they are called, and in which direction.
 SORTS = (
@@ -32,11 +32,9 @@ class JourneyView(Page):
     def setup(self, request, *args, **kwargs):
         super().setup(request, *args, **kwargs)
         self.video = get_object_or_404(access.videos_taught(request.user), pk=kwargs["video"])
-        self.student = None
-        if student := request.GET.get("student"):
-            self.student = get_object_or_404(access.visible_students(request.user), pk=uuid_asked(student))
+        self.asked = journey_asked(request, self.video)
+        self.student = self.asked.student
         self.groups = groups_asked(request)
-        self.asked = journey_asked(request, self.video, self.student)
         self.second = second_asked(request)
         self.since = request.GET.get("since") or None
         self.since_values = queries.BY_TIME.parse(self.since) if self.since else None
