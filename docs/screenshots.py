@@ -80,9 +80,7 @@ def main():
         pictures = plan(empty, crowded)
         connections.close_all()
         with served() as address, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=path, args=chromium.SWITCHES, chromium_sandbox=os.geteuid() != 0
-            )
+            browser = chromium.launch(playwright, path)
             for name, (email, url, looks) in pictures.items():
                 take(browser, address, name, email, url, looks)
             browser.close()

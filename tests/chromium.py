@@ -15,6 +15,28 @@ ADVICE = (
     "The browser tests need Chromium: install it (Debian: apt-get install chromium; macOS: brew install --cask"
     " chromium; anywhere: .venv/bin/playwright install chromium), or name one by CHROMIUM=/path/to/it."
 )
+# Chromium draws what hangs from its address bar as two pages of its own in each window, seen or not: more work than
+# most pages that are loaded here.
+WINDOW = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+# It heeds the last such switch alone: this one says what Playwright's says, too.
+OFF_IN_PLAYWRIGHT = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "LensOverlay",
+    "MediaRouter",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "TcpPortRandomizationWin",
+    "OptimizationHints",
+    "NetworkTimeServiceQuerying",
+    "AimEnabled",
+    "PreconnectToSearch",
+    "msForceBrowserSignIn",
+    "msEdgeUpdateLaunchServicesPreferredVersion",
+)
 SWITCHES = [
     "--disable-gpu",
     "--disable-quic",
@@ -24,6 +46,7 @@ SWITCHES = [
     "--disable-sync",
     "--no-first-run",
     "--use-fake-device-for-media-stream",  # a microphone that beeps
+    f"--disable-features={','.join((*OFF_IN_PLAYWRIGHT, *WINDOW))}",
 ]
 
 
@@ -36,6 +59,12 @@ def find():
         if (path := shutil.which(name)) and works(path):
             return path
     return downloaded()
+
+
+def launch(playwright, path, **options):
+    """The headless browser in which pages are looked at."""
+    sandbox = os.geteuid() != 0
+    return playwright.chromium.launch(executable_path=path, args=SWITCHES, chromium_sandbox=sandbox, **options)
 
 
 def works(path):

@@ -115,22 +115,29 @@ def what_was_committed_goes_by_rows():
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """A headless Chromium, one for all tests."""
+def browsers_path():
+    return chromium.find()
+
+
+@pytest.fixture(scope="session")
+def playwright(browsers_path):  # which may have been asked of another Playwright: two at a time there cannot be
     from playwright.sync_api import expect, sync_playwright
 
-    path = chromium.find()
-    if path is None:
-        pytest.fail(chromium.ADVICE, pytrace=False)
     # Playwright's event loop runs in this thread; Django would refuse to use the database beside it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     expect.set_options(timeout=10_000)  # as for everything else that is waited for
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=chromium.SWITCHES, chromium_sandbox=os.geteuid() != 0
-        )
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright, browsers_path):
+    """A headless Chromium, one for all tests."""
+    if browsers_path is None:
+        pytest.fail(chromium.ADVICE, pytrace=False)
+    browser = chromium.launch(playwright, browsers_path)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A walk through the site in a browser: as an instructor, as a student, with the keyboard, without JavaScript."""
 
 import datetime
-import os
 import re
 from zoneinfo import ZoneInfo
 
@@ -288,13 +287,11 @@ def test_it_works_without_javascript(school, browser, live_server):
     context.close()
 
 
-def test_who_logs_out_leaves_no_page_to_those_who_press_the_back_button(school, browser, live_server):
-    with browser.browser_type.launch(
-        executable_path=chromium.find(),
-        args=chromium.SWITCHES,
-        chromium_sandbox=os.geteuid() != 0,
-        ignore_default_args=["--disable-back-forward-cache"],  # people's browsers have one
-    ) as browser_of_people:
+def test_who_logs_out_leaves_no_page_to_those_who_press_the_back_button(
+    school, playwright, browsers_path, browser, live_server
+):
+    peoples = {"ignore_default_args": ["--disable-back-forward-cache"]}  # theirs have one
+    with chromium.launch(playwright, browsers_path, **peoples) as browser_of_people:
         page = browser_of_people.new_context(base_url=live_server.url).new_page()
         log_in(page, "sara", "/days/")
         page.evaluate("window.isKept = true")
