@@ -3,6 +3,7 @@
 import datetime
 import threading
 import uuid
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -17,6 +18,7 @@ from reflections.answers import AnswerConflict, NothingToAnswer, answer, answer_
 from reflections.models import Reflection
 from tests import factories
 from tests.processes import wait_until
+from tests.threads import at_once
 from timeline.models import Activity
 
 pytestmark = pytest.mark.django_db
@@ -173,22 +175,15 @@ def test_of_two_who_answer_at_once_the_first_is_kept_and_the_second_is_told():
 def test_two_who_answer_the_same_moment_at_once_neither_wait_for_ever_nor_overwrite():
     ines, henrik = people("Ines", "Henrik")
     ids = [reflection.pk for reflection in factories.ReflectionFactory.create_batch(12)]
-    outcome = {}
 
     def send(by, order):
-        outcome[by] = answer_all(dict.fromkeys(order, (by.full_name, "")), by=by)
-        connection.close()
+        return by, answer_all(dict.fromkeys(order, (by.full_name, "")), by=by)
 
-    threads = [threading.Thread(target=send, args=args) for args in ((ines, ids), (henrik, ids[::-1]))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert outcome.keys() == {ines, henrik}
-    for by, (answered, conflicts) in outcome.items():
+    outcome = at_once(partial(send, ines, ids), partial(send, henrik, ids[::-1]))
+    for by, (answered, conflicts) in outcome:
         assert len(answered) + len(conflicts) == 12
         assert all(reflection.instructor_response == by.full_name for reflection in answered)
-    assert sum(len(answered) for answered, _ in outcome.values()) == 12
+    assert sum(len(answered) for _, (answered, _) in outcome) == 12
 
 
 # Who may

@@ -1,12 +1,10 @@
 """Notes and messages are written once, edited without losing anybody's words, hidden and brought back."""
 
 import datetime
-import threading
 import uuid
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection
 from django.utils import timezone
 
 from goals.conversation import last_visit, visit, write_message, write_note
@@ -14,6 +12,7 @@ from goals.models import ConversationVisit, DailyNote, GoalMessage
 from profiles.writing import WritingConflict, bring_back, edit, hide, version, words
 from tests import factories
 from tests.drift import assert_no_drift
+from tests.threads import at_once
 from timeline.models import Activity
 
 pytestmark = pytest.mark.django_db
@@ -138,18 +137,6 @@ def test_a_visit_tells_when_the_visit_before_it_ended(student):
 @pytest.mark.django_db(transaction=True)
 def test_a_form_sent_by_many_at_the_same_time_is_one_note():
     student, form = factories.ProfileFactory(), uuid.uuid4()
-    written, start = [], threading.Barrier(4)
-
-    def send():
-        start.wait()
-        written.append(write_note(id=form, student=student, text="At once."))
-        connection.close()
-
-    threads = [threading.Thread(target=send) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(written) == 4
-    assert DailyNote.objects.count() == 1
+    written = at_once(*[lambda: write_note(id=form, student=student, text="At once.")] * 4)
+    assert set(written) == {DailyNote.objects.get()}
     assert_no_drift()

@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -24,6 +25,7 @@ from courses.finishing import (
 from courses.models import Enrollment, LessonCompletion, Quiz, VideoProgress
 from tests import factories
 from tests.test_queries import nodes, plans_of
+from tests.threads import at_once
 from timeline.models import Activity
 
 NOON = datetime.datetime(2026, 3, 15, 16, tzinfo=datetime.UTC)
@@ -282,21 +284,13 @@ def test_of_two_who_each_finish_half_at_the_same_time_one_completes_the_lesson()
     videos = factories.VideoFactory.create_batch(2, lesson=lesson)
     student = factories.EnrollmentFactory(course=lesson.course).student
     both_written = threading.Barrier(2, timeout=10)
-    written = []
 
     def finish_half(video):
-        try:
-            with transaction.atomic():
-                VideoProgress.objects.create(student=student, video=video, watched=[(0, 600)])
-                both_written.wait()
-                written.append(finish(student, lesson))
-        finally:
-            connection.close()
+        with transaction.atomic():
+            VideoProgress.objects.create(student=student, video=video, watched=[(0, 600)])
+            both_written.wait()
+            return finish(student, lesson)
 
-    threads = [threading.Thread(target=finish_half, args=[video]) for video in videos]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    written = at_once(*(partial(finish_half, video) for video in videos))
     assert sorted(written, key=lambda each: each.lessons) == [NOTHING, Finished(1, 1)]
     assert LessonCompletion.objects.count() == 1

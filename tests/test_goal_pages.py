@@ -2,8 +2,8 @@
 
 import datetime
 import json
-import threading
 import uuid
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +21,7 @@ from profiles.writing import hide
 from tests import factories, htmx, samples
 from tests.drift import assert_no_drift
 from tests.test_pages import text_of
+from tests.threads import at_once
 from timeline import queries
 from timeline.models import DAY_ZONE, Activity
 
@@ -684,22 +685,11 @@ def test_two_tabs_that_switch_at_once_are_done_and_told():
     client.force_login(school.sara)
     addresses = [to(school, f"make_current {state}") for state in ("left", "planned", "reached")]
     forms = [opened(client, address) for address in addresses]
-    cookies, barrier, codes = client.cookies, threading.Barrier(3), []
-
-    def send(address, sent):
-        tab = Client()
-        tab.cookies = cookies
-        try:
-            barrier.wait(10)
-            codes.append(tab.post(address, sent).status_code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=send, args=pair) for pair in zip(addresses, forms, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert sorted(codes) == [302, 409, 409]
+    tabs = [Client(), Client(), Client()]
+    for tab in tabs:
+        tab.cookies = client.cookies
+    sent = zip(tabs, addresses, forms, strict=True)
+    answers = at_once(*(partial(tab.post, address, form) for tab, address, form in sent))
+    assert sorted(answer.status_code for answer in answers) == [302, 409, 409]
     assert GoalPeriod.objects.filter(student=school.sara, period__endswith=None).count() == 1
     assert_no_drift()

@@ -4,6 +4,7 @@ import datetime
 import re
 import threading
 import uuid
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +28,7 @@ from profiles.models import Profile
 from tests import factories
 from tests.plans import nodes, plans_of
 from tests.test_pages import text_of
+from tests.threads import at_once
 from timeline.models import DAY_ZONE, Activity
 
 pytestmark = pytest.mark.django_db
@@ -517,23 +519,17 @@ def test_of_two_who_make_an_account_with_one_address_at_once_one_does_and_the_ot
     gate = threading.Barrier(2)
     accept = inviting.accept
 
-    def at_once(*asked):
+    def together(*asked):
         gate.wait(10)
         return accept(*asked)
 
-    monkeypatch.setattr(inviting, "accept", at_once)
-    found = []
+    monkeypatch.setattr(inviting, "accept", together)
 
     def sign_up(password):
         form = form_of(password=password, password_again=password)
-        found.append(Client().post(address_of(school.link), form).status_code)
-        connections.close_all()
+        return Client().post(address_of(school.link), form).status_code
 
-    threads = [threading.Thread(target=sign_up, args=[password]) for password in (PASSWORD, "another one entirely")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = at_once(*(partial(sign_up, password) for password in (PASSWORD, "another one entirely")))
     assert sorted(found) == [302, 422]
     assert Profile.objects.filter(email="nia@example.org").count() == 1
     assert Invitation.objects.get().joined == 1

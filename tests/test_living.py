@@ -2,8 +2,8 @@
 
 import contextlib
 import datetime
-import threading
 import uuid
+from functools import partial
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -17,6 +17,7 @@ from goals.living import AlreadyDecided, Begin, GoalsChanged
 from goals.models import Goal, GoalCorrection, GoalMilestone, GoalPeriod, GoalProposal, SuccessProof
 from tests import factories
 from tests.drift import assert_no_drift
+from tests.threads import at_once
 from timeline.models import DAY_ZONE, Activity
 
 pytestmark = pytest.mark.django_db
@@ -472,23 +473,15 @@ def test_of_two_tabs_that_switch_at_once_one_is_told_and_no_periods_overlap():
     a_goal(student, "Old", current=True)
     goals = [a_goal(student, f"New {number}") for number in range(4)]
     stale = seen(student)
-    barrier, outcomes = threading.Barrier(len(goals)), []
 
     def switch(goal):
         try:
-            barrier.wait(10)
             living.make_current(goal, Begin(new_id(), stale))
-            outcomes.append("done")
         except GoalsChanged as changed:
-            outcomes.append(f"told of {str(changed.current.goal)[:3]}")
-        finally:
-            connection.close()
+            return f"told of {str(changed.current.goal)[:3]}"
+        return "done"
 
-    threads = [threading.Thread(target=switch, args=(goal,)) for goal in goals]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
+    outcomes = at_once(*(partial(switch, goal) for goal in goals))
     assert sorted(outcomes) == ["done", *["told of New"] * 3]
     assert GoalPeriod.objects.filter(student=student).count() == 2
     close_old_connections()

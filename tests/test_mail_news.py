@@ -6,12 +6,13 @@ import signal
 import smtplib
 import socketserver
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 from django.core import mail as django_mail
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from config.mail import PATIENCE, mailer
@@ -20,6 +21,7 @@ from news.models import NewsByMail
 from tests import factories
 from tests.test_concurrency import connect  # noqa: F401
 from tests.test_news import SITE, a_site_with_mail, ago, written  # noqa: F401
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -331,24 +333,8 @@ def test_two_at_once_mail_everybody_once(smtp, monkeypatch):
     monkeypatch.setattr(sending, "BATCH", 7)
     people = told(25)
     server = smtp()
-    together = threading.Barrier(2)
-    runs = []
-
-    def work():
-        run = sending.Run()
-        try:
-            together.wait(10)
-            for _ in run:
-                pass
-            runs.append(run)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    runs = [sending.Run(), sending.Run()]
+    at_once(*(partial(list, run) for run in runs))
     assert sorted(to for to, _ in server.accepted) == sorted(person.email for person in people)
     assert sum(run.sent for run in runs) == 25
     assert not due()

@@ -36,6 +36,7 @@ from tests import factories
 from tests.htmx import by_id, loaded, swapped
 from tests.plans import nodes, plans_of
 from tests.test_pages import text_of
+from tests.threads import at_once, logged_in
 from timeline import queries
 from timeline.models import Activity
 from timeline.views import quiz as quiz_page
@@ -297,26 +298,10 @@ def test_handing_in_twice_counts_once(student, school):
 def test_two_at_once_count_once(do):
     school = make_school()
     attempt = start(school.student, school.quiz) if do == "submit" else uuid.UUID(int=1)
-    ready = threading.Barrier(4, timeout=10)
-    found = []
 
-    def press():
-        try:
-            client = Client()
-            client.force_login(school.student)
-            ready.wait()
-            given = RIGHT if len(found) % 2 else HALF
-            found.append(send(client, school, do, given, attempt=attempt).status_code)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=press) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    assert len(found) == 4
-    assert set(found) <= {302, 409}
+    sent = [(logged_in(school.student), school, do, given) for given in (RIGHT, HALF, RIGHT, HALF)]
+    found = at_once(*(partial(send, *each, attempt=attempt) for each in sent))
+    assert {answer.status_code for answer in found} <= {302, 409}
     only = QuizAttempt.objects.get()
     assert Activity.objects.filter(quiz_id=school.quiz.pk, activity_type="quiz_attempt").count() == 1
     if do == "submit":

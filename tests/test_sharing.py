@@ -21,6 +21,7 @@ from privacy.erasure import erase
 from profiles.models import Profile
 from tests import factories
 from tests.htmx import by_class, by_id, loaded, swapped
+from tests.threads import at_once
 from timeline import queries
 from timeline.queries import community
 
@@ -488,18 +489,7 @@ def test_what_somebody_shared_whose_account_is_closed_is_shown_to_nobody(client,
 @pytest.mark.django_db(transaction=True)
 def test_two_congratulations_at_once_are_one(goal):
     story, tom = shared(goal), fellow(goal)
-    gate = threading.Barrier(4)
-
-    def congratulate():
-        gate.wait()
-        sharing.congratulate(story, tom)
-        connections.close_all()
-
-    threads = [threading.Thread(target=congratulate) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[lambda: sharing.congratulate(story, tom)] * 4)
     assert Congratulation.objects.count() == 1
 
 

@@ -5,8 +5,8 @@ import gc
 import itertools
 import json
 import re
-import threading
 import uuid
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -24,6 +24,7 @@ from tests import factories, htmx, samples
 from tests.drift import assert_no_drift
 from tests.plans import nodes, plans_of
 from tests.test_pages import count_queries, text_of
+from tests.threads import at_once, logged_in
 from timeline import queries
 from timeline.words import WORDS
 from uploads.models import Upload
@@ -322,17 +323,9 @@ def test_other_words_in_a_form_that_was_sent_before_are_not_lost(client, school,
 @pytest.mark.django_db(transaction=True)
 def test_a_form_sent_by_many_requests_at_once_is_one_row():
     school = people()
-    note, answers, start = form(), [], threading.Barrier(4)
-
-    def post():
-        client = Client()
-        client.force_login(school.sara)
-        start.wait()
-        answers.append(client.post("/days/", note).status_code)
-        connection.close()
-
-    run(post, 4)
-    assert answers == [302] * 4
+    note = form()
+    answers = at_once(*(partial(logged_in(school.sara).post, "/days/", note) for _ in range(4)))
+    assert [answer.status_code for answer in answers] == [302] * 4
     assert DailyNote.objects.get().pk == uuid.UUID(note["id"])
     assert_no_drift()
 
@@ -341,26 +334,10 @@ def test_a_form_sent_by_many_requests_at_once_is_one_row():
 def test_of_two_edits_at_once_one_is_told_of_the_other():
     school = people()
     note = factories.DailyNoteFactory(student=school.sara)
-    answers, start, texts = [], threading.Barrier(2), iter(["From one tab.", "From the other."])
-
-    def post():
-        client, text = Client(), next(texts)
-        client.force_login(school.sara)
-        start.wait()
-        answers.append(client.post(own_url("edit", note), {"text": text, "seen": ""}).status_code)
-        connection.close()
-
-    run(post, 2)
-    assert sorted(answers) == [302, 409]
+    edits = [{"text": text, "seen": ""} for text in ("From one tab.", "From the other.")]
+    answers = at_once(*(partial(logged_in(school.sara).post, own_url("edit", note), sent) for sent in edits))
+    assert sorted(answer.status_code for answer in answers) == [302, 409]
     assert_no_drift()
-
-
-def run(act, number):
-    threads = [threading.Thread(target=act) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 # With a picture or a voice memo
