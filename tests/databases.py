@@ -11,6 +11,13 @@ from django.db import connection, connections, transaction
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
+def execute(statement, *parameters):
+    """Run a statement on the connection of the test; its rows, if it gives any."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters or None)
+        return cursor.fetchall() if cursor.description else None
+
+
 def parameters():
     """How to connect to the tests' server, whichever database is meant."""
     given = connection.get_connection_params()

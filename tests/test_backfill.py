@@ -19,17 +19,12 @@ from django.test.utils import CaptureQueriesContext
 
 from benchmarks import population
 from tests import factories
+from tests.databases import execute
 from tests.processes import wait_until
 from timeline import backfill
 from timeline.management.commands import backfill_timeline
 
 NOBODY = UUID("ffffffff-ffff-4fff-bfff-ffffffffffff")
-
-
-def execute(statement, *parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters or None)
-        return cursor.fetchall() if cursor.description else None
 
 
 def entries():

@@ -11,7 +11,6 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.db.models import Count, F, Max, Min, Q
 
 from courses.finishing import Finished, finish_course
@@ -33,6 +32,7 @@ from demo.rhythm import RHYTHMS, ZONE, clock
 from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, GoalPeriod, SuccessProof
 from profiles.models import MediaType, Profile
 from reflections.models import Reflection
+from tests.drift import assert_no_drift
 from timeline.kinds import KINDS
 from timeline.models import Activity
 
@@ -190,15 +190,6 @@ def test_wrong_answers_are_wrong_and_right_ones_right():
 # In the database
 
 
-def drift():
-    """What the timeline holds and should not, and the other way round."""
-    columns = ", ".join(field.column for field in Activity._meta.concrete_fields if field.column != "activity_date")
-    expected, held = (f"(SELECT {columns} FROM {name})" for name in ("timeline_expected", Activity._meta.db_table))
-    with connection.cursor() as cursor:
-        cursor.execute(f"({expected} EXCEPT {held}) UNION ALL ({held} EXCEPT {expected})")
-        return cursor.fetchall()
-
-
 @pytest.mark.django_db
 def test_every_kind_is_in_the_timeline(loaded):
     counts = dict(Activity.objects.values_list("activity_type").annotate(Count("id")))
@@ -208,7 +199,7 @@ def test_every_kind_is_in_the_timeline(loaded):
 
 @pytest.mark.django_db
 def test_the_timeline_is_what_the_sources_say(loaded):
-    assert drift() == []
+    assert_no_drift()
 
 
 @pytest.mark.django_db
@@ -403,7 +394,7 @@ def test_a_replaced_class_leaves_no_files_behind(own_files, tmp_path, django_cap
 def test_the_class_loads_five_minutes_after_midnight(loaded):
     load.load(clock(datetime.date(2026, 3, 13), 5), replace=True)
     assert Activity.objects.filter(activity_date=datetime.date(2026, 3, 13)).exists()
-    assert drift() == []
+    assert_no_drift()
 
 
 @pytest.mark.django_db
@@ -414,7 +405,7 @@ def test_reset_loads_the_class_for_another_day_and_keeps_what_is_not_of_it(loade
     assert Activity.objects.aggregate(latest=Max("activity_date"))["latest"] == datetime.date(2026, 3, 9)
     assert Profile.objects.filter(email="guest@example.org").exists()
     assert Profile.objects.count() == 44
-    assert drift() == []
+    assert_no_drift()
 
 
 def test_the_class_is_not_loaded_among_other_people(no_class):

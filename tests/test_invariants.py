@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from psycopg.types.range import TimestamptzRange
 
 from tests import factories
+from tests.databases import execute
 from tests.drift import assert_no_drift
 
 settings.register_profile("quick", max_examples=60, stateful_step_count=25)
@@ -256,13 +257,6 @@ sql_or_orm = st.sampled_from(["sql", "orm"])
 
 class Nowhere(Exception):
     """A row refers to a table that has none."""
-
-
-def execute(sql, *parameters):
-    """Run one statement; return its rows, if it gives any."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else None
 
 
 @contextlib.contextmanager

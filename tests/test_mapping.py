@@ -12,6 +12,7 @@ from psycopg.types.range import TimestamptzRange
 from courses.models import VideoProgress
 from reflections.models import Reflection
 from tests import factories
+from tests.databases import execute
 from tests.drift import assert_no_drift
 from timeline import kinds
 
@@ -39,12 +40,6 @@ EVERY_COLUMN = {
     "responded_at": None,
     "responded_by": None,
 }
-
-
-def execute(sql, *parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters or None)
-        return cursor.fetchall() if cursor.description else None
 
 
 def entries(source):

@@ -20,6 +20,7 @@ from goals.models import DailyNote, Goal, GoalMessage, GoalMilestone, GoalPeriod
 from privacy import retention
 from privacy.retention import SOURCES, Purge, look_up_by_index
 from tests import factories
+from tests.databases import execute
 from tests.drift import assert_no_drift
 from tests.plans import forget_statistics, nodes
 from tests.statements import lines, statement
@@ -38,12 +39,6 @@ TABLES = [
     *(source.table for source in SOURCES),
     *("goal_periods", "goal_corrections", "shared_stories", "congratulations", "xapi_statements"),
 ]
-
-
-def execute(statement, *parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters or None)
-        return cursor.fetchall() if cursor.description else None
 
 
 def run(capsys, *arguments, before=DAY):

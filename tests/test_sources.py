@@ -3,33 +3,14 @@
 import itertools
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from tests import factories
+from tests.databases import execute
 from tests.drift import assert_no_drift
+from tests.test_invariants import LENDERS, SOURCES
 
 pytestmark = pytest.mark.django_db
-
-SOURCES = [
-    "video_progress",
-    "learning_milestones",
-    "reflections",
-    "quiz_attempts",
-    "enrollments",
-    "lesson_completions",
-    "daily_notes",
-    "success_proofs",
-    "goal_milestones",
-    "goals",
-    "goal_messages",
-]
-LENDERS = ["goal_periods", "course_chapters", "media_files", "quizzes"]
-
-
-def execute(sql, *parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters or None)
-        return cursor.fetchall() if cursor.description else None
 
 
 def refusal(sql, *parameters):
