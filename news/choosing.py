@@ -90,7 +90,7 @@ def _ask(choice, person, *, anew):
         choice.asked_since, choice.asked = now, 0
     if choice.asked >= MOST_A_DAY:
         raise AskedTooOften(choice.asked_since + A_DAY)
-    if not may_mail_link(person.email):
+    if not may_mail_link(person.email, "news"):
         raise AskedTooOften(now + settings.AXES_COOLOFF_TIME)
     if anew:
         choice.link = uuid.UUID(bytes=secrets.token_bytes(16))

@@ -11,6 +11,7 @@ from django.contrib.auth.forms import (
 from django.core.exceptions import ValidationError
 
 from profiles.models import NAME_LIMIT, Profile
+from profiles.throttling import may_mail_link
 from profiles.writing import name_of, words
 
 
@@ -88,6 +89,10 @@ class ForgottenPasswordForm(NewPassword, SetPasswordForm):
 
 class AskForPasswordForm(PasswordResetForm):
     email = AddressField(label="E-mail address", max_length=254, widget=forms.EmailInput({"autocomplete": "email"}))
+
+    def get_users(self, email):
+        """Whoever is mailed a link: nobody too often, whoever asks for it; the page says the same each time."""
+        return (person for person in super().get_users(email) if may_mail_link(person.email, "password"))
 
 
 class WordsField(forms.CharField):

@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 from profiles.models import Profile
 
 MOST_NEW_ACCOUNTS = 200  # from one network address in a quarter of an hour: a lecture hall may have only one
-MOST_LINKS = 3  # mailed to one address in a quarter of an hour
+MOST_LINKS = 3  # mailed to one address for one purpose in a quarter of an hour
 NEW_ACCOUNTS = "(new accounts)"  # what they are counted under, among wrong passwords; no e-mail address is like it
 
 
@@ -63,13 +63,13 @@ def may_make_account(request):
     return _may_once_more(NEW_ACCOUNTS, network_address(request) or "0.0.0.0", MOST_NEW_ACCOUNTS)
 
 
-def may_mail_link(email):
-    """Whether one more link may be mailed to an address to confirm it, as which it then counts.
+def may_mail_link(email, purpose):
+    """Whether one more link may be mailed to an address for a purpose, a word, as which it then counts.
 
     Whoever erases their account and makes it anew asks as before; the address itself is not noted down.
     """
     address = salted_hmac("profiles.throttling", email, algorithm="sha256").hexdigest()
-    return _may_once_more(f"(links) {address}", "0.0.0.0", MOST_LINKS)
+    return _may_once_more(f"({purpose}) {address}", "0.0.0.0", MOST_LINKS)
 
 
 def _may_once_more(username, ip_address, most):

@@ -248,6 +248,22 @@ def test_a_forgotten_password_is_replaced_by_mail(client, maya, settings, mailou
     assert "This link no longer works" in client.get(link, follow=True).content.decode()
 
 
+def test_whoever_asks_for_a_new_password_again_and_again_has_few_mails_sent(client, maya, settings, mailoutbox):
+    settings.ROOT_URLCONF = "tests.look.urls"
+    for _ in range(5):
+        answer = client.post("/password/forgotten/", {"email": maya.email}, follow=True)
+        assert "Check your e-mail" in answer.text
+    assert len(mailoutbox) == 3
+    Profile.objects.create_user("nia@example.org", PASSWORD)
+    for address in ("nia@example.org", "nobody@example.org"):
+        client.post("/password/forgotten/", {"email": address})
+    assert mailoutbox[-1].to == ["nia@example.org"]
+    assert AccessAttempt.objects.count() == 2, "of strangers' addresses nothing is kept"
+    AccessAttempt.objects.update(attempt_time=timezone.now() - settings.AXES_COOLOFF_TIME)
+    client.post("/password/forgotten/", {"email": maya.email})
+    assert [mail.to for mail in mailoutbox[4:]] == [[maya.email]]
+
+
 def test_the_address_of_the_mail_server_says_how_to_reach_it():
     with override_settings(MAILERS={"default": mailer("smtp+tls://anna:p%40ss@mail.example.org:587")}):
         smtp = mailers["default"]
