@@ -442,6 +442,12 @@ class StackedInline(RowsOfInline, admin.StackedInline):
     pass
 
 
+def locked_in_order(rows, students="student"):
+    """The keys of these rows, which are locked in the order in which everybody locks `students` (docs/locks.md)."""
+    ordered = rows.order_by(students, "pk").select_for_update(no_key=True, of=("self",))
+    return list(ordered.values_list("pk", flat=True))
+
+
 class OfStudentAdmin(ModelAdmin):
     """Rows that belong to a student: found by the student, and never moved to another one."""
 
@@ -451,6 +457,10 @@ class OfStudentAdmin(ModelAdmin):
     def get_readonly_fields(self, request, obj=None):
         readonly = tuple(super().get_readonly_fields(request, obj))
         return (*readonly, "student") if obj else readonly
+
+    def delete_queryset(self, request, queryset):
+        locked_in_order(queryset)
+        super().delete_queryset(request, queryset)
 
     def log_deletions(self, request, queryset):
         """Without words and names: when the student is erased, nobody could tell that they were theirs."""
@@ -483,14 +493,18 @@ class RecordAdmin(ReadOnly, OfStudentAdmin):
 
 @admin.action(description="Hide from every timeline")
 def hide(model_admin, request, queryset):
-    hidden = queryset.order_by().filter(hidden_at__isnull=True).update(hidden_at=timezone.now())
+    hidden = set_hidden(queryset.filter(hidden_at__isnull=True), timezone.now())
     model_admin.message_user(request, f"Hidden: {hidden:,}.", messages.SUCCESS)
 
 
 @admin.action(description="Show again")
 def unhide(model_admin, request, queryset):
-    shown = queryset.order_by().filter(hidden_at__isnull=False).update(hidden_at=None)
+    shown = set_hidden(queryset.filter(hidden_at__isnull=False), None)
     model_admin.message_user(request, f"Shown again: {shown:,}.", messages.SUCCESS)
+
+
+def set_hidden(words, at):
+    return words.model.objects.filter(pk__in=locked_in_order(words)).update(hidden_at=at)
 
 
 class HiddenFilter(admin.SimpleListFilter):

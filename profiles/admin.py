@@ -5,7 +5,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 
-from config.admin import ModelAdmin
+from config.admin import ModelAdmin, locked_in_order
 from profiles.models import Profile
 
 admin.site.unregister(Group)  # staff administer everything
@@ -110,8 +110,8 @@ class ProfileAdmin(ModelAdmin, UserAdmin):
 
     def set_active(self, request, queryset, is_active, done):
         """Close or reopen accounts: not one's own, and a superuser's only as a superuser."""
-        queryset = queryset.order_by().exclude(pk=request.user.pk)
+        queryset = queryset.exclude(pk=request.user.pk).exclude(is_active=is_active)
         if not request.user.is_superuser:
             queryset = queryset.exclude(is_superuser=True)
-        changed = queryset.exclude(is_active=is_active).update(is_active=is_active)
+        changed = Profile.objects.filter(pk__in=locked_in_order(queryset, "pk")).update(is_active=is_active)
         self.message_user(request, f"{done}: {changed:,}.", messages.SUCCESS)

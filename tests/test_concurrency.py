@@ -21,9 +21,12 @@ from config.database.embedded import EmbeddedPostgres, postmaster_pid
 from config.frozen import FrozenSQL
 from courses.enrolling import enrol_all
 from courses.models import Enrollment
+from profiles.models import Profile
+from reflections.models import Reflection
 from tests import databases, factories
 from tests.drift import DRIFT
 from tests.processes import open_folder, wait_until
+from tests.threads import logged_in
 
 UTC = datetime.UTC
 NOON = datetime.datetime(2025, 3, 15, 16, tzinfo=UTC)
@@ -275,6 +278,44 @@ def test_who_adds_a_list_of_students_waits_for_who_locks_them_in_order_and_neith
     adding.join(10)
     assert failed == []
     assert not Enrollment.objects.exclude(left_at=None).exists()
+
+
+@pytest.mark.parametrize("action", ["hide", "unhide", "delete_selected", "close"])
+def test_staff_who_write_rows_of_several_wait_for_who_locks_them_in_order_and_nobody_is_killed(connect, action):
+    early, late = sorted(factories.ProfileFactory.create_batch(2), key=lambda person: person.pk)
+    early.save()  # so that it lies behind the other
+    hidden_at = NOON if action == "unhide" else None
+    last, first = (factories.ReflectionFactory(student=student, hidden_at=hidden_at) for student in (late, early))
+    page, rows = ("profiles/profile", (early, late)) if action == "close" else ("reflections/reflection", (first, last))
+    answering, observer, staff = connect(), connect(autocommit=True), logged_in(factories.StaffFactory())
+    chosen = {"action": action, "_selected_action": [row.pk for row in rows], "post": "yes"}
+    observer.execute("ANALYZE profiles, reflections")  # few rows, which are read as they lie
+
+    def act():
+        try:
+            return staff.post(f"/admin/{page}/", chosen).status_code
+        finally:
+            connection.close()
+
+    answer = "UPDATE reflections SET instructor_response = 'a', responded_at = now() WHERE id = %s"
+    answering.execute(answer, [first.pk])
+    with ThreadPoolExecutor(1) as pool:
+        acting = pool.submit(act)
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        wait_until(lambda: observer.execute(blocked, [answering.info.backend_pid]).fetchone()[0])
+        time.sleep(1.2)  # by then they have looked for a deadlock, and found none: the next to look is who answers
+        answering.execute(answer, [last.pk])
+        answering.commit()
+        assert acting.result(20) == 302
+    assert not Profile.objects.filter(is_active=action == "close", pk__in=[early.pk, late.pk]).exists()
+    left = Reflection.objects.filter(instructor_response="a")
+    assert (left.count(), left.filter(hidden_at=None).count()) == {
+        "hide": (2, 0),
+        "unhide": (2, 2),
+        "delete_selected": (0, 0),
+        "close": (2, 2),
+    }[action]
+    assert_no_drift(observer)
 
 
 def test_a_migration_of_triggers_refuses_nobody_who_writes_two_tables(connect, student):
