@@ -3,7 +3,7 @@
 import os
 import re
 
-from config.links import without_secrets
+from config.log import without_secrets
 
 wsgi_app = "config.wsgi"
 # This machine alone: the proxy that does HTTPS is here, or, for a container, where its image says (Dockerfile).

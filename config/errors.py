@@ -13,7 +13,8 @@ from django.views.csrf import csrf_failure
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.defaults import server_error
 
-from config.links import LeadsNowhere, without_secrets
+from config.links import LeadsNowhere
+from config.log import without_secrets
 from config.outage import cannot_serve
 
 RETRY_AFTER = 30  # seconds, for whoever waits by itself

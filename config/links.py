@@ -1,19 +1,11 @@
 """Secret links, which open something for whoever has them, and the links in mails."""
 
-import re
 import uuid
 
 from django.conf import settings
 from django.core import signing
 from django.http import Http404
 from django.urls import reverse
-
-# Where a log may have one: in an address, or quoted within another.
-SECRET = re.compile(
-    r"((?:/|%2F)(?:invitations|shared|news-by-mail(?:/|%2F)(?:confirm|stop)|password(?:/|%2F)new(?:/|%2F)[\w-]+)"
-    r"(?:/|%2F))[\w.-]+",
-    re.IGNORECASE,
-)
 
 
 class LeadsNowhere(Http404):
@@ -41,8 +33,3 @@ class SecretLinks:
 def absolute(name, *args):
     """The address of a page, for mails: the site's own, whatever host a request named."""
     return settings.SITE_ADDRESS + reverse(name, args=args)
-
-
-def without_secrets(text):
-    """A line of a log, without what opens a secret link."""
-    return SECRET.sub(r"\1…", text)

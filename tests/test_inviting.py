@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from config.links import SecretLinks, without_secrets
+from config.links import SecretLinks
+from config.log import without_secrets
 from courses import inviting
 from courses.models import Course, CourseInstructor, Enrollment, Invitation
 from privacy.erasure import erase

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.checks import links_in_mails_lead_here
-from config.links import without_secrets
+from config.log import without_secrets
 from config.mail import site_address
 from courses.models import CourseInstructor, Enrollment
 from goals.conversation import visit

@@ -240,6 +240,50 @@ def test_every_page_names_static_files_that_exist(production):
     assert {path for path in paths if get(production, path).status != 200} == set()
 
 
+# Names each of our templates that is opened once the server has started.
+READS_AGAIN = """
+import sys
+import config.wsgi
+from django.conf import settings
+from django.template.loader import get_template
+from django.test import Client
+
+templates = settings.BASE_DIR / "templates"
+ours = {str(path) for path in templates.rglob("*.*")}
+
+def tell(event, arguments):
+    if event == "open" and str(arguments[0]) in ours:
+        print(arguments[0])
+
+sys.addaudithook(tell)
+for path in ours:
+    get_template(path.removeprefix(f"{templates}/"))
+assert Client(headers={"Host": "timeline.example.org"}).get("/login/", secure=True).status_code == 200
+"""
+
+
+def test_a_server_that_runs_reads_none_of_its_pages_from_its_folder_again(static_root):
+    """A new version comes into that folder, and this one runs on until it is told."""
+    variables = environment(
+        SECRET_KEY=SECRET_KEY,
+        ALLOWED_HOSTS="timeline.example.org",
+        DATABASE_URL=database_url(),
+        STATIC_ROOT=str(static_root),
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", READS_AGAIN], cwd=ROOT, env=variables, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+
+
+def test_gunicorn_keeps_nothing_of_the_site_when_it_starts_its_workers_anew():
+    """What it had read itself they would have from the version before."""
+    code = "import runpy, sys; runpy.run_path('gunicorn.conf.py'); print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    ours = {name for name in result.stdout.split() if name.partition(".")[0] in ("config", "django")}
+    assert ours == {"config", "config.log"}, result.stderr
+
+
 @pytest.mark.parametrize("behind_proxy", ["on", "off"])
 def test_the_deployment_check_is_clean_but_for_a_proxy_that_is_not_named(behind_proxy):
     variables = {"SECRET_KEY": SECRET_KEY, "ALLOWED_HOSTS": "timeline.example.org", "BEHIND_PROXY": behind_proxy}
