@@ -3,6 +3,7 @@
 import datetime
 import re
 import smtplib
+import ssl
 from collections import namedtuple
 from uuid import UUID
 
@@ -50,19 +51,24 @@ class Post:
         """None if the server took it, else why not."""
         try:
             self._send(mail)
+        except ssl.SSLError as error:  # before REFUSED: a certificate that is not trusted is a ValueError, too
+            return self._failed(error)
         except self.REFUSED as error:
             self.refusals += not is_of_the_address(error)
             if self.refusals == REFUSALS:
                 raise ServerDown(f"it refused {REFUSALS} mails in a row, the last one: {line(error)}") from error
             return line(error)
         except OSError as error:  # smtplib's own errors are such
-            self.close()
-            self.failures += 1
-            if self.failures == FAILURES:
-                raise ServerDown(line(error)) from error
-            return line(error)
+            return self._failed(error)
         self.failures = self.refusals = 0
         return None
+
+    def _failed(self, error):
+        self.close()
+        self.failures += 1
+        if self.failures == FAILURES:
+            raise ServerDown(line(error)) from error
+        return line(error)
 
     def _send(self, mail):
         was_open = self.is_open

@@ -5,6 +5,7 @@ import os
 import signal
 import smtplib
 import socketserver
+import ssl
 import threading
 from functools import partial
 from types import SimpleNamespace
@@ -277,14 +278,27 @@ def test_a_server_that_refuses_some_between_others_is_not_given_up(smtp, monkeyp
     assert "3 mails could not be sent; the next run tries again." in words
 
 
-def test_a_login_that_the_server_refuses_is_the_servers_fault(people, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (smtplib.SMTPAuthenticationError(535, b"wrong password"), "535 wrong password"),
+        (ssl.SSLCertVerificationError(1, "self-signed certificate"), "self-signed certificate"),
+    ],
+)
+def test_a_login_that_the_server_refuses_and_a_server_that_is_not_trusted_are_no_fault_of_a_mail(
+    people, monkeypatch, error, said
+):
+    asked = []
+
     def refuse(server, messages):
-        raise smtplib.SMTPAuthenticationError(535, b"wrong password")
+        asked.extend(messages)
+        raise error
 
     monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
     words, code = mail_news()
     assert code == 1
-    assert "The mail server is down (535 wrong password)" in words
+    assert f"The mail server is down ({said})" in words
+    assert len(asked) == sending.FAILURES
     assert len(due()) == 5
 
 
