@@ -237,7 +237,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"class": "config.errors.Line", "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+        "line": {
+            "class": "config.errors.Line",
+            "format": "[%(asctime)s] %(levelname)s %(name)s: %(message)s",
+            "datefmt": "%Y-%m-%d %H:%M:%S %z",  # as gunicorn's; New York's time, as that of all that Django does
+        }
     },
     "filters": {"refusals": {"()": "config.errors.Refusals"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},

@@ -23,6 +23,7 @@ import yaml
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import connection
+from gunicorn.config import Config
 
 from config.database.embedded import EmbeddedPostgres, embedded_postgres
 from config.health import can_serve
@@ -345,6 +346,28 @@ def test_the_files_that_the_site_takes_in_outlive_its_container_and_reach_the_pr
     caddyfile = (ROOT / "Caddyfile").read_text()
     assert "root * /media" in caddyfile
     assert f"uri strip_prefix {web['environment']['MEDIA_ACCEL'].rstrip('/')}" in caddyfile
+
+
+def test_caddy_waits_for_all_of_a_form_without_files_and_while_the_web_server_is_exchanged():
+    caddyfile = (ROOT / "Caddyfile").read_text()
+    [buffered] = re.findall(r"^\t+request_buffers (\d+)MiB$", caddyfile, re.MULTILINE)
+    assert int(buffered) * 2**20 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    [tried] = re.findall(r"^\t+lb_try_duration (\d+)s$", caddyfile, re.MULTILINE)
+    assert int(tried) >= 20
+
+
+def test_a_container_is_given_the_time_in_which_gunicorn_ends_what_it_has_begun():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert int(services["web"]["stop_grace_period"].removesuffix("s")) > Config().graceful_timeout
+
+
+def test_a_line_of_the_log_says_of_which_zone_its_time_is():
+    code = "import config.wsgi, logging; logging.getLogger('config').warning('Look.')"
+    variables = environment(SECRET_KEY=SECRET_KEY, ALLOWED_HOSTS="timeline.example.org", DATABASE_URL=database_url())
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables, capture_output=True, text=True)
+    assert re.search(
+        r"^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d -0[45]00\] WARNING config: Look\.$", result.stderr, re.MULTILINE
+    )
 
 
 def test_the_compose_file_gives_only_settings_that_exist_and_demands_the_secret_ones():
