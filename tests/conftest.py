@@ -11,16 +11,20 @@ import gc
 import os
 import threading
 import time
+import uuid
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import connection
 from django.template.defaulttags import CsrfTokenNode
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from hypothesis import settings
 
 from config.database.embedded import EmbeddedPostgresError, embedded_postgres
 from config.health import can_serve
+from profiles.sessions import SessionStore
 from tests import chromium, databases
 
 # Hypothesis' own, for machines that decide about a change: the same examples each time, and none is too slow by chance.
@@ -84,6 +88,28 @@ def forms_have_their_tokens():
     CsrfTokenNode.render = render_with_token
     yield
     CsrfTokenNode.render = render
+
+
+@pytest.fixture(scope="session", autouse=True)
+def who_is_logged_in_by_force_has_a_session_and_nothing_else():
+    """What `client.force_login()` is for, by three statements of Django's 17; tests/test_log_in.py sends the form."""
+    log_in = Client.force_login
+
+    def force_login(client, user, backend=None):
+        user.backend = backend or client._get_backend()
+        if old := client.cookies.get(django_settings.SESSION_COOKIE_NAME):
+            SessionStore.get_model_class().objects.filter(session_key=old.value).delete()
+        session = SessionStore()
+        session[SESSION_KEY] = user._meta.pk.value_to_string(user)
+        session[BACKEND_SESSION_KEY] = user.backend
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session._session_key = uuid.uuid4().hex  # as long as one of Django's, which asks first whether it is free
+        session.save(must_create=True)
+        client._set_login_cookies(SimpleNamespace(session=session))
+
+    Client.force_login = force_login
+    yield
+    Client.force_login = log_in
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,20 @@ from reflections.models import Reflection
 from uploads.models import Upload
 
 WEEK = datetime.timedelta(weeks=1)
+GIVEN_NAMES = ["Amara", "Bela", "Chiara", "Dmitri", "Elif", "Farid", "Grace", "Hannah", "Iker", "Jun", "Kofi", "Lucia"]
+FAMILY_NAMES = [
+    "Adeyemi",
+    "Bauer",
+    "Castro",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "Garcia",
+    "Haddad",
+    "Ito",
+    "Jansen",
+    "Kaya",
+]
 
 
 class ProfileFactory(DjangoModelFactory):
@@ -29,7 +43,9 @@ class ProfileFactory(DjangoModelFactory):
         model = Profile
         skip_postgeneration_save = True
 
-    full_name = factory.Faker("name")
+    full_name = factory.Sequence(
+        lambda number: f"{GIVEN_NAMES[number % len(GIVEN_NAMES)]} {FAMILY_NAMES[number % len(FAMILY_NAMES)]}"
+    )
     email = factory.Sequence(lambda number: f"person{number}@example.org")
 
     @classmethod
