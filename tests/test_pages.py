@@ -325,7 +325,7 @@ def test_the_number_of_queries_does_not_depend_on_how_much_there_is(client, clas
     assert max(few.values()) <= 26
 
 
-@pytest.mark.parametrize("name", ["journey", "journey of one", "day", "goal", "goals", "days", "course"])
+@pytest.mark.parametrize("name", ["journey", "journey of one", "day", "goal", "course"])
 def test_paging_meets_every_entry_once_and_in_order_while_others_are_written(client, classroom, name):
     for number in range(130):
         factories.ReflectionFactory(
@@ -338,14 +338,13 @@ def test_paging_meets_every_entry_once_and_in_order_while_others_are_written(cli
         if name == "course":
             factories.EnrollmentFactory(course=classroom.course, student__full_name=f"Student {number:03}")
     client.force_login(classroom.instructor)
-    start = {"days": "day", "goals": "goal"}.get(name, name)  # a goal of the path opens into its own timeline
-    seen, address, pages = [], addresses(classroom)[name if start == name else start], 0
+    seen, address, pages = [], addresses(classroom)[name], 0
     pattern = r">(Student \d{3})</a>" if name == "course" else r"Thought (\d{3})\."
     while address:
         page = unescape(client.get(address, headers={"HX-Request": "true"}).content.decode())
         seen += re.findall(pattern, page)
         more = re.search(r'class="load-more"><a class="button" href="([^"]+)"', page)
-        address = more and urljoin(addresses(classroom)[start], more[1])
+        address = more and urljoin(addresses(classroom)[name], more[1])
         pages += 1
         factories.ReflectionFactory(  # behind us, or far ahead: it must disturb nothing
             student=classroom.sara, video=classroom.video, video_timestamp_seconds=0, created_at=A_SUNDAY
@@ -382,13 +381,13 @@ FRAGMENTS = ["days", "goals", "list", "panel", "path", "planned", "quiz-slot", "
 
 
 @pytest.mark.parametrize("person", ["sara", "instructor"])
-@pytest.mark.parametrize("target", FRAGMENTS)
-def test_a_page_that_is_asked_for_a_fragment_of_another_page_has_one_of_its_own(client, classroom, person, target):
+def test_a_page_that_is_asked_for_a_fragment_of_another_page_has_one_of_its_own(client, classroom, person):
     client.force_login(getattr(classroom, person))
     pages = [*addresses(classroom).values(), "/", "/inbox/", "/days/", "/goals/"]
     pages += [f"{addresses(classroom)['journey']}?view=students", reverse("video", args=[classroom.video.pk])]
-    for page in pages:
-        assert client.get(page, headers={"HX-Request": "true", "HX-Target": target}).status_code in (200, 404), page
+    for page, target in itertools.product(pages, FRAGMENTS):
+        answer = client.get(page, headers={"HX-Request": "true", "HX-Target": target})
+        assert answer.status_code in (200, 404), (page, target)
 
 
 def test_a_page_whose_rows_have_gone_says_that_others_stand_before_it(client, classroom):
