@@ -158,12 +158,22 @@ def playwright(browsers_path):  # which may have been asked of another Playwrigh
 
 @pytest.fixture(scope="session")
 def browser(playwright, browsers_path):
-    """A headless Chromium, one for all tests."""
+    """A headless Chromium, one for all tests: its shell, where there is one."""
     if browsers_path is None:
         pytest.fail(chromium.ADVICE, pytrace=False)
-    browser = chromium.launch(playwright, browsers_path)
+    browser = chromium.launch(playwright, chromium.find_shell() or browsers_path)
     yield browser
     browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser_with_microphone(playwright, browsers_path, browser):
+    if chromium.find_shell() is None:
+        yield browser
+    else:
+        whole = chromium.launch(playwright, browsers_path)
+        yield whole
+        whole.close()
 
 
 @pytest.fixture
@@ -191,8 +201,10 @@ def wait_for_the_server(port):
 
 
 @pytest.fixture
-def page(browser, live_server):
+def page(request, browser, live_server):
     """A page of a browser of its own (no cookies); `page.goto("/")` is relative to the live server."""
+    if request.node.get_closest_marker("microphone"):
+        browser = request.getfixturevalue("browser_with_microphone")
     context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
     context.set_default_timeout(10_000)
     page = context.new_page()

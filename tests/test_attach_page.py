@@ -92,6 +92,7 @@ def send(page):
     return DailyNote.objects.get(), Upload.objects.get()
 
 
+@pytest.mark.microphone
 def test_a_voice_memo_is_recorded_paused_heard_and_sent(composer, assert_accessible):
     composer.emulate_media(color_scheme="dark")
     composer.set_viewport_size({"width": 320, "height": 900})
@@ -134,6 +135,7 @@ def test_a_voice_memo_is_recorded_paused_heard_and_sent(composer, assert_accessi
     composer.wait_for_function("() => document.querySelector('video, audio').readyState === 4")
 
 
+@pytest.mark.microphone
 def test_silence_is_told_unless_nothing_measures_it(composer):
     composer.clock.install()
     for state, words in (("running", "Nothing can be heard yet."), ("suspended", "Speak now.")):
@@ -146,6 +148,7 @@ def test_silence_is_told_unless_nothing_measures_it(composer):
         said(composer, words)
 
 
+@pytest.mark.microphone
 def test_a_recording_stops_by_itself_and_can_be_discarded(composer, monkeypatch):
     monkeypatch.setattr(rewriting, "LONGEST", 1)
     composer.emulate_media(reduced_motion="reduce")
@@ -223,6 +226,7 @@ def test_what_cannot_be_taken_is_said_at_once_and_what_the_server_refuses_costs_
     assert (note.content, note.media_url) == ("It is one.", upload.address)
 
 
+@pytest.mark.microphone
 def test_without_a_microphone_or_leave_to_use_it_a_file_can_be_chosen(page, cookie):
     page.context.add_cookies([cookie])
     page.goto("/attach/")

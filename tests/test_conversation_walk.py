@@ -128,6 +128,7 @@ def test_a_note_is_written_edited_hidden_and_brought_back_and_the_instructor_ans
     assert page.locator(".entry", has_text="Good. And tomorrow?").get_by_text("New", exact=True).is_visible()
 
 
+@pytest.mark.microphone
 def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_and_sees_them(
     sara, page, browser, live_server, settings, tmp_path, assert_accessible
 ):
