@@ -49,10 +49,9 @@ class UploadField(forms.FileField):
     def to_python(self, data):
         most = self.most
         if data not in self.empty_values and data.size > most:
-            raise ValidationError(
-                f"This file has {filesizeformat(data.size)}; at most {filesizeformat(most)} is allowed.",
-                code="too_large",
-            )
+            size, limit = filesizeformat(data.size), filesizeformat(most)
+            it = f"This file has {size}" if size != limit else "This file is a little too large"
+            raise ValidationError(f"{it}; at most {limit} is allowed.", code="too_large")
         file = super().to_python(data)
         if file is not None:
             file.name = f"upload{self.suffix(file)}"

@@ -145,7 +145,7 @@ def test_an_empty_file_is_refused(as_staff, video):
 def test_a_file_that_is_too_large_is_refused_with_its_size_and_the_limit(as_staff, video, media_root, settings):
     settings.VIDEO_MAX_MB = settings.PICTURE_MAX_MB = 1
     page = errors_of(upload(as_staff, video, file=("v.mp4", MP4 + bytes(2**20)), poster=("p.png", bytes(3 * 2**20))))
-    assert "This file has 1.0\xa0MB; at most 1.0\xa0MB is allowed." in page
+    assert "This file is a little too large; at most 1.0\xa0MB is allowed." in page
     assert "This file has 3.0\xa0MB; at most 1.0\xa0MB is allowed." in page
     assert stored(media_root) == []
 
