@@ -258,7 +258,7 @@ def test_a_quiz_passed_after_midnight_hides_no_attempt_that_was_begun_on_the_sam
     attempt(midnight + 2 * hour, False)
     client.force_login(school.sara)
     page = text_of(client.get("/days/"))
-    assert "Today Took and passed a quiz." in page
+    assert "Today Took a quiz and passed one." in page
     assert "Yesterday Took a quiz." in page
 
 

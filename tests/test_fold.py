@@ -145,13 +145,21 @@ def test_a_days_sentence_names_what_was_done_most_simply():
     assert sentence({}) == ""
     assert sentence({"video_progress": 9, "video_completion": 3}) == "Watched 3 videos."
     assert sentence({"video_progress": 4}) == "Watched some video."
-    assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Took and passed 2 quizzes."
-    assert sentence({"quiz_attempt": 3, "quiz_completion": 1}) == "Took 3 quizzes and passed one."
-    assert sentence({"quiz_attempt": 1, "quiz_completion": 2}) == "Took a quiz and passed 2."
     assert sentence({"quiz_completion": 1}) == "Passed a quiz."
     assert (
         sentence(
             {"daily_note": 1, "text_reflection": 2, "quiz_attempt": 1, "quiz_completion": 1, "video_completion": 3}
         )
-        == "Watched 3 videos, wrote 2 reflections, took and passed a quiz and wrote a daily note."
+        == "Watched 3 videos, wrote 2 reflections, took a quiz, passed one and wrote a daily note."
     )
+
+
+def test_a_sentence_says_neither_that_what_was_passed_was_begun_that_day_nor_that_quizzes_were_different_ones():
+    # An attempt that failed, and one of the evening before that was handed in after midnight.
+    assert sentence({"quiz_attempt": 1, "quiz_completion": 1}) == "Took a quiz and passed one."
+    # The same quiz again and again, also once it was passed.
+    assert sentence({"quiz_attempt": 3}) == "Took quizzes 3 times."
+    assert sentence({"quiz_attempt": 3, "quiz_completion": 1}) == "Took quizzes 3 times and passed one."
+    assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Took quizzes 2 times and passed 2 times."
+    assert sentence({"quiz_attempt": 1, "quiz_completion": 2}) == "Took a quiz and passed 2 times."
+    assert sentence({"quiz_completion": 2}) == "Passed quizzes 2 times."

@@ -52,9 +52,9 @@ KINDS = tuple(
         ("loom_reflection", "reflections", "camera", "reflection.html", "Loom video",
          "Loom video", "Loom videos", "shared a Loom video", "shared {} Loom videos"),
         ("quiz_attempt", "quizzes", "question", "quiz.html", "Quiz attempt",
-         "quiz attempt", "quiz attempts", "took a quiz", "took {} quizzes"),
+         "quiz attempt", "quiz attempts", "took a quiz", "took quizzes {} times"),
         ("quiz_completion", "quizzes", "question-check", "quiz.html", "Quiz passed",
-         "quiz passed", "quizzes passed", "passed a quiz", "passed {} quizzes"),
+         "quiz passed", "quizzes passed", "passed a quiz", "passed quizzes {} times"),
         ("course_enrollment", "courses", "door", "", "Enrolled",
          "enrolment", "enrolments", "enrolled in a course", "enrolled in {} courses"),
         ("course_completion", "courses", "cap", "", "Course completed",
@@ -104,25 +104,21 @@ def phrases(counts):
     """What happened, in words by kind: {"video_completion": 3} → [(its Kind, "watched 3 videos")].
 
     `counts` maps activity_type to a number of entries.  Steps through videos
-    are mentioned only where no video was finished.  A quiz passed after midnight
-    was begun the day before: so no attempt begun on a day is left out because
-    another one was passed on that day.
+    are mentioned only where no video was finished.  Of quizzes no number can
+    tell whether what was passed is what was begun on these days, nor whether
+    it was the same quiz again: so no phrase says either.
     """
     counts = dict(counts)
     if "video_completion" in counts:
         counts.pop("video_progress", None)
-    took = counts.get("quiz_attempt")
-    if took and took == counts.get("quiz_completion"):
-        del counts["quiz_attempt"]
-    return [(kind, _did(kind, counts[kind.value], took)) for kind in KINDS if counts.get(kind.value)]
+    return [(kind, _did(kind, counts)) for kind in KINDS if counts.get(kind.value)]
 
 
-def _did(kind, number, took):
+def _did(kind, counts):
     one, many = kind.did_one, kind.did_many
-    if kind.value == "quiz_completion" and took == number:
-        one, many = f"took and {one}", f"took and {many}"
-    elif kind.value == "quiz_completion" and took:
-        one, many = "passed one", "passed {}"  # of quizzes, which the phrase before this one names
+    if kind.value == "quiz_completion" and counts.get("quiz_attempt"):
+        one, many = "passed one", "passed {} times"  # of quizzes, which the phrase before this one names
+    number = counts[kind.value]
     return one if number == 1 else many.format(f"{number:,}")
 
 
