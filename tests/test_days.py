@@ -509,7 +509,7 @@ def test_since_we_last_spoke_links_each_number_to_the_entries_that_it_counts(cli
     page, html = text_of(response), response.content.decode()
     assert (
         "Your last message or answer to Sara Lindqvist was on Saturday, 7 March."
-        " It has been quiet for 5 days: their last entry was on Tuesday, 10 March."
+        " It has been quiet for 5 days: they were last active on Tuesday, 10 March."
     ) in page
     assert (
         "Wrote a reflection , wrote 2 daily notes , submitted success proof and reached a milestone . 5 entries" in page
@@ -554,7 +554,7 @@ def test_with_whom_one_never_spoke_there_is_something_to_say_first(client, schoo
     ) in page
     note(school.sara, NOON - day)
     page = text_of(client.get(days_of(school.sara)))
-    assert "You have not written to Sara Lindqvist yet. Their last entry was yesterday." in page
+    assert "You have not written to Sara Lindqvist yet. They were last active yesterday." in page
     assert "Pick up on the latest: daily note yesterday, and ask what Sara Lindqvist wants to reach" in page
 
 
@@ -585,6 +585,25 @@ def test_a_sentence_that_ends_with_a_time_ends_with_one_full_stop(client, school
     page = text_of(client.get(reverse("student_since", args=[school.sara.pk])))
     assert "Sara Lindqvist was at 9:00 a.m. They were active today." in page
     assert "the first at 10:00 a.m. Waiting" in page
+
+
+@pytest.mark.parametrize(
+    ("active", "words"),
+    [
+        ((0,), "They were active today."),
+        ((-3,), "All that they did is dated in the future."),
+        ((-3, 0), "They were active today. What they did later is dated in the future."),
+        ((-3, 2), "It has been quiet for 2 days: they were last active on Friday, 13 March. What they did later is"),
+        ((1, 2), "They were last active yesterday."),
+    ],
+)
+def test_what_is_dated_in_the_future_was_not_done_today(client, school, clock, active, words):
+    for days in active:
+        note(school.sara, NOON - days * day - hour)
+    # By somebody else, and no doing of hers.
+    factories.EnrollmentFactory(student=school.sara, enrolled_at=NOON - hour)
+    client.force_login(school.ines)
+    assert words in text_of(client.get(reverse("student_since", args=[school.sara.pk])))
 
 
 def test_what_became_of_an_instructors_proposals_is_told_to_them_since_the_last_word(client, school, clock):

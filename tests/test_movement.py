@@ -64,6 +64,7 @@ def names(page):
         (Rhythm(None, 0, 0, False, acted=False), "Enrolled today."),
         (Rhythm(None, 1, 0, False, acted=False), "Enrolled yesterday."),
         (Rhythm(None, 9, 0, True, acted=False), "Enrolled 9 days ago, nothing since."),
+        (Rhythm(None, -3, 0, False, acted=False), "Enrolled with a date in the future."),
     ],
 )
 def test_a_rhythm_is_said_in_words(rhythm, words):
@@ -145,6 +146,31 @@ def test_a_class_that_was_just_enrolled_is_not_active_yet(client, course):
     last_active = {row["Student"]: row["Last active"] for row in csv.DictReader(lines)}
     assert last_active["Ann"] == last_active["Ben"] == ""
     assert last_active["Cem"] == str(queries.today() - 2 * DAY)
+
+
+def test_what_is_dated_in_the_future_is_no_activity_yet(client, course):
+    student_of(course, "Ann", [-1, 12])
+    student_of(course, "Ben", [-1, -2, -3], enrolled=8)
+    cem = student_of(course, "Cem", [], enrolled=-2)
+    dana = student_of(course, "Dana", [-6, -4, -2, 0, 2, 4, 6])  # every 2 days
+    goal = factories.GoalPeriodFactory(goal__student=dana).goal
+    factories.GoalMilestoneFactory(goal=goal, reached_at=timezone.now() + DAY)
+    found = queries.class_movement(course=course)
+    assert {row.student.full_name: str(row.rhythm) for row in found.entries} == {
+        "Ann": "Nothing for 12 days.",
+        "Ben": "Enrolled 8 days ago, nothing since.",
+        "Cem": "Enrolled with a date in the future.",
+        "Dana": "Active on 4 of the last 7 days.",
+    }
+    assert found.size == queries.ClassSize(4, 1)
+    assert names(queries.class_movement(course=course, show="active")) == ["Dana"]
+    assert names(queries.class_movement(course=course, show="quiet")) == ["Ben", "Ann"]
+    assert not names(queries.class_movement(course=course, show="reached"))
+    assert str(queries.silences(students=[cem.pk])[cem.pk]) == "Enrolled with a date in the future"
+    client.force_login(factories.CourseInstructorFactory(course=course).instructor)
+    lines = client.get(reverse("class_export", args=[course.pk])).getvalue().decode("utf-8-sig").splitlines()
+    last_active = {row["Student"]: row["Last active"] for row in csv.DictReader(lines)}
+    assert last_active["Ann"] == str(queries.today() - 12 * DAY)
 
 
 def test_of_a_large_class_as_many_are_looked_at_as_is_said(client, course, monkeypatch):

@@ -705,7 +705,8 @@ def recount_since(school, student):
     did = [entry for entry in done(mine) if entry.at > (moment or BEGINNING)]
     assert (context["since"].counts, context["since_total"]) == (kinds_of(did), len(did))
     assert context["since"].waiting_count == sum(entry.waits for entry in mine)
-    assert context["since"].quiet == (school.today - max(entry.day for entry in done(mine))).days
+    acted = [entry.day for entry in done(mine) if entry.kind != "course_enrollment"]
+    assert context["since"].quiet == ((school.today - max(acted)).days if acted else None)
     assert context["since"].first.pk == min(did, key=lambda entry: entry.by_time).id if did else not context["done"]
     assert context["proofs"] == kinds_of(did)["success_proof"]
     move = context["move"]

@@ -7,13 +7,18 @@ WEEK = 7  # days, today among them
 
 @dataclass(frozen=True)
 class Silence:
-    """The days since somebody last did something, 0 if that is today; not `acted`: since they were enrolled."""
+    """The days since somebody last did something, 0 if that is today; not `acted`: since they were enrolled.
+
+    Less than 0: they did nothing yet, and are enrolled from a day on that is still to come.
+    """
 
     days: int
     acted: bool = True
 
     def __str__(self):
         """ "Active yesterday", "Nothing for 6 days", "Enrolled 6 days ago, nothing since"."""
+        if self.days < 0:
+            return "Enrolled with a date in the future"
         if self.days < 2:
             return f"{'Active' if self.acted else 'Enrolled'} {'yesterday' if self.days else 'today'}"
         return f"Nothing for {self.days} days" if self.acted else f"Enrolled {self.days} days ago, nothing since"

@@ -57,7 +57,8 @@ class SinceSpoken:
 
     `counts`: {activity_type: entries} of the newest SINCE_LIMIT; `limited`: there are more; `first`: the first of all;
     `waiting`: their oldest reflections without an answer, and how many there are;
-    `quiet`: whole days since the student last did anything (None: they never did).
+    `last`: what the student did last, today or before, and `quiet`: whole days since then (None: they never did
+    anything); `ahead`: a wrong clock dated something in the future.
     """
 
     moment: datetime.datetime | None
@@ -68,6 +69,7 @@ class SinceSpoken:
     waiting_count: int
     last: Activity | None
     quiet: int | None
+    ahead: bool
 
     @property
     def total(self):
@@ -337,6 +339,7 @@ def since_spoken(*, student, instructor, size=5):
         "day": since.astimezone(DAY_ZONE).date(),
         "since": since,
         "limit": SINCE_LIMIT,
+        "today": today(),
     }
     counts, limited = {}, False
     with connection.cursor() as cursor:
@@ -346,10 +349,20 @@ def since_spoken(*, student, instructor, size=5):
                 limited = True
             else:
                 counts[activity_type] = number
-    first, last = (next(iter(Activity.objects.raw(query, asked)), None) for query in (FIRST_SINCE, LAST_DOING))
+    first = next(iter(Activity.objects.raw(FIRST_SINCE, asked)), None)
+    latest = list(Activity.objects.raw(LAST_DOING, asked))
+    last = next((entry for entry in latest if entry.activity_date <= asked["today"]), None)
     waiting, waiting_count = waiting_of_student(student=student, size=size)
     return SinceSpoken(
-        moment, counts, limited, first, waiting, waiting_count, last, last and (today() - last.activity_date).days
+        moment,
+        counts,
+        limited,
+        first,
+        waiting,
+        waiting_count,
+        last,
+        quiet=last and (asked["today"] - last.activity_date).days,
+        ahead=any(entry.activity_date > asked["today"] for entry in latest),
     )
 
 
@@ -375,11 +388,23 @@ FIRST_SINCE = """
     LIMIT 1
 """
 
+# The newest of all, and the newest that is not dated in the future: as a rule twice the same one.
+# Others may have enrolled them.
 LAST_DOING = """
-    SELECT * FROM student_activity_timeline
-    WHERE student_id = %(student)s AND activity_type <> 'instructor_message'
-    ORDER BY activity_date DESC, created_at DESC, id DESC
-    LIMIT 1
+    (
+        SELECT * FROM student_activity_timeline
+        WHERE student_id = %(student)s AND activity_type NOT IN ('instructor_message', 'course_enrollment')
+        ORDER BY activity_date DESC, created_at DESC, id DESC
+        LIMIT 1
+    )
+    UNION ALL
+    (
+        SELECT * FROM student_activity_timeline
+        WHERE student_id = %(student)s AND activity_type NOT IN ('instructor_message', 'course_enrollment')
+        AND activity_date <= %(today)s
+        ORDER BY activity_date DESC, created_at DESC, id DESC
+        LIMIT 1
+    )
 """
 
 

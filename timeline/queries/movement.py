@@ -153,11 +153,14 @@ BY_LAST = Keyset(("rank", "id"), (BigInt, uuid.UUID))
 # What a student receives is not what they do, and others may have enrolled them.
 BY_STUDENT = "activity_type NOT IN ('instructor_message', 'course_enrollment')"
 
+# What a wrong clock dated in the future has not been done yet, as far as anybody can tell.
+SO_FAR = "activity_date <= %(today)s::date"
+
 # Of each `member`: what they did last or, as long as they did nothing, when they were last enrolled.
 LAST = f"""
     LEFT JOIN LATERAL (
         SELECT activity_date, created_at FROM student_activity_timeline
-        WHERE student_id = member.student_id AND {BY_STUDENT}
+        WHERE student_id = member.student_id AND {BY_STUDENT} AND {SO_FAR}
         ORDER BY activity_date DESC, created_at DESC, id DESC
         LIMIT 1
     ) AS own ON true
@@ -176,7 +179,7 @@ LAST = f"""
 """
 
 LAST_OF_SOME = f"""
-    SELECT member.student_id, greatest(%(today)s::date - last.day, 0), last.acted
+    SELECT member.student_id, %(today)s::date - last.day, last.acted
     FROM unnest(%(students)s::uuid[]) AS member (student_id) {LAST}
     WHERE last.day IS NOT NULL
 """
@@ -221,7 +224,7 @@ MOVING = f"""
                 SELECT DISTINCT activity_date AS day
                 FROM (
                     SELECT activity_date FROM student_activity_timeline
-                    WHERE student_id = candidate.id AND {BY_STUDENT}
+                    WHERE student_id = candidate.id AND {BY_STUDENT} AND {SO_FAR}
                     ORDER BY activity_date DESC, created_at DESC, id DESC
                     LIMIT %(at_once)s
                 ) AS entry
@@ -244,7 +247,7 @@ MOVING = f"""
             SELECT
                 CASE WHEN count(gap) >= %(gaps)s THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY gap) END AS usual,
                 count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active,
-                greatest(%(today)s::date - candidate.day, 0) AS silent
+                %(today)s::date - candidate.day AS silent
             FROM (SELECT day, lag(day) OVER (ORDER BY day DESC) - day AS gap FROM active) AS step
         ) AS rhythm
         CROSS JOIN LATERAL (
@@ -259,10 +262,10 @@ MOVING = f"""
 """
 
 # The entries of a week, newest first, of which an index tells the kinds.
-OF_THE_WEEK = """
+OF_THE_WEEK = f"""
     SELECT id, activity_type
     FROM student_activity_timeline
-    WHERE student_id = {student} AND activity_date > %(today)s::date - %(week)s
+    WHERE student_id = {{student}} AND activity_date > %(today)s::date - %(week)s AND {SO_FAR}
     ORDER BY activity_date DESC, created_at DESC, id DESC
     LIMIT %(entries)s
 """
