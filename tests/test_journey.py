@@ -156,7 +156,7 @@ def test_pages_counts_news_and_the_export_are_what_a_plain_filter_and_sort_give(
 
         cursor = since and f"{since.isoformat()}~{uuid.UUID(int=0)}"
         news = [row for row in listed if since is None or row["created_at"] >= since]
-        assert queries.new_since(asked_for, since=cursor) == len(news)
+        assert queries.new_since(asked_for, since=cursor) == (len(news), False)
         told = [
             row
             for row in rows
@@ -255,15 +255,23 @@ def test_news_of_the_future_wait_for_their_time(video):
     asked = queries.JourneyFilter(video)
     cursor = queries.newest_cursor(asked)
     assert cursor.startswith("2026-03-08T04:59")
-    assert queries.new_since(asked, since=cursor) == 0
+    assert queries.new_since(asked, since=cursor) == (0, False)
     factories.ReflectionFactory(video=video)
-    assert queries.new_since(asked, since=cursor) == 1
+    assert queries.new_since(asked, since=cursor) == (1, False)
 
 
 def test_many_news_are_counted_so_far(video, monkeypatch):
     monkeypatch.setattr(live, "NEW_LIMIT", 2)
     reflections(video, 5)
-    assert queries.new_since(queries.JourneyFilter(video), since=None) == 3
+    assert queries.new_since(queries.JourneyFilter(video), since=None) == (2, True)
+
+
+def test_news_that_match_are_not_all_where_some_were_not_looked_at(video, monkeypatch):
+    reflections(video, 5)
+    asked = queries.JourneyFilter(video, text="word 4")  # the newest
+    assert queries.new_since(asked, since=None) == (1, False)
+    monkeypatch.setattr(live, "NEW_SCAN", 3)
+    assert queries.new_since(asked, since=None) == (1, True)
 
 
 # The address

@@ -10,7 +10,7 @@ from itertools import pairwise
 from config.counts import capped
 from courses.forms import clock
 from courses.watching import percent
-from timeline.queries import COUNT_LIMIT, MARKER_LIMIT, SLOTS
+from timeline.queries import COUNT_LIMIT, ENTRIES_OF_A_SLOT, LANDMARKS, MARKER_LIMIT, SLOTS
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400)  # between labels, in seconds
 LABELS = 6  # on the axis, at most, beside the end's
@@ -29,18 +29,19 @@ class Mark:
     second: int
     count: int
     waiting: int
+    limited: bool = False  # there may be more
 
     @property
     def number(self):
         """The number in it; none if it is a single entry."""
-        return "" if self.count == 1 else capped(self.count, MARKER_LIMIT)
+        return "" if self.count == 1 and not self.limited else _counted(self)
 
     @property
     def label(self):
         when = (
             f"at {clock(self.start)}" if self.end - self.start == 1 else f"from {_span(self.start, self.end, ' to ')}"
         )
-        name = f"{capped(self.count, MARKER_LIMIT)} {NOUNS[self.group][self.count > 1]} {when}"
+        name = f"{_counted(self)} {NOUNS[self.group][self.count > 1 or self.limited]} {when}"
         return f"{name}, {capped(self.waiting, MARKER_LIMIT)} waiting for an answer" if self.waiting else name
 
 
@@ -96,8 +97,15 @@ class Band:
     width: str
 
 
+class WithTicks:
+    @property
+    def limited_ticks(self):
+        """How many checkpoints and quizzes it has, if there may be more; else None."""
+        return len(self.ticks) if len(self.ticks) >= LANDMARKS else None
+
+
 @dataclass(frozen=True)
-class Track:
+class Track(WithTicks):
     curve: str  # a path without its first command, from the left of a box `columns` wide and 100 high to its right
     columns: int
     whole: int  # how many students the full height is
@@ -157,7 +165,7 @@ def draw(*, duration, audience, markers, landmarks, watched=None):
 
 
 @dataclass(frozen=True)
-class OwnTrack:
+class OwnTrack(WithTicks):
     """What a student sees under a video: what they watched and wrote, and what its author put into it."""
 
     percent: int
@@ -237,6 +245,8 @@ def story_of_student(*, duration, watched, markers, totals):
         first = min((marker.second for marker in markers if marker.group == "reflections"), default=0)
         words = f"{capped(number, COUNT_LIMIT)} {NOUNS['reflections'][number != 1]}"
         phrases.append(Phrase("Wrote ", words, second=first))
+    if any(marker.limited for marker in markers):
+        phrases.append(Phrase(f"In the drawing, the first {ENTRIES_OF_A_SLOT} entries of each part are counted"))
     return [*phrases, *(_who_waits(totals, markers) if totals["waiting"] else [])]
 
 
@@ -274,6 +284,12 @@ def _whole(audience):
 
 def _percent(number, of):
     return f"{100 * number / of:.3f}".rstrip("0").rstrip(".") + "%"
+
+
+def _counted(marker):
+    """The number of a Marker or a Mark: "12", "99+", or "12+" where more may be there than was looked at."""
+    counted = capped(marker.count, MARKER_LIMIT)
+    return f"{marker.count:,}+" if marker.limited and marker.count <= MARKER_LIMIT else counted
 
 
 def _span(start, end, between="–"):
@@ -316,6 +332,7 @@ def _marks(markers, duration, slots):
             second=min(marker.second for marker in cluster),
             count=sum(marker.count for marker in cluster),
             waiting=sum(marker.waiting for marker in cluster),
+            limited=any(marker.limited for marker in cluster),
         )
         for (number, group), cluster in sorted(clusters.items())
     ]
@@ -357,8 +374,8 @@ def _parts(duration, whole, heights, markers, watched):
                 end=end,
                 students=None if whole is None else round(height * whole),
                 percent=round(100 * height),
-                reflections=capped(reflections.count, MARKER_LIMIT) if reflections else "0",
-                quizzes=capped(quizzes.count, MARKER_LIMIT) if quizzes else "0",
+                reflections=_counted(reflections) if reflections else "0",
+                quizzes=_counted(quizzes) if quizzes else "0",
                 waiting=capped(reflections.waiting, MARKER_LIMIT) if reflections else "0",
                 watched=None if watched is None else round(100 * seen / (end - start)),
             )

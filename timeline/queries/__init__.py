@@ -66,12 +66,22 @@ from timeline.queries.goals import (
 )
 from timeline.queries.journey import Reached, reached, video_journey
 from timeline.queries.live import new_since, newest_cursor
-from timeline.queries.movement import ClassSize, class_movement, silences
+from timeline.queries.movement import WEEKS_ENTRIES, ClassSize, class_movement, silences
 from timeline.queries.places import with_places
 from timeline.queries.rosters import SORTS, RosterRow, roster, roster_neighbours
 from timeline.queries.statements import Telling, Told, Watched, count_students, statement_pages
 from timeline.queries.story import PAGE, PRINTED, goal_story, story_entries, story_tells, whole_story
-from timeline.queries.track import LANDMARKS, MARKER_LIMIT, SLOTS, Landmark, Marker, landmarks, markers, totals
+from timeline.queries.track import (
+    ENTRIES_OF_A_SLOT,
+    LANDMARKS,
+    MARKER_LIMIT,
+    SLOTS,
+    Landmark,
+    Marker,
+    landmarks,
+    markers,
+    totals,
+)
 from timeline.queries.waiting import (
     ALONE_LIMIT,
     INBOX_COURSES,

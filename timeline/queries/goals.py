@@ -25,7 +25,8 @@ class LivedGoal:
 
     `periods`: the newest first.  `weeks`: {the week's first day: {activity_type: number}} of its newest COUNT_LIMIT
     entries; `limited`: there are more.  `milestones`: planned ones first, then those reached, the newest first;
-    `proofs` likewise, each with the `entry_id` that it has in the timeline; at most MARKS of each.
+    `proofs` likewise, each with the `entry_id` that it has in the timeline; at most MARKS of each, and `more_marks`
+    where there are more of one.
     """
 
     goal: Goal
@@ -33,8 +34,9 @@ class LivedGoal:
     limited: bool
     milestones: list
     proofs: list
+    more_marks: bool
 
-    most = COUNT_LIMIT
+    most, most_marks = COUNT_LIMIT, MARKS
 
     @property
     def marks(self):
@@ -203,15 +205,16 @@ def lived_goals(*, student, goals, first_weekday=0):
                 limited.add(goal)
     milestones, proofs = defaultdict(list), defaultdict(list)
     for model, sql, found in ((GoalMilestone, MILESTONES, milestones), (SuccessProof, PROOFS, proofs)):
-        for row in model.objects.raw(sql, asked | {"limit": MARKS}):
+        for row in model.objects.raw(sql, asked | {"limit": MARKS + 1}):
             found[row.goal_id].append(row)
     return [
         LivedGoal(
             goal,
             {week: weeks[goal.pk][week] for week in sorted(weeks[goal.pk])},
             goal.pk in limited,
-            milestones[goal.pk],
-            proofs[goal.pk],
+            milestones[goal.pk][:MARKS],
+            proofs[goal.pk][:MARKS],
+            max(len(milestones[goal.pk]), len(proofs[goal.pk])) > MARKS,
         )
         for goal in goals
     ]

@@ -46,15 +46,15 @@ NEWEST_OF_KINDS = f"""
 
 
 def new_since(asked, *, since):
-    """How many entries a JourneyFilter has that are newer than the cursor `since` (None: all), to NEW_LIMIT + 1.
+    """How many entries a JourneyFilter has that are newer than the cursor `since` (None: all), as (number, limited).
 
-    Looks at no more than NEW_SCAN of them.  An entry is as old as what the
-    student did: one that was recorded late may not be new.
+    Looks at no more than NEW_SCAN of them, or NEW_LIMIT + 1 where all of them are asked for; `limited`: there are more,
+    which were not looked at.  An entry is as old as what the student did: one that was recorded late may not be new.
     Indexes: those of `filters.reading_of_new()`.
     """
     source = reading_of_new(asked)
     if not source.branches:
-        return 0
+        return 0, False
     params = BY_TIME.params(since or f"{BEGINNING.isoformat()}~{uuid.UUID(int=0)}")
     day = params["after_created_at"].astimezone(DAY_ZONE).date()
     looked_at = source.sql(
@@ -62,9 +62,11 @@ def new_since(asked, *, since):
         ordered=False,
         condition=f"{BY_TIME.condition()} AND created_at <= statement_timestamp()",
     )
+    most = NEW_LIMIT if source.rest == "true" else NEW_SCAN
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM (SELECT FROM ({looked_at}) AS looked_at WHERE matches LIMIT %(most)s) AS counted",
-            asked.params | params | {"after_day": day, "limit": NEW_SCAN, "most": NEW_LIMIT + 1},
+            f"SELECT count(*) FILTER (WHERE matches), count(*) FROM ({looked_at}) AS looked_at",
+            asked.params | params | {"after_day": day, "limit": most + 1},
         )
-        return cursor.fetchone()[0]
+        number, seen = cursor.fetchone()
+    return min(number, NEW_LIMIT), seen > most or number > NEW_LIMIT

@@ -30,7 +30,8 @@ class Movement:
     """A student of the course.
 
     `goal`: their current one (None: none), today its day number `day`, with `reached` of its `planned` milestones;
-    `entries`: the last REACHED_SHOWN of what they reached in the last WEEK, newest first.
+    `entries`: the last REACHED_SHOWN of what they reached in the last WEEK, newest first; `more`: there is more, among
+    the last WEEKS_ENTRIES of their entries.
     """
 
     student: Profile
@@ -40,6 +41,7 @@ class Movement:
     planned: int = 0
     reached: int = 0
     entries: list = field(default_factory=list)
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _movements(rows):
         for row in milestones.values("goal").annotate(planned=Count("pk"), reached=Count("reached_at"))
     }
     reached = defaultdict(list)
-    params = PARAMS | {"students": ids, "today": today(), "shown": REACHED_SHOWN}
+    params = PARAMS | {"students": ids, "today": today(), "shown": REACHED_SHOWN + 1}
     for entry in Activity.objects.raw(REACHED_LATELY, params):
         reached[entry.student_id].append(entry)
     movements = []
@@ -130,7 +132,8 @@ def _movements(rows):
         if period:
             goal = {"goal": period.goal, "day": period.days} | numbers.get(period.goal_id, {})
         rhythm = Rhythm(row.usual, row.silent, row.active, row.quiet, row.acted)
-        movements.append(Movement(students[row.id], rhythm, entries=reached[row.id], **goal))
+        entries, more = reached[row.id][:REACHED_SHOWN], len(reached[row.id]) > REACHED_SHOWN
+        movements.append(Movement(students[row.id], rhythm, entries=entries, more=more, **goal))
     return movements
 
 

@@ -24,7 +24,7 @@ class Marker:
 
     `slot` counts from 0; second s is in slot s * SLOTS // duration.  `second`
     is the first entry's.  `count` and `waiting` (how many of them wait for an
-    answer) go up to MARKER_LIMIT + 1.
+    answer) go up to MARKER_LIMIT + 1.  `limited`: more may be in the slot than was looked at.
     """
 
     slot: int
@@ -32,6 +32,7 @@ class Marker:
     second: int
     count: int
     waiting: int
+    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def markers(*, video, student=None, kinds=None):
     What stands after the end of the video counts for the slot of its last second; what waits
     is counted over all kinds of reflections.  Of everyone, probes each slot
     once for each of the five kinds and once for what waits, for at most
-    MARKER_LIMIT + 1 index entries each, without reading entries; of one, reads
-    at most ENTRIES_OF_A_SLOT in each slot.
+    MARKER_LIMIT + 1 index entries each, without reading entries; of one, looks
+    at the first ENTRIES_OF_A_SLOT in each slot.
     Indexes: idx_video_kind and idx_video_pending, or idx_student_video.
     """
     last = (video.duration_seconds - 1) * SLOTS // video.duration_seconds
@@ -138,14 +139,18 @@ MARKERS_OF_EVERYONE = """
 
 MARKERS_OF_ONE = """
     SELECT slot.number - 1, kind.name, min(entry.video_timestamp_seconds), least(count(*), %(limit)s),
-        least(count(*) FILTER (WHERE entry.response_status = 'pending'), %(limit)s)
+        least(count(*) FILTER (WHERE entry.response_status = 'pending'), %(limit)s),
+        bool_or(entry.looked_at > %(entries)s)
     FROM unnest(%(starts)s::integer[], %(ends)s::bigint[]) WITH ORDINALITY AS slot (start, "end", number)
     CROSS JOIN LATERAL (
-        SELECT activity_type, video_timestamp_seconds, response_status FROM student_activity_timeline
-        WHERE student_id = %(student)s AND video_id = %(video)s
-            AND video_timestamp_seconds >= slot.start AND video_timestamp_seconds < slot."end"
-        ORDER BY video_timestamp_seconds, id
-        LIMIT %(entries)s
+        SELECT *, count(*) OVER () AS looked_at
+        FROM (
+            SELECT activity_type, video_timestamp_seconds, response_status FROM student_activity_timeline
+            WHERE student_id = %(student)s AND video_id = %(video)s
+                AND video_timestamp_seconds >= slot.start AND video_timestamp_seconds < slot."end"
+            ORDER BY video_timestamp_seconds, id
+            LIMIT %(entries)s + 1
+        ) AS first
     ) AS entry
     JOIN unnest(%(kinds)s::text[], %(groups)s::text[]) AS kind (activity_type, name)
         ON kind.activity_type = entry.activity_type

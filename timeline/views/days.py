@@ -256,6 +256,7 @@ class StudentDays(Speaking, AskingPage):
             "single_kinds": [kinds.BY_VALUE[kind] for kind in dict.fromkeys(self.kinds) if kind in kinds.BY_VALUE],
             "courses": self.courses,
             "goals": self.goals,
+            "choices": CHOICES,
         }
 
     def calendar(self):

@@ -83,8 +83,10 @@ class StudentGoals(GoalsPage):
             page = queries.planned_goals(**asked, after=self.request.GET.get("planned"), size=PLANNED)
             kwargs |= {"planned": on_path(page.entries, self.first_weekday), "more_planned": page.next}
         if self.fragment in (None, "path"):
-            proposals = living.open_proposals(self.student)[:PROPOSALS]
+            proposals = list(living.open_proposals(self.student)[: PROPOSALS + 1])
+            more, proposals = len(proposals) > PROPOSALS, proposals[:PROPOSALS]
             kwargs |= {
+                "limited_proposals": PROPOSALS if more else None,
                 "proposals": [each for each in proposals if not each.declined_at],
                 "declined": [each for each in proposals if each.declined_at],
                 "corrected": GoalCorrection.objects.filter(student=self.student).exists(),

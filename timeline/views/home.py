@@ -20,7 +20,20 @@ NEW_MESSAGES = 3
 def new_answers(user):
     """The student's reflections on videos that they watch whose answers they have not seen, the last answered first."""
     found = unseen(user).filter(video__in=videos_recorded(user)).select_related("video", "responded_by")
-    return found.order_by("-responded_at", "-pk")[:NEW_ANSWERS]
+    return found.order_by("-responded_at", "-pk")
+
+
+def news(user):
+    """What others wrote to a student or proposed: the newest of each, and by `limited_…` how many if there are more."""
+    told = {}
+    for name, rows, size in (
+        ("new_answers", new_answers(user), NEW_ANSWERS),
+        ("new_messages", conversation.unread(user), NEW_MESSAGES),
+        ("proposals", living.waiting_proposals(user), PROPOSALS),
+    ):
+        found = list(rows[: size + 1])
+        told |= {name: found[:size], f"limited_{name.removeprefix('new_')}": size if len(found) > size else None}
+    return told
 
 
 def begin_or_go_on(user, enrollments):
@@ -57,7 +70,7 @@ class Home(Page):
         enrollments = list(
             Enrollment.objects.filter(student=user, left_at=None)
             .select_related("course")
-            .order_by("-enrolled_at", "-pk")[:COURSES]
+            .order_by("-enrolled_at", "-pk")[: COURSES + 1]
         )
         founds = user.is_staff and not searched.entries
         learns = bool(enrollments) or not (searched.entries or founds)
@@ -71,9 +84,9 @@ class Home(Page):
             **(on_no_video(user) if courses.entries and not self.fragment else {}),
             limited=queries.INBOX_COURSES if searched.next else None,
             enrollments=[(enrollment, done.get(enrollment.course_id)) for enrollment in cards],
-            other_courses=[enrollment.course for enrollment in enrollments[CARDS:]],
-            new_answers=new_answers(user),
-            new_messages=conversation.unread(user)[:NEW_MESSAGES],
+            other_courses=[enrollment.course for enrollment in enrollments[CARDS:COURSES]],
+            has_more_courses=len(enrollments) > COURSES,
+            **({} if self.fragment else news(user)),
             founds=founds,
             learns=learns,
             **(begin_or_go_on(user, enrollments) if learns else {}),
@@ -81,6 +94,5 @@ class Home(Page):
             items=folded(queries.with_places(today.entries.entries)),
             sentence=kinds.sentence(today.counts),
             current=living.current_period(user),
-            proposals=living.waiting_proposals(user)[:PROPOSALS],
             **kwargs,
         )

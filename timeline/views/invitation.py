@@ -87,7 +87,8 @@ class InvitationPage(Page):
         instructors = self.course.instructors.filter(is_active=True).exclude(full_name="").order_by("full_name", "id")
         return super().get_context_data(
             course=self.course,
-            instructors=instructors[:NAMES],
+            instructors=instructors[: NAMES + 1],
+            most_names=NAMES,
             teaches=user.is_authenticated and self._teaches(user),
             form=form or SignUpForm(),
             log_in=self._log_in(),

@@ -197,8 +197,8 @@ class NewInJourney(JourneyView):
     """How much came in since the cursor `?since=`; 204 if nothing did."""
 
     def get(self, request, *args, **kwargs):
-        number = queries.new_since(self.asked, since=self.since)
+        number, limited = queries.new_since(self.asked, since=self.since)
         if not number:
             return HttpResponse(status=204)
-        context = {"number": number, "limit": queries.NEW_LIMIT, "video": self.video, "since": self.since}
+        context = {"number": number, "limited": limited, "video": self.video, "since": self.since}
         return render(request, "timeline/news.html", context)

@@ -37,5 +37,6 @@ class ClassMovement(Page):
             more=page.next,
             size=page.size,
             week=WEEK,
+            looked_at=queries.WEEKS_ENTRIES,
             **kwargs,
         )

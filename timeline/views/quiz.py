@@ -92,6 +92,7 @@ class QuizPage(Page):
             tells=is_passed or left == 0,
             under_way=under_way,
             others=others,
+            most_others=ATTEMPTS_SHOWN if count > len(latest) else None,
             number=next((each.number for each in latest if attempt and each.pk == attempt.pk), None),
             left=left,
             is_passed=is_passed,

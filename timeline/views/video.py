@@ -188,10 +188,12 @@ def new_answers(request, video):
     [since] = queries.BY_MOMENT.parse(request.GET.get("since", ""))
     answered = Greatest("responded_at", "response_edited_at")  # PostgreSQL's leaves nulls out
     found = unseen(request.user).filter(video=video).annotate(answered=answered).filter(answered__gt=since)
-    seconds = list(found.order_by("video_timestamp_seconds").values_list("video_timestamp_seconds", flat=True)[:100])
+    seconds = found.order_by("video_timestamp_seconds").values_list("video_timestamp_seconds", flat=True)
+    seconds = list(seconds[: queries.NEW_LIMIT + 1])
     if not seconds:
         return HttpResponse(status=204)
-    return render(request, "timeline/new_answers.html", {"video": video, "seconds": seconds})
+    context = {"video": video, "seconds": seconds, "limit": queries.NEW_LIMIT}
+    return render(request, "timeline/new_answers.html", context)
 
 
 @require_POST
