@@ -162,7 +162,7 @@ def plan(empty, crowded):
     journey = reverse("video_journey", args=[Video.objects.get(title="The discovery call").pk])
     moment = f"{journey}?t=329"
     student, veteran = (Profile.objects.get(email=email).pk for email in (maya, load.email(load.VETERAN)))
-    left = Goal.objects.get(student=student, title__startswith="Rebuild").pk
+    paused = Goal.objects.get(student=student, title__startswith="Rebuild").pk
     reached = Goal.objects.get(student=veteran, title__startswith="Speak").pk
     days = f"{reverse('my_days')}?before=2026-04-25#days"
     of_student, of_veteran, of_beginner = (
@@ -190,7 +190,7 @@ def plan(empty, crowded):
         "goals-phone": (load.email(load.VETERAN), f"{reverse('my_goals')}#lived", {"viewport": PHONE}),
         "goals-of-student-dark": (naomi, f"{reverse('student_goals', args=[veteran])}#lived", {"color_scheme": "dark"}),
         "goals-by-weeks": (naomi, reverse("student_goal", args=[veteran, reached]), {}),
-        "goals-switch": (maya, reverse("make_current", args=[student, left]), {}),
+        "goals-switch": (maya, reverse("make_current", args=[student, paused]), {}),
         "home": (naomi, reverse("home"), {}),
     }
 

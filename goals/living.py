@@ -1,4 +1,4 @@
-"""What is done with goals: set, proposed, made current, left, taken up again, reached; milestones, proof, corrections.
+"""What is done with goals: set, proposed, made current, paused, resumed, reached; milestones, proof, corrections.
 
 What changes which goal is the current one first holds the student's row
 (docs/decisions/0002) and looks then.  Who asks for it says what they had
@@ -97,7 +97,7 @@ def said_of_reaching(goal, current):
     return [f"“{goal}” counts as reached today.", *again]
 
 
-def said_of_leaving(goal, current):
+def said_of_pausing(goal, current):
     if current and current.goal_id == goal.pk:
         return [
             f"{_ends(current)}. What you did stays with it, and you can come back to it. "
@@ -258,7 +258,7 @@ def reach(goal, seen):
         Goal.objects.filter(pk=goal.pk).update(completed_at=now)
 
 
-def leave(goal, seen):
+def pause(goal, seen):
     """The goal is not the current one any more; GoalsChanged, if it has become so anew."""
     with held(goal.student) as now:
         current = current_period(goal.student_id)

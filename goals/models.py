@@ -68,16 +68,16 @@ class Goal(Identified):
 
     @property
     def state(self):
-        """What it is by now: "reached"; "current"; "left", when it was the current one; "planned", if it never was."""
+        """What it is by now: "reached"; "current"; "paused", if it was the current one; "planned", if it never was."""
         if self.completed_at:
             return "reached"
         if self.is_current:
             return "current"
-        return "left" if self.periods.all() else "planned"
+        return "paused" if self.periods.all() else "planned"
 
     @property
     def days(self):
-        """How many days it was the current one; a day on which it was left and come back to counts once."""
+        """How many days it was the current one; a day on which it was paused and come back to counts once."""
         spans = sorted(period.span for period in self.periods.all())
         days = sum((last - first).days + 1 for first, last in spans)
         return days - sum(earlier[1] == later[0] for earlier, later in pairwise(spans))

@@ -15,7 +15,7 @@ class AnswerConflict(Exception):
     """
 
     def __init__(self, reflection):
-        super().__init__("The answer changed meanwhile.")
+        super().__init__("The answer changed in the meantime.")
         self.reflection = reflection
 
 

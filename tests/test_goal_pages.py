@@ -45,12 +45,12 @@ def people():
         state: factories.GoalFactory(student=sara, title=title, created_at=now - 60 * day)
         for state, title in (
             ("reached", "Earn $1K"),
-            ("left", "A new website"),
+            ("paused", "A new website"),
             ("current", "Earn $3K"),
             ("planned", "Fridays off"),
         )
     }
-    for state, start, end in (("reached", 60, 40), ("left", 40, 30), ("current", 30, None)):
+    for state, start, end in (("reached", 60, 40), ("paused", 40, 30), ("current", 30, None)):
         period = TimestamptzRange(now - start * day, end and now - end * day)
         factories.GoalPeriodFactory(goal=goals[state], period=period)
     goals["reached"].completed_at = now - 40 * day
@@ -65,7 +65,7 @@ def people():
         **goals,
         milestone=factories.GoalMilestoneFactory(goal=goals["current"], title="First client", reached_at=None),
         proposal=factories.GoalProposalFactory(student=sara, author=known["ines"], title="Speak at the club"),
-        period=goals["left"].periods.get(),
+        period=goals["paused"].periods.get(),
         colleague=elsewhere.instructor,
         stranger=factories.EnrollmentFactory(course=elsewhere.course).student,
         staff=factories.StaffFactory(),
@@ -82,7 +82,7 @@ def path_of(student):
 
 
 def to(school, what):
-    """The address of something that is done with a goal: "leave_goal current"."""
+    """The address of something that is done with a goal: "pause_goal current"."""
     name, *state = what.split()
     if name == "new_goal":
         return reverse(name, args=[school.sara.pk])
@@ -116,9 +116,9 @@ def stands():
 # Who may
 
 STUDENTS = [
-    "make_current left",
+    "make_current paused",
     "reach_goal current",
-    "leave_goal current",
+    "pause_goal current",
     "change_goal current",
     "remove_goal planned",
     "submit_proof reached",
@@ -156,15 +156,16 @@ def test_each_thing_is_done_by_whose_it_is_and_is_not_there_for_others(client, s
 
 def test_a_goal_of_one_student_is_not_reached_through_another(client, school):
     client.force_login(school.tom)
-    assert client.get(reverse("leave_goal", args=[school.tom.pk, school.current.pk])).status_code == 404
+    assert client.get(reverse("pause_goal", args=[school.tom.pk, school.current.pk])).status_code == 404
     client.force_login(school.staff)
     assert client.get(reverse("student_goal", args=[school.tom.pk, school.current.pk])).status_code == 404
 
 
 @pytest.mark.parametrize("person", ["sara", "ines"])
 def test_corrections_are_read_by_the_student_and_who_sees_them(client, school, person):
-    moves = [{"from": str(school.left.pk), "to": None, "entries": 1}]
-    factories.GoalCorrectionFactory(goal=school.left, author=school.ines, reason="On the phone.", moves=moves, moved=1)
+    moves = [{"from": str(school.paused.pk), "to": None, "entries": 1}]
+    corrected = {"author": school.ines, "reason": "On the phone.", "moves": moves, "moved": 1}
+    factories.GoalCorrectionFactory(goal=school.paused, **corrected)
     client.force_login(getattr(school, person))
     assert "What was corrected" in text_of(client.get(path_of(school.sara)))
     page = text_of(client.get(reverse("goal_corrections", args=[school.sara.pk])))
@@ -183,7 +184,7 @@ def test_the_path_shows_every_goal_in_its_state_with_its_days_and_counts(client,
     order = ["Speak at the club", "Fridays off", "Earn $3K", "A new website", "Earn $1K"]
     places = [page.index(title) for title in order]
     assert places == sorted(places)
-    for words in ("Fridays off Planned", "Earn $3K Current", "A new website Left", "Earn $1K Reached"):
+    for words in ("Fridays off Planned", "Earn $3K Current", "A new website Paused", "Earn $1K Reached"):
         assert words in page
     assert f"· {school.days} days" in page
     assert "30 daily notes" in page
@@ -192,7 +193,16 @@ def test_the_path_shows_every_goal_in_its_state_with_its_days_and_counts(client,
     assert "Note 3." not in page, "counts only at first"
 
 
-def test_a_day_on_which_a_goal_is_left_and_come_back_to_counts_once_and_is_said_once(client):
+def test_a_goal_that_is_not_worked_on_for_now_is_called_paused(client, school):
+    client.force_login(school.sara)
+    page = client.get(path_of(school.sara)).text
+    assert '<span class="badge">Paused</span>' in page
+    assert "Pause it<" in page
+    said = client.post(to(school, "pause_goal current"), opened(client, to(school, "pause_goal current")), follow=True)
+    assert f"“{school.current}” is paused." in said.text
+
+
+def test_a_day_on_which_a_goal_is_paused_and_come_back_to_counts_once_and_is_said_once(client):
     goal, hour = factories.GoalFactory(), day / 24
     noon = datetime.datetime(2026, 3, 2, 17, tzinfo=datetime.UTC)
     for start, end in ((noon, noon + hour), (noon + 2 * hour, noon + 3 * hour), (noon + 4 * hour, noon + 3 * day)):
@@ -375,7 +385,7 @@ def test_a_goal_is_set_and_becomes_the_current_one_at_once_where_there_is_none(c
 
 def test_a_switch_says_what_it_does_and_does_it(client, school):
     client.force_login(school.sara)
-    address = to(school, "make_current left")
+    address = to(school, "make_current paused")
     assert (
         f"“Earn $3K” ends today after {school.days} days; what you do from now on counts towards “A new website”."
         in text_of(client.get(address))
@@ -383,9 +393,9 @@ def test_a_switch_says_what_it_does_and_does_it(client, school):
     response = client.post(address, opened(client, address), headers=HTMX)
     assert response["HX-Retarget"] == "#path"
     event = json.loads(response["HX-Trigger-After-Settle"])["said"]
-    assert event == {"status": "“A new website” is your current goal.", "entry": f"goal-{school.left.pk}"}
-    assert living.current_period(school.sara).goal == school.left
-    assert school.left.periods.count() == 2
+    assert event == {"status": "“A new website” is your current goal.", "entry": f"goal-{school.paused.pk}"}
+    assert living.current_period(school.sara).goal == school.paused
+    assert school.paused.periods.count() == 2
 
 
 @pytest.mark.parametrize(
@@ -394,8 +404,8 @@ def test_a_switch_says_what_it_does_and_does_it(client, school):
         ("make_current planned", "current"),
         ("make_current reached", "current"),
         ("reach_goal current", "reached"),
-        ("reach_goal left", "reached"),
-        ("leave_goal current", "left"),
+        ("reach_goal paused", "reached"),
+        ("pause_goal current", "paused"),
     ],
 )
 def test_what_htmx_puts_in_place_is_what_a_fresh_page_shows(client, school, what, state):
@@ -414,7 +424,7 @@ def test_a_milestone_and_proof_change_their_own_goal_alone(client, school):
     client.force_login(school.sara)
     page = htmx.loaded(client.get(path_of(school.sara)))
     mark = to(school, "mark_milestone")
-    proof = to(school, "submit_proof left")
+    proof = to(school, "submit_proof paused")
     milestone = to(school, "add_milestone planned")
     assert "What shows it Words, a file or both" in text_of(client.get(proof)), "neither is optional without the other"
     picture = SimpleUploadedFile("a.png", samples.picture(), "image/png")
@@ -427,18 +437,18 @@ def test_a_milestone_and_proof_change_their_own_goal_alone(client, school):
         assert response["HX-Retarget"].startswith("#goal-")
         page = htmx.swapped(page, response, htmx.by_id(page, response["HX-Retarget"].removeprefix("#")))
     fresh = htmx.loaded(client.get(path_of(school.sara)))
-    assert str(page).replace(f' data-sent="proof-{school.left.pk}"', "") == str(fresh)
+    assert str(page).replace(f' data-sent="proof-{school.paused.pk}"', "") == str(fresh)
     assert SuccessProof.objects.get().media_type == "image"
     assert (
         'href="https://example.org/site"'
-        in client.get(reverse("student_goal", args=[school.sara.pk, school.left.pk])).content.decode()
+        in client.get(reverse("student_goal", args=[school.sara.pk, school.paused.pk])).content.decode()
     )
     paper = SimpleUploadedFile("invoice.pdf", samples.pdf(), "application/pdf")
     assert client.post(proof, opened(client, proof) | {"attachment": paper}).status_code == 302
     written = SuccessProof.objects.get(media_type="document")
     said = f"Open the document (PDF, {len(samples.pdf())}\xa0bytes)"
     for address in (
-        reverse("student_goal", args=[school.sara.pk, school.left.pk]),
+        reverse("student_goal", args=[school.sara.pk, school.paused.pk]),
         reverse("entry", args=[Activity.objects.get(source_id=written.pk).pk]),
     ):
         assert said in client.get(address, follow=True).text
@@ -544,11 +554,11 @@ def test_a_correction_says_what_moves_is_done_once_and_is_written_down(client, s
 
 def test_entries_that_name_their_goal_do_not_move_and_are_not_counted(client, school):
     within = school.period.period.lower + day
-    factories.SuccessProofFactory(goal=school.left, created_at=within)
-    factories.GoalMilestoneFactory(goal=school.left, reached_at=within)
-    for goal in (school.left, school.current, None):
+    factories.SuccessProofFactory(goal=school.paused, created_at=within)
+    factories.GoalMilestoneFactory(goal=school.paused, reached_at=within)
+    for goal in (school.paused, school.current, None):
         factories.GoalMessageFactory(student=school.sara, goal=goal, created_at=within)
-    factories.GoalMessageFactory(student=school.sara, goal=school.left, created_at=within, hidden_at=within)
+    factories.GoalMessageFactory(student=school.sara, goal=school.paused, created_at=within, hidden_at=within)
     plan = living.plan_correction(school.period, within + day, school.period.period.upper)
     before = dict(Activity.objects.values_list("id", "goal_id"))
     row = living.correct(
@@ -581,8 +591,8 @@ BAD = [
     ("add_milestone current", {"title": ""}, "Say what the milestone is."),
     ("submit_proof current", {"text": " "}, "Write something, or add a picture, a recording or a document."),
     ("submit_proof current", {"text": "x" * 20_001}, "at most 20,000"),
-    ("make_current left", {"id": ""}, "incomplete"),
-    ("remove_goal left", {}, "stays on your path"),
+    ("make_current paused", {"id": ""}, "incomplete"),
+    ("remove_goal paused", {}, "stays on your path"),
 ]
 
 
@@ -641,7 +651,7 @@ def test_a_period_that_began_in_the_hour_that_clocks_show_twice_keeps_its_beginn
 
 def test_a_form_that_saw_other_goals_does_nothing_and_says_what_is_so_now(client, school):
     client.force_login(school.sara)
-    new, left = to(school, "new_goal"), to(school, "make_current left")
+    new, left = to(school, "new_goal"), to(school, "make_current paused")
     stale = opened(client, new) | {"title": "Another", "begin_now": "on"}
     also = opened(client, left)
     planned = to(school, "make_current planned")
@@ -658,7 +668,7 @@ def test_a_form_that_saw_other_goals_does_nothing_and_says_what_is_so_now(client
             assert again["seen"] != sent["seen"]
     assert stands() == before
     assert client.post(left, again).status_code == 302
-    assert living.current_period(school.sara).goal == school.left
+    assert living.current_period(school.sara).goal == school.paused
 
 
 def test_a_correction_that_was_told_of_other_periods_is_told_anew(client, school):
@@ -667,7 +677,7 @@ def test_a_correction_that_was_told_of_other_periods_is_told_anew(client, school
     start = (school.period.period.lower + 5 * day).astimezone(timezone.get_current_timezone())
     sent = opened(client, address) | {"start": start.strftime("%Y-%m-%dT%H:%M"), "reason": "So."}
     sent = form_of(client.post(address, sent))
-    living.leave(school.current, living.standing(living.current_period(school.sara)))
+    living.pause(school.current, living.standing(living.current_period(school.sara)))
     response = client.post(address, sent)
     assert response.status_code == 409
     assert "nothing was done" in text_of(response)
@@ -683,7 +693,7 @@ def test_two_tabs_that_switch_at_once_are_done_and_told():
     school = people()
     client = Client()
     client.force_login(school.sara)
-    addresses = [to(school, f"make_current {state}") for state in ("left", "planned", "reached")]
+    addresses = [to(school, f"make_current {state}") for state in ("paused", "planned", "reached")]
     forms = [opened(client, address) for address in addresses]
     tabs = [Client(), Client(), Client()]
     for tab in tabs:

@@ -148,7 +148,7 @@ def test_every_page_reads_little_but_for_the_counts_of_the_overview_which_are_bo
         "setting": reverse("new_goal", args=[student.pk]),
         "switching": reverse("make_current", args=[student.pk, goals[3].pk]),
         "corrections": reverse("goal_corrections", args=[student.pk]),
-        **{name: reverse(name, args=[student.pk, goals[-1].pk]) for name in ("reach_goal", "leave_goal")},
+        **{name: reverse(name, args=[student.pk, goals[-1].pk]) for name in ("reach_goal", "pause_goal")},
         **{name: reverse(name, args=[student.pk, goals[-1].pk]) for name in ("change_goal", "add_milestone")},
         "proof": reverse("submit_proof", args=[student.pk, goals[-1].pk]),
     }

@@ -66,7 +66,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     goal.wait_for()
     page.wait_for_function("() => document.activeElement.matches('.goal[data-state=current]')")
     assert page.locator("#status").inner_text() == "“Earn $1K” is on your path."
-    page.locator(".goal[data-state=left]", has_text="Old goal").wait_for()
+    page.locator(".goal[data-state=paused]", has_text="Old goal").wait_for()
 
     # A milestone is planned and reached; Escape leaves a form and gives the keyboard back.
     plan = goal.get_by_role("link", name="Plan a milestone")

@@ -54,13 +54,13 @@ def state(goal):
 # Setting a goal and living with it
 
 
-def test_a_goal_goes_from_planned_to_current_to_left_and_back_and_is_reached(student):
+def test_a_goal_goes_from_planned_to_current_to_paused_and_back_and_is_reached(student):
     goal = a_goal(student)
     assert state(goal) == "planned"
     living.make_current(goal, begin(student, goal))
     assert state(goal) == "current"
-    living.leave(goal, seen(student, goal))
-    assert state(goal) == "left"
+    living.pause(goal, seen(student, goal))
+    assert state(goal) == "paused"
     living.make_current(goal, begin(student, goal))
     assert goal.periods.count() == 2
     living.reach(goal, seen(student, goal))
@@ -102,7 +102,7 @@ def test_what_a_switch_does_is_said_with_the_days_of_what_ends(student):
     sharing.stop(shared.goal)
     assert len(living.said_of_switch(goal, current)) == 2
     assert len(living.said_of_reaching(goal, current)) == 1
-    assert living.said_of_leaving(current.goal, current)[0].startswith("“Old” ends today after 41 days.")
+    assert living.said_of_pausing(current.goal, current)[0].startswith("“Old” ends today after 41 days.")
 
 
 def test_the_same_form_sent_again_counts_once(student):
@@ -110,15 +110,15 @@ def test_the_same_form_sent_again_counts_once(student):
     assert living.set_goal(**asked) == living.set_goal(**asked)
     goal = Goal.objects.get()
     assert GoalPeriod.objects.count() == 1
-    living.leave(goal, seen(student))
+    living.pause(goal, seen(student))
     assert living.set_goal(**asked) == goal, "a late retry does not take it up again"
-    assert state(goal) == "left"
+    assert state(goal) == "paused"
     again = begin(student, goal)
     assert living.make_current(goal, again) == living.make_current(goal, again)
     before = seen(student)
     living.reach(goal, before)
     living.reach(goal, before)
-    living.leave(goal, before)
+    living.pause(goal, before)
     assert (state(goal), GoalPeriod.objects.count()) == ("reached", 2)
 
 
@@ -135,22 +135,22 @@ def test_an_id_that_another_row_has_is_refused_and_nothing_is_written(student):
     assert (state(mine), state(theirs)) == ("planned", "current")
 
 
-@pytest.mark.parametrize("what", ["make_current", "reach", "leave", "set_goal"])
+@pytest.mark.parametrize("what", ["make_current", "reach", "pause", "set_goal"])
 def test_nothing_is_done_by_a_form_that_saw_another_current_goal(student, what):
     goal, other = a_goal(student, "One", current=True), a_goal(student, "Two")
     stale = begin(student, other)
     third = a_goal(student, "Three", current=True)
-    living.make_current(goal, begin(student, goal)) if what == "leave" else None
+    living.make_current(goal, begin(student, goal)) if what == "pause" else None
     before = list(GoalPeriod.objects.order_by("pk").values())
     act = {
         "make_current": lambda: living.make_current(other, stale),
         "reach": lambda: living.reach(other, stale.seen),
-        "leave": lambda: living.leave(goal, stale.seen),
+        "pause": lambda: living.pause(goal, stale.seen),
         "set_goal": lambda: living.set_goal(id=new_id(), student=student, title="Four", begin=stale),
     }[what]
     with pytest.raises(GoalsChanged) as changed:
         act()
-    assert changed.value.current.goal == (goal if what == "leave" else third)
+    assert changed.value.current.goal == (goal if what == "pause" else third)
     assert list(GoalPeriod.objects.order_by("pk").values()) == before
     assert not Goal.objects.filter(title="Four").exists()
 
@@ -354,7 +354,7 @@ def test_a_correction_that_cannot_be_is_refused_in_words(student, path, number, 
 
 def test_a_correction_does_nothing_when_the_periods_have_changed_since_it_was_planned(student, path):
     plan = living.plan_correction(path[0], at(4), at(10))
-    living.leave(path[2].goal, seen(student))
+    living.pause(path[2].goal, seen(student))
     asked = {"id": new_id(), "period": path[0], "start": at(4), "end": at(10), "seen": plan.seen, "count": count}
     with pytest.raises(GoalsChanged):
         living.correct(**asked, author=factories.ProfileFactory(), reason="So.")
@@ -369,7 +369,7 @@ def test_a_correction_does_nothing_when_the_periods_have_changed_since_it_was_pl
 
 DEEDS = st.lists(
     st.tuples(
-        st.sampled_from(["set", "switch", "switch", "leave", "reach", "proof", "correct", "correct", "stale"]),
+        st.sampled_from(["set", "switch", "switch", "pause", "reach", "proof", "correct", "correct", "stale"]),
         st.integers(0, 3),
         st.integers(0, 30),
         st.integers(0, 30),
@@ -394,8 +394,8 @@ def test_every_entry_is_under_the_goal_whose_period_holds_it(deeds):
                 case "switch":
                     living.make_current(goal, begin(student, goal))
                     assert living.current_period(student).goal == goal
-                case "leave":
-                    living.leave(goal, seen(student, goal))
+                case "pause":
+                    living.pause(goal, seen(student, goal))
                 case "reach":
                     living.reach(goal, seen(student, goal))
                 case "proof":

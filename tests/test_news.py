@@ -338,7 +338,7 @@ def test_a_site_without_mail_offers_none_and_lets_everybody_end_it(client, schoo
 
 
 def test_home_offers_news_beside_what_is_new_to_who_never_chose(client, school):
-    hint = "Get a mail when somebody answers or writes to you"
+    hint = "Get news by mail when somebody answers or writes to you"
     client.force_login(school.maya)
     school.choice.delete()
     assert hint not in client.get("/").text

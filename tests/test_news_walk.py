@@ -43,7 +43,7 @@ def test_a_student_turns_news_on_confirms_is_mailed_follows_the_link_and_ends_it
             assert_accessible(page)
 
     log_in(page, "maya", "/")
-    page.get_by_role("link", name="Get a mail when").click()
+    page.get_by_role("link", name="Get news by mail when").click()
     expect(page.get_by_text("Nothing is mailed to you now.")).to_be_visible()
     expect(page.get_by_label("At most once a day")).to_be_checked()
     looks_right()
@@ -72,7 +72,7 @@ def test_a_student_turns_news_on_confirms_is_mailed_follows_the_link_and_ends_it
     page.goto(home)
     expect(page.get_by_role("heading", name="New answers")).to_be_visible()
     expect(page.get_by_text("Ask them.").first).to_be_visible()
-    expect(page.get_by_role("link", name="Get a mail when")).to_have_count(0)
+    expect(page.get_by_role("link", name="Get news by mail when")).to_have_count(0)
 
     reader.goto(path_in(mail.body))
     if script:

@@ -176,7 +176,7 @@ def test_the_current_goal_stays_with_its_milestones_and_proof(student):
         assert_stays(row)
     GoalPeriod.objects.update(period=TimestamptzRange(OLD, LAST))
     assert_goes(milestone)
-    assert_stays(goal)  # it was left, and may be taken up again
+    assert_stays(goal)  # it was paused, and may be taken up again
 
 
 def test_a_planned_milestone_stays_until_its_goal_goes(student):

@@ -238,7 +238,7 @@ class EditWords(OwnWords):
         try:
             self.row = edit(self.row, text, form.cleaned_data["seen"])
         except ObjectDoesNotExist as error:
-            raise Http404("It was deleted meanwhile.") from error
+            raise Http404("It was deleted in the meantime.") from error
         except ValidationError as error:
             form.add_error("text", error.messages)
             return self._page(form, status=422)

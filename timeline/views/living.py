@@ -278,16 +278,16 @@ class ReachGoal(OfGoal):
         return f"“{self.goal}” is reached.", self.element
 
 
-class LeaveGoal(OfGoal):
+class PauseGoal(OfGoal):
     moves = True
-    heading, button = "Leave it", "Leave it"
+    heading, button = "Pause it", "Pause it"
 
     def says(self):
-        return living.said_of_leaving(self.goal, self.current)
+        return living.said_of_pausing(self.goal, self.current)
 
     def act(self, form):
-        living.leave(self.goal, form.cleaned_data["seen"])
-        return f"“{self.goal}” is not your current goal any more.", self.element
+        living.pause(self.goal, form.cleaned_data["seen"])
+        return f"“{self.goal}” is paused.", self.element
 
 
 class RemoveGoal(OfGoal):

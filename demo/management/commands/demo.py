@@ -27,7 +27,7 @@ console = Console(highlight=False)
 
 
 class Command(BaseCommand):
-    help = "Serve the demo on this machine: migrate, load the demo class when it is absent, serve until Ctrl-C."
+    help = "Serve the demo on this machine: migrate, load the demo class if it is not there, serve until Ctrl-C."
     requires_system_checks = ()
 
     def add_arguments(self, parser):

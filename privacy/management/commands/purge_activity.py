@@ -56,10 +56,10 @@ def day(text):
 
 class Command(BaseCommand):
     help = (
-        "Delete what students did, wrote and were written before a day: the rows of the source tables all of which "
-        "is older; their timelines follow. What is under way stays: the current goal with its milestones and proof, "
-        "courses that a student is in with the lessons completed there, goals that were not reached. Without "
-        "--delete, only say what would go. Beside people who use the site; to be repeated as often as one likes."
+        "Delete what students did and wrote before a day, and what was written to them: the rows of the source tables "
+        "of which all is older; the timeline follows. What is under way stays: the current goal with its milestones "
+        "and proof, courses that a student is in with the lessons completed there, goals that were not reached. "
+        "Without --delete, only say what would go. People can use the site meanwhile; run it as often as you like."
     )
 
     def add_arguments(self, parser):
@@ -75,7 +75,7 @@ class Command(BaseCommand):
             type=kinds,
             default=[*BY_VALUE],
             metavar="KIND,KIND",
-            help=f"only rows of these kinds alone (default: all): {', '.join(BY_VALUE)}",
+            help=f"only rows whose entries are all of these kinds (default: all): {', '.join(BY_VALUE)}",
         )
         parser.add_argument("--students", nargs="+", type=student_id, metavar="ID", help="only of these students")
         parser.add_argument("--delete", action="store_true", help="delete it, for good")

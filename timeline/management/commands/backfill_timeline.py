@@ -52,8 +52,8 @@ def part_of_all(text):
 
 class Command(BaseCommand):
     help = (
-        "Make the timeline equal to what the source tables say, student by student, beside live writers. "
-        "What is right already stays untouched, so it may run at any time and as often as one likes."
+        "Make the timeline equal to what the source tables say, student by student, while people use the site. "
+        "What is right already stays untouched, so you can run it at any time and as often as you like."
     )
 
     def add_arguments(self, parser):
@@ -80,8 +80,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--first-load",
             action="store_true",
-            help="fill an empty timeline at once and build its indexes after, which is faster; who reads or writes "
-            "waits until the end.  All or nothing",
+            help="fill an empty timeline at once and build its indexes afterwards, which is faster; whoever reads "
+            "or writes waits until the end. All or nothing",
         )
 
     def handle(self, *, check, students, since_student, batch_size, part, first_load, **options):

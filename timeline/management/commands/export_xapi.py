@@ -30,8 +30,8 @@ from timeline.statements import Statements
 class Command(BaseCommand):
     help = (
         "Write the timeline as xAPI statements, one a line: one for each entry, and for each video that a student has "
-        "watched one more, with what of it was played. People are told by their ids alone, and nothing that they "
-        "wrote, unless you ask for it."
+        "watched one more, with what of it was played. People are named by their ids alone, and what they wrote "
+        "is left out, unless you ask for it."
     )
 
     def add_arguments(self, parser):
@@ -57,9 +57,11 @@ class Command(BaseCommand):
             "--course", metavar="ID", help="only what those who are or were enrolled in this course did in it"
         )
         parser.add_argument("--types", type=kinds, metavar="KIND,KIND", help=f"only these kinds: {', '.join(BY_VALUE)}")
-        parser.add_argument("--with-names", action="store_true", help="tell people by their full names, too")
+        parser.add_argument("--with-names", action="store_true", help="with people's full names, too")
         parser.add_argument(
-            "--with-words", action="store_true", help="tell what people wrote, and what they called their goals, too"
+            "--with-words",
+            action="store_true",
+            help="with what people wrote, and the titles of their goals and milestones, too",
         )
 
     def handle(self, *, site, output, since, until, students, course, types, with_names, with_words, **options):

@@ -21,7 +21,8 @@ BATCH = 500
 class Command(BaseCommand):
     help = (
         f"{__doc__} The former are of words that were erased or never sent, the latter of rows that psql or a cascade "
-        "erased, or of a failed transaction. What is of the last day stays. Without --delete, only say what would go."
+        "erased, or of a failed transaction. What is younger than a day stays. Without --delete, only say what would "
+        "go."
     )
 
     def add_arguments(self, parser):
