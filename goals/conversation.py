@@ -62,14 +62,18 @@ def last_visit(*, viewer, student, now):
     return seen.seen_at if now - seen.seen_at > VISIT else seen.previous_seen_at
 
 
+def last_read(student):
+    """When `student` last read their own conversation, in a query.  Index: goals_conversationvisit_once."""
+    seen = ConversationVisit.objects.filter(viewer=student, student=student).values("seen_at")
+    return Coalesce(Subquery(seen), Value(BEGINNING))
+
+
 def unread(student):
     """The messages to `student` that came after they last read their conversation, the newest first.
 
-    Indexes: goals_conversationvisit_once, goal_messages_of_student.
+    Indexes: that of `last_read()`, goal_messages_of_student.
     """
-    seen = ConversationVisit.objects.filter(viewer=student, student=student).values("seen_at")
-    since = Coalesce(Subquery(seen), Value(BEGINNING))
-    messages = GoalMessage.objects.filter(student=student, hidden_at=None, created_at__gt=since)
+    messages = GoalMessage.objects.filter(student=student, hidden_at=None, created_at__gt=last_read(student))
     return messages.select_related("author").order_by("-created_at", "-pk")
 
 

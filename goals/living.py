@@ -85,7 +85,7 @@ def said_of_switch(goal, current):
         sentences.append("Its story is shown to nobody until it is reached again.")
     name = f"“{goal}”" if goal else "the new goal"
     if current:
-        return [*sentences, f"{_ends(current)}; what you do from now on counts towards {name}."]
+        return [*sentences, f"{_stops(current)}; what you do from now on counts towards {name}."]
     return [*sentences, f"What you do from now on counts towards {name}."]
 
 
@@ -93,14 +93,14 @@ def said_of_reaching(goal, current):
     again = ["Its story is shared again, as you had chosen."] if _is_shared(goal) else []
     if current and current.goal_id == goal.pk:
         after = "What you do from now on counts towards no goal until you choose one."
-        return [f"{_ends(current)}, reached. {after}", *again]
+        return [f"{_stops(current, 'ends')}, reached. {after}", *again]
     return [f"“{goal}” counts as reached today.", *again]
 
 
 def said_of_pausing(goal, current):
     if current and current.goal_id == goal.pk:
         return [
-            f"{_ends(current)}. What you did stays with it, and you can come back to it. "
+            f"{_stops(current)}. What you did stays with it, and you can come back to it. "
             "What you do from now on counts towards no goal until you choose one."
         ]
     return [f"“{goal}” is not your current goal."]
@@ -112,8 +112,8 @@ def _is_shared(goal):
     return story.exclude(course=None, link=None).exists()
 
 
-def _ends(current):
-    return f"“{current.goal}” ends today after {counted(current.days, 'day')}"
+def _stops(current, how="pauses"):
+    return f"“{current.goal}” {how} today after {counted(current.days, 'day')}"
 
 
 # Setting and proposing

@@ -73,10 +73,11 @@ BY_AUTHOR = """
     ORDER BY count(*) DESC, author.full_name, author.id
 """
 
-# As home does, of courses that one is in and does not teach (courses.access.videos_recorded); staff are not asked for.
+# As home does, of courses that one is in and does not teach (courses.access.videos_recorded), and of reflections on no
+# video; staff are not asked for.
 ANSWERS = BY_AUTHOR.format(
     written="""
-        SELECT reflections.responded_by AS author
+        (SELECT reflections.responded_by AS author
         FROM reflections
         JOIN media_files ON media_files.id = reflections.video_id
         JOIN course_chapters ON course_chapters.id = media_files.lesson_id
@@ -90,7 +91,15 @@ ANSWERS = BY_AUTHOR.format(
                 WHERE course_instructors.course_id = course_chapters.course_id
                     AND course_instructors.instructor_id = asked.person
             )
-        LIMIT %(limit)s
+        LIMIT %(limit)s)
+        UNION ALL
+        (SELECT reflections.responded_by
+        FROM reflections
+        WHERE reflections.student_id = asked.person AND reflections.video_id IS NULL
+            AND reflections.response_unseen AND reflections.hidden_at IS NULL
+            AND reflections.responded_at > greatest(asked.since, visit.seen_at)
+            AND reflections.responded_at <= %(until)s
+        LIMIT %(limit)s)
     """
 )
 

@@ -387,7 +387,7 @@ def test_a_switch_says_what_it_does_and_does_it(client, school):
     client.force_login(school.sara)
     address = to(school, "make_current paused")
     assert (
-        f"“Earn $3K” ends today after {school.days} days; what you do from now on counts towards “A new website”."
+        f"“Earn $3K” pauses today after {school.days} days; what you do from now on counts towards “A new website”."
         in text_of(client.get(address))
     )
     response = client.post(address, opened(client, address), headers=HTMX)
@@ -662,7 +662,7 @@ def test_a_form_that_saw_other_goals_does_nothing_and_says_what_is_so_now(client
             response = client.post(address, sent, headers=headers)
             assert response.status_code == 409
             assert "“Fridays off” is your current goal now." in text_of(response)
-            assert "“Fridays off” ends today after 1 day" in text_of(response)
+            assert "“Fridays off” pauses today after 1 day" in text_of(response)
             again = form_of(response)
             assert again.get("title") == sent.get("title")
             assert again["seen"] != sent["seen"]

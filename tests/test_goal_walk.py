@@ -57,7 +57,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     # Accepts, and is told what that ends.
     page.get_by_role("link", name="Accept Earn $1K").press("Enter")
     days = (timezone.localdate() - timezone.localdate(start)).days + 1  # 40 in the hour before midnight, in winter
-    told = f"“Old goal” ends today after {days} days; what you do from now on counts towards “Earn $1K”."
+    told = f"“Old goal” pauses today after {days} days; what you do from now on counts towards “Earn $1K”."
     page.get_by_text(told).wait_for()
     assert_accessible(page)
     page.get_by_label("Make it my current goal now").check()

@@ -92,7 +92,7 @@ def test_what_a_switch_does_is_said_with_the_days_of_what_ends(student):
     factories.GoalPeriodFactory(goal__student=student, goal__title="Old", period=TimestamptzRange(start, None))
     current = living.current_period(student)
     assert living.said_of_switch(goal, current) == [
-        "“Old” ends today after 41 days; what you do from now on counts towards “New”."
+        "“Old” pauses today after 41 days; what you do from now on counts towards “New”."
     ]
     goal.completed_at = start
     assert living.said_of_switch(goal, current)[0] == "“New” counts as not reached any more."
@@ -102,7 +102,7 @@ def test_what_a_switch_does_is_said_with_the_days_of_what_ends(student):
     sharing.stop(shared.goal)
     assert len(living.said_of_switch(goal, current)) == 2
     assert len(living.said_of_reaching(goal, current)) == 1
-    assert living.said_of_pausing(current.goal, current)[0].startswith("“Old” ends today after 41 days.")
+    assert living.said_of_pausing(current.goal, current)[0].startswith("“Old” pauses today after 41 days.")
 
 
 def test_the_same_form_sent_again_counts_once(student):

@@ -17,6 +17,7 @@ from django.core.mail.backends.smtp import EmailBackend as SMTP
 from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -548,6 +549,28 @@ def test_answers_are_told_as_home_tells_them(school, mailoutbox, case):
         school.maya.is_staff = True
         school.maya.save()
     assert bool(new_answers(school.maya)) is bool(run()) is (case == "in it")
+
+
+def test_an_answer_to_a_reflection_on_no_video_is_news_until_the_days_are_read(client, school, mailoutbox):
+    reflection = answered(school, video=None, video_timestamp_seconds=None)
+    client.force_login(school.maya)
+    home = client.get("/").text
+    assert "New answers" in home
+    assert f'<a href="{reverse("my_days")}">Your reflection of' in home
+    assert run()[0].subject == "Naomi Adeyemi answered one of your reflections"
+    client.get(reverse("my_days"))
+    assert "New answers" not in client.get("/").text
+    Reflection.objects.filter(pk=reflection.pk).update(response_unseen=True)
+    assert not new_answers(school.maya)
+    school.maya.is_staff = True
+    assert not new_answers(school.maya)
+
+
+def test_an_answer_on_no_video_that_was_read_in_the_days_is_not_mailed(client, school, mailoutbox):
+    answered(school, video=None, video_timestamp_seconds=None)
+    client.force_login(school.maya)
+    client.get(reverse("my_days"))
+    assert run() == []
 
 
 def test_news_are_of_the_person_alone_whose_they_are(school, mailoutbox):

@@ -1,5 +1,7 @@
 """The home page, for students, instructors and staff."""
 
+from django.db.models import Q
+
 from courses.access import videos_recorded
 from courses.models import Enrollment
 from courses.progress import lessons_done, outline, stopped_in
@@ -18,8 +20,14 @@ NEW_MESSAGES = 3
 
 
 def new_answers(user):
-    """The student's reflections on videos that they watch whose answers they have not seen, the last answered first."""
-    found = unseen(user).filter(video__in=videos_recorded(user)).select_related("video", "responded_by")
+    """The student's reflections whose answers they have not seen, the last answered first.
+
+    Those on videos that they watch; and those on no video, until they have read their days.
+    """
+    on_videos = Q(video__in=videos_recorded(user))
+    on_none = Q(video=None, responded_at__gt=conversation.last_read(user))
+    told = on_videos if user.is_staff else on_videos | on_none
+    found = unseen(user).filter(told).select_related("video", "responded_by")
     return found.order_by("-responded_at", "-pk")
 
 
