@@ -88,8 +88,7 @@ def test_the_inbox_is_answered_to_its_end_without_the_mouse(video, page, assert_
 def test_what_could_not_be_loaded_opens_no_form_when_it_is_loaded_later(video, page):
     for number in range(18):
         factories.ReflectionFactory(video=video, video_timestamp_seconds=400 + 10 * number)
-    log_in(page, "ines")
-    page.goto(reverse("inbox"))
+    log_in(page, "ines", reverse("inbox"))
     page.wait_for_load_state()
     page.route("**/inbox/?after=**", lambda route: route.abort())
     page.locator("[data-item]").nth(19).get_by_role("link", name="Answer").last.click()
@@ -105,8 +104,7 @@ def test_what_could_not_be_loaded_opens_no_form_when_it_is_loaded_later(video, p
 
 
 def test_who_is_second_chooses_and_loses_nothing(video, page, assert_accessible):
-    log_in(page, "ines")
-    page.goto(reverse("video_journey", args=[video.pk]))
+    log_in(page, "ines", reverse("video_journey", args=[video.pk]))
     waiting = int(page.locator("#waiting-count").text_content())
     page.get_by_role("link", name="Answer Sara").click()
     page.get_by_label("Your answer to Sara").fill("Mine.")

@@ -47,8 +47,7 @@ def focused(page, locator):
 def test_a_note_is_written_edited_hidden_and_brought_back_and_the_instructor_answers(
     sara, page, browser, live_server, assert_accessible
 ):
-    log_in(page, "sara")
-    page.goto("/days/")
+    log_in(page, "sara", "/days/")
     box = page.get_by_label("Write a daily note")
     box.fill("Half a thou")
     page.reload()
@@ -102,8 +101,7 @@ def test_a_note_is_written_edited_hidden_and_brought_back_and_the_instructor_ans
 
     context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
     other = context.new_page()
-    log_in(other, "ines")
-    other.goto(reverse("student_days", args=[sara.pk]))
+    log_in(other, "ines", reverse("student_days", args=[sara.pk]))
     theirs = other.locator("#today .entry", has_text="A whole thought.")
     assert theirs.get_by_text("New", exact=True).is_visible()
     assert theirs.get_by_text("edited").is_visible()
@@ -135,8 +133,7 @@ def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_an
     settings.MEDIA_ROOT = str(tmp_path / "media")
     page.context.grant_permissions(["microphone"])
     page.set_viewport_size({"width": 320, "height": 800})
-    log_in(page, "sara")
-    page.goto("/days/")
+    log_in(page, "sara", "/days/")
     page.get_by_role("button", name="Record a voice memo").click()
     page.wait_for_function("() => /0:0[1-9]/.test(document.querySelector('[data-elapsed]').textContent)")
     page.get_by_role("button", name="Pause").click()
@@ -184,8 +181,7 @@ def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_an
 
     context = browser.new_context(base_url=live_server.url)
     other = context.new_page()
-    log_in(other, "ines")
-    other.goto(reverse("student_days", args=[sara.pk]))
+    log_in(other, "ines", reverse("student_days", args=[sara.pk]))
     answers = []
     other.on("response", lambda response: "/uploads/" in response.url and answers.append(response))
     sound = other.get_by_label("Voice memo of Sara Lindqvist")
@@ -201,8 +197,7 @@ def test_a_voice_memo_and_a_picture_stand_in_the_day_and_the_instructor_hears_an
 
 
 def test_two_tabs_keep_their_words_apart(sara, page):
-    log_in(page, "sara")
-    page.goto("/days/")
+    log_in(page, "sara", "/days/")
     other = page.context.new_page()
     other.goto("/days/")
     one, two = (tab.get_by_label("Write a daily note") for tab in (page, other))
@@ -279,8 +274,7 @@ def test_a_lost_answer_and_a_log_in_that_ran_out_cost_no_words_and_make_no_secon
 def test_it_works_without_javascript(sara, browser, live_server):
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
     page = context.new_page()
-    log_in(page, "sara")
-    page.goto("/days/")
+    log_in(page, "sara", "/days/")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("heading", name="Not saved yet").wait_for()
     page.get_by_label("Write a daily note").fill("By hand.")

@@ -30,8 +30,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
         factories.DailyNoteFactory(student=sara, content=f"Note {number:02}.", created_at=at)
 
     # The instructor proposes.
-    log_in(page, "ines")
-    page.goto(reverse("student_goals", args=[sara.pk]))
+    log_in(page, "ines", reverse("student_goals", args=[sara.pk]))
     page.wait_for_load_state()
     page.get_by_role("link", name="Propose a goal").press("Enter")
     title = page.get_by_label("Goal", exact=True)
@@ -44,8 +43,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     page.context.clear_cookies()
 
     # The student opens what led to the old goal, and pages through it in place.
-    log_in(page, "sara")
-    page.goto("/goals/")
+    log_in(page, "sara", "/goals/")
     page.wait_for_load_state()
     page.get_by_text("What led to it: 60 entries").press("Enter")
     page.get_by_text("Note 00.").wait_for()
@@ -113,8 +111,7 @@ def test_a_goal_is_proposed_lived_with_and_reached(page, assert_accessible):
     page.context.clear_cookies()
 
     # The instructor corrects, and the log tells.
-    log_in(page, "ines")
-    page.goto(reverse("student_goals", args=[sara.pk]))
+    log_in(page, "ines", reverse("student_goals", args=[sara.pk]))
     page.wait_for_load_state()
     page.get_by_role("link", name="Correct the dates of Old goal").first.press("Enter")
     page.get_by_label("It began").fill((timezone.localtime(start) + 3 * day).strftime("%Y-%m-%dT%H:%M"))

@@ -39,8 +39,7 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
 
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     page.set_viewport_size({"width": 320, "height": 800})
-    log_in(page, "sara")
-    page.goto("/goals/")
+    log_in(page, "sara", "/goals/")
     page.get_by_role("link", name="Its story").click()
     page.get_by_text("The longest run: 20 days in a row").wait_for()
     page.get_by_text("Week by week").click()
@@ -84,8 +83,7 @@ def test_a_story_is_previewed_shared_congratulated_and_ended(page, browser, live
     plain.get_by_text("Note 00.").wait_for()
 
     other = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800}).new_page()
-    log_in(other, "tom")
-    other.goto(link)
+    log_in(other, "tom", link)
     other.get_by_role("button", name="Tom Lindqvist").click()
     other.get_by_role("button", name="Log out").click()
     other.get_by_role("button", name="Log in").wait_for()

@@ -140,8 +140,7 @@ def test_a_students_days_are_gone_through_with_the_keyboard_and_filtered(school,
     sara = school["sara"]
     for back in (2, 3, 10, 30, 31, 32, 33):
         factories.DailyNoteFactory(student=sara, created_at=YESTERDAY - datetime.timedelta(days=back))
-    log_in(page, "ines")
-    page.goto(reverse("student_days", args=[sara.pk]))
+    log_in(page, "ines", reverse("student_days", args=[sara.pk]))
     assert_accessible(page)
     weeks = page.get_by_role("region", name="The last 53 weeks")
     assert weeks.evaluate("element => [element.clientWidth % 24, element.scrollLeft]") == [0, 0], "whole, the newest"
@@ -191,8 +190,7 @@ def test_a_time_says_on_hover_what_the_readers_clock_showed_where_it_is_not_new_
     for zone in ("Asia/Tokyo", "America/New_York"):
         context = browser.new_context(base_url=live_server.url, timezone_id=zone)
         page = context.new_page()
-        log_in(page, "ines")
-        page.goto(reverse("student_days", args=[school["sara"].pk]))
+        log_in(page, "ines", reverse("student_days", args=[school["sara"].pk]))
         page.locator(".entry time").first.wait_for()
         titles[zone] = page.locator(f"time[datetime='{timezone.localtime(moment).isoformat()}']").get_attribute("title")
         context.close()
@@ -210,15 +208,13 @@ def test_what_happened_since_one_last_spoke_prints_on_one_page(school, page):
     for number in range(9):
         factories.GoalMilestoneFactory(goal=goal, title=f"Milestone {number}: {'a long title ' * 9}")
         factories.ReflectionFactory(student=sara, video=video, content="Many words. " * 400)
-    log_in(page, "ines")
-    page.goto(reverse("student_since", args=[sara.pk]))
+    log_in(page, "ines", reverse("student_since", args=[sara.pk]))
     assert len(re.findall(rb"/Type /Page\b", page.pdf(format="A4"))) == 1
     assert len(re.findall(rb"/Type /Page\b", page.pdf(format="Letter"))) == 1
 
 
 def test_everything_can_be_reached_with_the_keyboard_alone(school, page):
-    log_in(page, "ines")
-    page.goto(reverse("video_journey", args=[school["video"].pk]))
+    log_in(page, "ines", reverse("video_journey", args=[school["video"].pk]))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to content"
     page.get_by_role("checkbox", name="Quizzes").focus()
@@ -261,8 +257,7 @@ def test_every_page_fits_and_is_accessible_in_both_themes(school, page, assert_a
 def test_it_works_without_javascript(school, browser, live_server):
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
     page = context.new_page()
-    log_in(page, "ines")
-    page.goto(reverse("video_journey", args=[school["video"].pk]))
+    log_in(page, "ines", reverse("video_journey", args=[school["video"].pk]))
     page.get_by_role("checkbox", name="Reflections").check()
     page.get_by_role("button", name="Show").click()
     page.locator("#showing", has_text="Showing 1–50 of 120").wait_for()

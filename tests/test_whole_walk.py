@@ -90,8 +90,7 @@ def test_what_a_student_does_from_enrolling_to_the_end_stands_on_all_three_pages
     # Steps are one line, and an attempt beside its passing is the passing.
     listed = done.exclude(activity_type__in=["video_progress", "quiz_attempt"])
 
-    log_in(page, "ines")
-    page.goto(reverse("video_journey", args=[video.pk]) + f"?student={sara.pk}")
+    log_in(page, "ines", reverse("video_journey", args=[video.pk]) + f"?student={sara.pk}")
     places = {
         "the journey": (page.url, listed.filter(video=video)),
         "the days": (reverse("student_days", args=[sara.pk]), listed),
@@ -108,8 +107,7 @@ def test_what_a_student_does_from_enrolling_to_the_end_stands_on_all_three_pages
 def test_without_javascript_a_video_plays_and_its_quiz_and_a_reflection_work(video, browser, live_server):
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
     page = context.new_page()
-    log_in(page, "sara")
-    page.goto(reverse("course", args=[video.lesson.course_id]))
+    log_in(page, "sara", reverse("course", args=[video.lesson.course_id]))
     page.get_by_role("button", name="Enrol").click()
     page.get_by_role("link", name="Continue with the next step").click()
     page.locator("video[controls]").evaluate("player => Object.assign(player, { muted: true }).play()")
