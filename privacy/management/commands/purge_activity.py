@@ -23,14 +23,15 @@ from xapi.importing import only_import
 from xapi.settling import pending_agents
 
 MEANING = {  # of deleting rows of a source table, to those whose they are
-    "video_progress": "It is forgotten what was watched of these videos: they begin anew, and count for a lesson that "
-    "is not complete yet only when they are watched again.",
-    "xapi_statements": "These are of that watching, which the next import would bring back otherwise. The same file, "
-    "imported again, does so.",
-    "quiz_attempts": "These attempts count no more: neither among those that a quiz allows nor, passed, for a lesson "
-    "that is not complete yet.",
-    "enrollments": "Who sees a student only as somebody who once was in one of these courses, sees them no more.",
-    "goals": "What stays of the time of these goals is filed under none.",
+    "video_progress": "What was watched of these videos is forgotten: they start at the beginning, and count for a "
+    "lesson that is not complete yet only when they are watched again.",
+    "xapi_statements": "They tell of that watching, and the next import would bring it back from them. So does the "
+    "same file, imported again.",
+    "quiz_attempts": "These attempts do not count any more: not towards the number that a quiz allows, and if they "
+    "were passed, not for a lesson that is not complete yet.",
+    "enrollments": "Instructors who see a student only because that student was once in one of these courses do not "
+    "see them any more.",
+    "goals": "What was done while these were the current goals, and stays, then belongs to no goal.",
 }
 AGAIN = "The same command goes on."
 STAYING = (
