@@ -158,8 +158,8 @@ def test_a_sentence_says_neither_that_what_was_passed_was_begun_that_day_nor_tha
     # An attempt that failed, and one of the evening before that was handed in after midnight.
     assert sentence({"quiz_attempt": 1, "quiz_completion": 1}) == "Took a quiz and passed one."
     # The same quiz again and again, also once it was passed.
-    assert sentence({"quiz_attempt": 3}) == "Took quizzes 3 times."
-    assert sentence({"quiz_attempt": 3, "quiz_completion": 1}) == "Took quizzes 3 times and passed one."
-    assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Took quizzes 2 times and passed 2 times."
-    assert sentence({"quiz_attempt": 1, "quiz_completion": 2}) == "Took a quiz and passed 2 times."
-    assert sentence({"quiz_completion": 2}) == "Passed quizzes 2 times."
+    assert sentence({"quiz_attempt": 3}) == "Made 3 quiz attempts."
+    assert sentence({"quiz_attempt": 3, "quiz_completion": 1}) == "Made 3 quiz attempts and passed one."
+    assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Made 2 quiz attempts and passed 2."
+    assert sentence({"quiz_attempt": 1, "quiz_completion": 2}) == "Took a quiz and passed 2."
+    assert sentence({"quiz_completion": 2}) == "Passed 2 quiz attempts."

@@ -52,9 +52,9 @@ KINDS = tuple(
         ("loom_reflection", "reflections", "camera", "reflection.html", "Loom video",
          "Loom video", "Loom videos", "shared a Loom video", "shared {} Loom videos"),
         ("quiz_attempt", "quizzes", "question", "quiz.html", "Quiz attempt",
-         "quiz attempt", "quiz attempts", "took a quiz", "took quizzes {} times"),
+         "quiz attempt", "quiz attempts", "took a quiz", "made {} quiz attempts"),
         ("quiz_completion", "quizzes", "question-check", "quiz.html", "Quiz passed",
-         "quiz passed", "quizzes passed", "passed a quiz", "passed quizzes {} times"),
+         "quiz passed", "quizzes passed", "passed a quiz", "passed {} quiz attempts"),
         ("course_enrollment", "courses", "door", "", "Enrolled",
          "enrolment", "enrolments", "enrolled in a course", "enrolled in {} courses"),
         ("course_completion", "courses", "cap", "", "Course completed",
@@ -117,7 +117,7 @@ def phrases(counts):
 def _did(kind, counts):
     one, many = kind.did_one, kind.did_many
     if kind.value == "quiz_completion" and counts.get("quiz_attempt"):
-        one, many = "passed one", "passed {} times"  # of quizzes, which the phrase before this one names
+        one, many = "passed one", "passed {}"  # of quizzes or attempts, which the phrase before this one names
     number = counts[kind.value]
     return one if number == 1 else many.format(f"{number:,}")
 
