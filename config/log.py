@@ -1,7 +1,7 @@
 """What no log says.
 
-gunicorn keeps this module, and what it imports, when it starts its workers anew with a new version of the site: it
-therefore needs nothing but the standard library.
+gunicorn's first process reads this module, and keeps what it imports when it starts workers of a new version of the
+site: it therefore needs nothing but the standard library.
 """
 
 import re

@@ -226,6 +226,7 @@ def test_it_fits_and_is_accessible_at_every_width(address, page, assert_accessib
     page.emulate_media(reduced_motion="reduce")
     log_in(page, "ines", address)
     for query in ("", "?view=students", "?q=nothing&from=2026-01-01"):
+        page.set_viewport_size({"width": 320, "height": 700})
         page.goto(address + query)
         for width, _ in looks:
             page.set_viewport_size({"width": width, "height": 700})

@@ -85,9 +85,9 @@ def test_the_class_says_that_somebody_reached_more_and_how_far_it_was_looked(cli
     asked = (client, instructor, "class_movement", video.lesson.course_id)
     for _ in range(movement.REACHED_SHOWN):
         factories.GoalMilestoneFactory(goal=goal, reached_at=timezone.now())
-    assert "More that" not in page_of(*asked)
+    assert "All goals, milestones and proofs" not in page_of(*asked)
     factories.GoalMilestoneFactory(goal=goal, reached_at=timezone.now())
-    assert f"More that {student} reached" in page_of(*asked)
+    assert f"All goals, milestones and proofs of {student}" in page_of(*asked)
     page = page_of(*asked, show="reached")
     assert page.count("Milestone reached:") == movement.REACHED_SHOWN
     assert "among the last 1,000 entries of each student in the last 7 days" in page
@@ -96,7 +96,7 @@ def test_the_class_says_that_somebody_reached_more_and_how_far_it_was_looked(cli
 def test_markers_of_one_student_say_that_not_all_were_counted(client, student, instructor, video, monkeypatch):
     monkeypatch.setattr(track_queries, "ENTRIES_OF_A_SLOT", 3)
     journey = (client, instructor, "video_journey", video.pk)
-    words = "In the drawing, the first 500 entries of each part are counted."
+    words = "In the drawing, only the first 500 entries of each part are counted."
 
     def counted():
         return [(found.slot, found.count, found.limited) for found in queries.markers(video=video, student=student)]
@@ -106,11 +106,11 @@ def test_markers_of_one_student_say_that_not_all_were_counted(client, student, i
     assert counted() == [(0, 3, False), (1, 1, False)]
     assert words not in page_of(*journey, student=student.pk)
     factories.ReflectionFactory(student=student, video=video, video_timestamp_seconds=4)
-    assert counted() == [(0, 4, True), (1, 1, False)]
+    assert counted() == [(0, 3, True), (1, 1, False)]
     page = page_of(*journey, student=student.pk)
     assert words in page
-    assert "4+ reflections from 0:00 to 0:10" in page
-    assert '<td class="number">4+</td>' in page
+    assert "3+ reflections from 0:00 to 0:10" in page
+    assert '<td class="number">3+</td>' in page
 
 
 def test_one_of_more_that_were_not_counted_is_no_single_one():
@@ -166,7 +166,7 @@ def test_answers_that_came_while_a_video_is_open_are_counted_so_far(client, stud
 def test_a_goal_says_that_not_all_of_its_milestones_are_shown(client, student, monkeypatch):
     monkeypatch.setattr(goals, "MARKS", 2)
     goal = factories.GoalFactory(student=student)
-    words = "Of its milestones and of its proof, 20 each are shown here: planned ones, then the newest."
+    words = "At most 20 milestones and 20 proofs are shown here: planned ones, then the newest."
     factories.GoalMilestoneFactory.create_batch(2, goal=goal, title="A step", reached_at=None)
     factories.SuccessProofFactory.create_batch(2, goal=goal)
     assert words not in page_of(client, student, "my_goals")
@@ -179,10 +179,10 @@ def test_a_goal_says_that_not_all_of_its_milestones_are_shown(client, student, m
 def test_the_path_says_that_not_all_proposals_are_shown(client, student, monkeypatch):
     monkeypatch.setattr(goal_pages, "PROPOSALS", 2)
     factories.GoalProposalFactory.create_batch(2, student=student)
-    assert "These are 2 proposals" not in page_of(client, student, "my_goals")
+    assert "Only 2 proposals" not in page_of(client, student, "my_goals")
     factories.GoalProposalFactory(student=student, declined_at=timezone.now())
     page = page_of(client, student, "my_goals")
-    assert "These are 2 proposals: first those that are not decided yet, then those declined last." in page
+    assert "Only 2 proposals are shown: first those that are not decided yet, then those declined last." in page
     assert "Declined proposals" not in page
 
 
@@ -216,4 +216,4 @@ def test_a_quiz_says_that_only_the_newest_attempts_are_listed(client, student, v
     factories.QuizAttemptFactory.create_batch(2, student=student, quiz=asked, submitted=True)
     assert "<summary>Other attempts</summary>" in page_of(client, student, "quiz", asked.pk)
     factories.QuizAttemptFactory(student=student, quiz=asked, submitted=True)
-    assert "<summary>Other attempts, of the newest 2</summary>" in page_of(client, student, "quiz", asked.pk)
+    assert "<summary>Other attempts (among the newest 2)</summary>" in page_of(client, student, "quiz", asked.pk)

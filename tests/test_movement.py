@@ -173,6 +173,17 @@ def test_what_is_dated_in_the_future_is_no_activity_yet(client, course):
     assert last_active["Ann"] == str(queries.today() - 12 * DAY)
 
 
+def test_a_class_of_which_the_timeline_has_nothing_yet_has_its_page(client, course):
+    """As after a restore without it, until the backfill."""
+    student_of(course, "Ada", [1])
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM student_activity_timeline")
+    client.force_login(factories.StaffFactory())
+    response = client.get(reverse("class_movement", args=[course.pk]))
+    assert response.status_code == 200
+    assert "Ada" in response.text
+
+
 def test_of_a_large_class_as_many_are_looked_at_as_is_said(client, course, monkeypatch):
     students = [student_of(course, f"Student {number}", [0]) for number in range(4)]
     monkeypatch.setitem(movement.PARAMS, "class", 3)

@@ -552,16 +552,33 @@ def test_answers_are_told_as_home_tells_them(school, mailoutbox, case):
 
 
 def test_an_answer_to_a_reflection_on_no_video_is_news_until_the_days_are_read(client, school, mailoutbox):
-    reflection = answered(school, video=None, video_timestamp_seconds=None)
+    answered(school, video=None, video_timestamp_seconds=None)
     client.force_login(school.maya)
-    home = client.get("/").text
-    assert "New answers" in home
-    assert f'<a href="{reverse("my_days")}">Your reflection of' in home
+    assert "New answers" in client.get("/").text
     assert run()[0].subject == "Naomi Adeyemi answered one of your reflections"
     client.get(reverse("my_days"))
     assert "New answers" not in client.get("/").text
-    Reflection.objects.filter(pk=reflection.pk).update(response_unseen=True)
-    assert not new_answers(school.maya)
+
+
+def test_an_answer_on_no_video_is_one_click_from_home_and_then_no_news_however_long_ago_it_was_asked_for(
+    client, school, mailoutbox
+):
+    long_ago = timezone.now() - datetime.timedelta(days=200)
+    on_none = {"video": None, "video_timestamp_seconds": None, "created_at": long_ago}
+    reflection, other = answered(school, **on_none), answered(school, **on_none, instructor_response="And no.")
+    client.force_login(school.maya)
+    home = client.get("/").text
+    links = re.findall(r'<a href="(/entries/[^"]+)">Your reflection of', home)
+    link = links[list(new_answers(school.maya)).index(reflection)]
+    client.head(link)
+    client.get(link, headers={"Sec-Purpose": "prefetch"})
+    assert len(new_answers(school.maya)) == 2
+    client.force_login(school.naomi)
+    client.get(link)
+    assert len(new_answers(school.maya)) == 2
+    client.force_login(school.maya)
+    assert reflection.instructor_response in client.get(link, follow=True).text
+    assert list(new_answers(school.maya)) == [other]
     school.maya.is_staff = True
     assert not new_answers(school.maya)
 

@@ -222,13 +222,21 @@ def test_a_frame_that_has_not_come_yet_is_waited_for(watching, video):
     page.goto(reverse("video", args=[video.pk]), wait_until="domcontentloaded")
     take = page.get_by_role("button", name="Take this frame")
     take.click()
-    expect(take).to_be_disabled()
-    page.wait_for_timeout(300)
-    assert page.locator("#status").inner_text() == ""
+    expect(page.locator("#status")).to_have_text("Waiting for the frame…")
+    take.click()
+    expect(take).to_be_focused()
     page.unroute_all()
     expect(page.locator("#status")).to_have_text("The frame at 0:00 is attached; the moment is set to 0:00.")
     page.get_by_role("img", name="The picture that will be sent").wait_for()
-    expect(take).to_be_enabled()
+    expect(take).to_be_focused()
+
+
+def test_a_frame_of_a_video_that_cannot_be_loaded_is_not_waited_for(watching, video):
+    page = watching
+    page.route(f"**{video.src}*", lambda route: route.abort())
+    page.goto(reverse("video", args=[video.pk]))
+    page.get_by_role("button", name="Take this frame").click()
+    expect(page.locator("#status")).to_have_text("The video could not be loaded, so there is no frame of it.")
 
 
 ON_AN_IPHONES_WHOLE_SCREEN = """() => {

@@ -227,7 +227,7 @@ def test_everything_can_be_reached_with_the_keyboard_alone(school, page):
     assert page.evaluate("document.activeElement.closest('li') !== null")
 
 
-@pytest.mark.parametrize("school", [24], indirect=True, ids=["24_reflections"])
+@pytest.mark.parametrize("school", [54], indirect=True, ids=["a_page_and_four_reflections"])
 def test_every_page_fits_and_is_accessible_in_both_themes(school, page, assert_accessible):
     page.emulate_media(reduced_motion="reduce")
     log_in(page, "ines")
@@ -247,6 +247,7 @@ def test_every_page_fits_and_is_accessible_in_both_themes(school, page, assert_a
         reverse("moment", args=[video.pk, 0]),
         reverse("answer", args=[sara.reflections.first().pk]),
     ):
+        page.set_viewport_size({"width": 320, "height": 900})
         assert page.goto(address).ok
         for width, theme in ((320, "dark"), (1600, "light")):
             page.set_viewport_size({"width": width, "height": 900})

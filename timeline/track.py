@@ -246,7 +246,7 @@ def story_of_student(*, duration, watched, markers, totals):
         words = f"{capped(number, COUNT_LIMIT)} {NOUNS['reflections'][number != 1]}"
         phrases.append(Phrase("Wrote ", words, second=first))
     if any(marker.limited for marker in markers):
-        phrases.append(Phrase(f"In the drawing, the first {ENTRIES_OF_A_SLOT} entries of each part are counted"))
+        phrases.append(Phrase(f"In the drawing, only the first {ENTRIES_OF_A_SLOT} entries of each part are counted"))
     return [*phrases, *(_who_waits(totals, markers) if totals["waiting"] else [])]
 
 

@@ -73,6 +73,7 @@ function release() {
 // Once the player shows the second where it is: on a slow line, or before it ever played, that frame may be on its way.
 async function frameCame() {
   while (!player.error && (player.seeking || player.readyState < HTMLMediaElement.HAVE_CURRENT_DATA)) {
+    document.getElementById("status").textContent = "Waiting for the frame…";
     player.preload = "auto"; // a browser may wait for that
     await new Promise((resolve) => {
       for (const kind of ["loadeddata", "canplay", "seeked", "error"]) {
@@ -82,9 +83,20 @@ async function frameCame() {
   }
 }
 
+let takes = false; // a frame, for which it waits
+
 async function takeFrame(button) {
-  button.disabled = true;
+  if (takes) {
+    return;
+  }
+  const status = document.getElementById("status");
+  takes = true;
   await frameCame();
+  takes = false;
+  if (player.error || !button.isConnected) {
+    status.textContent = player.error ? "The video could not be loaded, so there is no frame of it." : "";
+    return;
+  }
   const second = now(); // of the frame: the player may go elsewhere while it is made a file
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [player.videoWidth, player.videoHeight];
@@ -96,10 +108,10 @@ async function takeFrame(button) {
     picture = null; // the video is another site's
   }
   if (!picture) {
-    document.getElementById("status").textContent = "This browser does not allow taking a frame of this video.";
+    button.disabled = true;
+    status.textContent = "This browser does not allow taking a frame of this video.";
     return;
   }
-  button.disabled = false;
   const suffix = picture.type.split("/")[1];
   const file = new File([picture], `${second.replaceAll(":", "-")}.${suffix}`, { type: picture.type });
   const transfer = new DataTransfer();
@@ -108,7 +120,7 @@ async function takeFrame(button) {
   attachment.files = transfer.files;
   attachment.dispatchEvent(new Event("change", { bubbles: true }));
   set(second);
-  document.getElementById("status").textContent = `The frame at ${second} is attached; the moment is set to ${second}.`;
+  status.textContent = `The frame at ${second} is attached; the moment is set to ${second}.`;
 }
 
 if (player) {

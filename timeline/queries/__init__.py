@@ -97,4 +97,4 @@ from timeline.queries.waiting import (
     moments_of_video,
 )
 from timeline.queries.watchers import Audience, Stop, audience, watched_by
-from timeline.queries.words import entry_id_of_words, entry_of_words, hidden_words
+from timeline.queries.words import entry_id_of_words, entry_of_words, hidden_words, with_entry_ids

@@ -250,7 +250,7 @@ MOVING = f"""
             SELECT
                 CASE WHEN count(gap) >= %(gaps)s THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY gap) END AS usual,
                 count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active,
-                %(today)s::date - candidate.day AS silent
+                coalesce(%(today)s::date - candidate.day, 0) AS silent  -- without any entry, until a backfill
             FROM (SELECT day, lag(day) OVER (ORDER BY day DESC) - day AS gap FROM active) AS step
         ) AS rhythm
         CROSS JOIN LATERAL (

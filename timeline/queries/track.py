@@ -143,9 +143,9 @@ MARKERS_OF_ONE = """
         bool_or(entry.looked_at > %(entries)s)
     FROM unnest(%(starts)s::integer[], %(ends)s::bigint[]) WITH ORDINALITY AS slot (start, "end", number)
     CROSS JOIN LATERAL (
-        SELECT *, count(*) OVER () AS looked_at
+        SELECT *, count(*) OVER () AS looked_at, row_number() OVER (ORDER BY video_timestamp_seconds, id) AS place
         FROM (
-            SELECT activity_type, video_timestamp_seconds, response_status FROM student_activity_timeline
+            SELECT id, activity_type, video_timestamp_seconds, response_status FROM student_activity_timeline
             WHERE student_id = %(student)s AND video_id = %(video)s
                 AND video_timestamp_seconds >= slot.start AND video_timestamp_seconds < slot."end"
             ORDER BY video_timestamp_seconds, id
@@ -154,6 +154,7 @@ MARKERS_OF_ONE = """
     ) AS entry
     JOIN unnest(%(kinds)s::text[], %(groups)s::text[]) AS kind (activity_type, name)
         ON kind.activity_type = entry.activity_type
+    WHERE entry.place <= %(entries)s
     GROUP BY slot.number, kind.name
     ORDER BY slot.number, kind.name
 """

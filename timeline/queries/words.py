@@ -1,6 +1,7 @@
 """A person's own words: the entry that a row of them has, and those that they have hidden."""
 
 from django.db import connection
+from django.db.models import F, Func, UUIDField, Value
 
 from timeline.access import own_writings
 from timeline.keyset import Page
@@ -29,6 +30,12 @@ def entry_id_of_words(row):
     with connection.cursor() as cursor:
         cursor.execute("SELECT timeline_entry_id(%s, %s, 'entry', 0)", [row._meta.db_table, row.pk])
         return cursor.fetchone()[0]
+
+
+def with_entry_ids(rows):
+    """The same rows of one of the WORDS, each with the `entry_id` of that entry, be it shown or not."""
+    arguments = (Value(rows.model._meta.db_table), F("pk"), Value("entry"), Value(0))
+    return rows.annotate(entry_id=Func(*arguments, function="timeline_entry_id", output_field=UUIDField()))
 
 
 ENTRY = "SELECT * FROM student_activity_timeline WHERE id = timeline_entry_id(%(table)s, %(row)s, 'entry', 0)"

@@ -16,9 +16,11 @@ from django.utils.cache import patch_cache_control
 from django.utils.functional import cached_property
 from django.views.generic import View
 
+from config.notices import is_ahead
 from goals import conversation
 from goals.models import Goal
 from profiles.models import BEGINNING
+from reflections.answers import unseen
 from timeline import access, calendar, kinds, queries
 from timeline.fold import folded, item_of
 from timeline.gaps import with_gaps
@@ -339,6 +341,9 @@ class EntryPlace(View):
         if found is None:
             raise Http404("There is no such entry.")
         student = get_object_or_404(access.visible_students(request.user), pk=found.student_id)
+        if found.response_status == "responded" and not (request.method == "HEAD" or is_ahead(request)):
+            # Those on videos count as seen on their video's page.
+            unseen(request.user).filter(pk=found.source_id, video=None).update(response_unseen=False)
         after = queries.page_with(found)
         day = queries.student_day(student=student, date=found.activity_date, after=after)
         shown = item_of(folded(day.entries.entries), found) or found

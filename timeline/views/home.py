@@ -1,6 +1,6 @@
 """The home page, for students, instructors and staff."""
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from courses.access import videos_recorded
 from courses.models import Enrollment
@@ -22,13 +22,13 @@ NEW_MESSAGES = 3
 def new_answers(user):
     """The student's reflections whose answers they have not seen, the last answered first.
 
-    Those on videos that they watch; and those on no video, until they have read their days.
+    Those on videos that they watch; and those on no video, until they have read them or their days.
     """
-    on_videos = Q(video__in=videos_recorded(user))
+    on_videos = Exists(videos_recorded(user).filter(pk=OuterRef("video")))
     on_none = Q(video=None, responded_at__gt=conversation.last_read(user))
     told = on_videos if user.is_staff else on_videos | on_none
     found = unseen(user).filter(told).select_related("video", "responded_by")
-    return found.order_by("-responded_at", "-pk")
+    return queries.with_entry_ids(found.order_by("-responded_at", "-pk"))
 
 
 def news(user):

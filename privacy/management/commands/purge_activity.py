@@ -31,7 +31,7 @@ MEANING = {  # of deleting rows of a source table, to those whose they are
     "were passed, not for a lesson that is not complete yet.",
     "enrollments": "Instructors who see a student only because that student was once in one of these courses do not "
     "see them any more.",
-    "goals": "What was done while these were the current goals, and stays, then belongs to no goal.",
+    "goals": "What is kept of the time of these goals then belongs to no goal.",
 }
 AGAIN = "The same command goes on."
 STAYING = (
