@@ -7,8 +7,7 @@ import sys
 from config.log import without_secrets
 
 # Told to (HUP), this process starts workers of a new version, which are to have nothing of the version before.
-for module in ("config", "config.log"):
-    del sys.modules[module]
+del sys.modules["config.log"]
 
 wsgi_app = "config.wsgi"
 # This machine alone: the proxy that does HTTPS is here, or, for a container, where its image says (Dockerfile).
