@@ -4,10 +4,8 @@ import functools
 from contextlib import contextmanager
 
 import psycopg
-import pytest
 from django.core.management import call_command
 from django.db import connection, connections, transaction
-from django.db.migrations.state import ProjectState
 
 # What the migrations write: it stands in every database, and is kept in all.
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
@@ -45,28 +43,6 @@ def alias(name):
 
 
 @contextmanager
-def unseen_options():
-    """While migrations run: an index or a constraint makes no new classes of all models, of which it needs none.
-
-    That took half of their time.  tests/test_sql.py migrates without this, and compares.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("_append_option", "_remove_option"):
-            patch.setattr(ProjectState, name, without_reload(getattr(ProjectState, name)))
-        yield
-
-
-def without_reload(change):
-    def changed(state, *arguments):
-        apps = state.__dict__.pop("apps", None)
-        change(state, *arguments)
-        if apps:
-            state.apps = apps
-
-    return changed
-
-
-@contextmanager
 def template(name, run):
     """See that the database of this name has been migrated in this run of the tests, by whichever process comes first.
 
@@ -81,7 +57,7 @@ def template(name, run):
         if made_for != (run,):
             admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             admin.execute(f'CREATE DATABASE "{name}"')
-            with alias(name), unseen_options():
+            with alias(name):
                 call_command("migrate", database=name, verbosity=0)
             admin.execute(f"COMMENT ON DATABASE \"{name}\" IS '{run}'")
     yield name

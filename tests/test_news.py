@@ -941,5 +941,25 @@ def test_news_of_few_among_many_are_read_by_their_indexes(school):
         assert buffers(plan) <= 25 * BATCH
 
 
+@pytest.mark.usefixtures("new_files")
+def test_home_reads_new_answers_by_their_index_and_not_every_video_that_their_reader_may_watch(school):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO media_files (lesson_id, title, duration_seconds)
+            SELECT %(lesson)s, 'Video ' || n, 60 FROM generate_series(1, 3000) AS n;
+            INSERT INTO reflections (student_id, video_id, video_timestamp_seconds, content, instructor_response,
+                responded_at, response_unseen)
+            SELECT %(student)s, id, 1, 'words', 'Yes', now(), right(title, 3) = '000' FROM media_files;
+            ANALYZE;
+            """,
+            {"lesson": school.video.lesson_id, "student": school.maya.pk},
+        )
+    (plan,) = plans_of(lambda: list(new_answers(school.maya)[:6]))
+    assert plan["Actual Rows"] == 3
+    assert "reflections_unseen" in indexes(plan), plan
+    assert buffers(plan) <= 100
+
+
 def indexes(plan):
     return {node.get("Index Name") for node in nodes(plan)}

@@ -16,7 +16,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.functional import cached_property
 from django.views.generic import View
 
-from config.notices import is_ahead
+from config.prefetch import is_looked_at
 from goals import conversation
 from goals.models import Goal
 from profiles.models import BEGINNING
@@ -341,7 +341,7 @@ class EntryPlace(View):
         if found is None:
             raise Http404("There is no such entry.")
         student = get_object_or_404(access.visible_students(request.user), pk=found.student_id)
-        if found.response_status == "responded" and not (request.method == "HEAD" or is_ahead(request)):
+        if found.response_status == "responded" and is_looked_at(request):
             # Those on videos count as seen on their video's page.
             unseen(request.user).filter(pk=found.source_id, video=None).update(response_unseen=False)
         after = queries.page_with(found)

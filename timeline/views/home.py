@@ -23,6 +23,7 @@ def new_answers(user):
     """The student's reflections whose answers they have not seen, the last answered first.
 
     Those on videos that they watch; and those on no video, until they have read them or their days.
+    Index: reflections_unseen.
     """
     on_videos = Exists(videos_recorded(user).filter(pk=OuterRef("video")))
     on_none = Q(video=None, responded_at__gt=conversation.last_read(user))

@@ -7,7 +7,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.functional import cached_property
 from django.views.generic import TemplateView
 
-from config.notices import is_ahead
+from config.prefetch import is_ahead
 
 SEARCH_LIMIT = 200  # characters of what is searched for
 
