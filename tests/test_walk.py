@@ -255,6 +255,16 @@ def test_every_page_fits_and_is_accessible_in_both_themes(school, page, assert_a
             assert_accessible(page, [theme])
 
 
+@pytest.mark.parametrize("school", [1], indirect=True, ids=["one_reflection"])
+def test_a_list_below_tabs_does_not_cover_the_words_above_it(school, page):
+    factories.GoalMilestoneFactory(goal=school["sara"].goals.get(), reached_at=timezone.now())
+    log_in(page, "ines", f"{reverse('class_movement', args=[school['course'].pk])}?show=reached")
+    for width in (320, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        words, rows = (page.locator(part).bounding_box() for part in ("main > .help", "main > .rows"))
+        assert words["y"] + words["height"] <= rows["y"]
+
+
 def test_it_works_without_javascript(school, browser, live_server):
     context = browser.new_context(base_url=live_server.url, java_script_enabled=False)
     page = context.new_page()
