@@ -124,7 +124,13 @@ async function write(key, draft) {
 // Forms that came back with what is wrong in them: what the server put into their boxes stands nowhere else.
 const refused = new WeakSet();
 
+// Boxes whose change was sent by [data-keeps], and may have arrived or not: what the server has is not known.
+const unsure = new WeakSet();
+
 function isUnsent(box) {
+  if (unsure.has(box)) {
+    return true;
+  }
   return refused.has(box.form) ? box.value !== "" || box.matches("select") : valueOf(box) !== initial(box);
 }
 
@@ -232,6 +238,7 @@ document.addEventListener("click", (event) => {
 // What arrived is what the server has from now on: whoever takes a change back has changed something.
 function settle(form) {
   for (const box of boxes(form)) {
+    unsure.delete(box);
     box[isChoice(box) ? "defaultChecked" : "defaultValue"] = valueOf(box);
   }
 }
@@ -240,8 +247,10 @@ function settle(form) {
 // page goes away.
 document.addEventListener("htmx:beforeSend", ({ detail: { elt } }) => {
   if (elt.dataset.keeps) {
-    remember(elt.closest("form"));
-    changed.delete(elt.closest("form"));
+    const form = elt.closest("form");
+    remember(form);
+    changed.delete(form);
+    boxes(form).filter(isUnsent).forEach((box) => unsure.add(box));
   }
 });
 document.addEventListener("htmx:afterRequest", ({ detail: { elt, xhr } }) => {
