@@ -5,7 +5,6 @@ import html.parser
 import itertools
 import re
 import threading
-import time
 import uuid
 from decimal import Decimal
 
@@ -39,6 +38,7 @@ from profiles.models import Profile
 from reflections.answers import answer
 from reflections.models import Reflection
 from tests import factories
+from tests.processes import wait_until
 from timeline.models import Activity
 
 OURS = [
@@ -808,8 +808,21 @@ def test_a_move_waits_for_a_student_who_is_soon_done(busy_student):
     lesson = factories.LessonFactory()
 
     def finish():
-        time.sleep(0.8)  # longer than one lock_timeout
-        writer.commit()
+        """Once the author has given way to the student, and waits anew."""
+        waited = set()
+
+        def waits_again():
+            with connection.cursor() as cursor:
+                blocked = "SELECT xact_start FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+                cursor.execute(blocked, [writer.info.backend_pid])
+                waited.update(cursor.fetchall())
+            return len(waited) > 1
+
+        try:
+            wait_until(waits_again)
+        finally:
+            writer.commit()
+            connection.close()
 
     done = threading.Thread(target=finish)
     done.start()

@@ -385,13 +385,22 @@ def test_an_update_that_holds_a_row_is_waited_for_and_never_killed(connect, stud
 
 
 def test_nor_is_it_where_erasing_has_taken_a_while_before_it_comes_to_the_row(connect, student, monkeypatch):  # noqa: F811
+    """PostgreSQL looks for deadlocks when the update has waited for a while: little of that may be left by then."""
     note, writer = factories.DailyNoteFactory(student=student), connect()
+    writer.execute("SET deadlock_timeout = '1min'")  # not before this test is over, however slow the machine
     writer.execute("SELECT FROM daily_notes WHERE id = %s FOR UPDATE", [note.pk])
     clear, has_begun, goes_on = erasure._clear_admin_log, threading.Event(), threading.Event()
+    gives_way_soon = set()
 
     def clear_slowly(person):
         has_begun.set()
         goes_on.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT current_setting('lock_timeout')::interval BETWEEN '1ms'"
+                " AND current_setting('deadlock_timeout')::interval / 20"
+            )
+            gives_way_soon.add(cursor.fetchone()[0])
         clear(person)
 
     monkeypatch.setattr(erasure, "_clear_admin_log", clear_slowly)
@@ -401,11 +410,11 @@ def test_nor_is_it_where_erasing_has_taken_a_while_before_it_comes_to_the_row(co
         assert has_begun.wait(10)
         update = Waiting(writer, "UPDATE daily_notes SET content = 'other' WHERE id = %s", note.pk)
         wait_for_a_lock(connect(), update)
-        time.sleep(0.7)  # PostgreSQL looks for deadlocks when the update has waited for a second
         goes_on.set()
         update.result()
         writer.commit()
         assert erased.wait(20)
+    assert gives_way_soon == {True}
     assert not DailyNote.objects.exists()
 
 
