@@ -509,7 +509,8 @@ def test_a_voice_memo_is_kept_with_its_facts_and_named_by_a_note(
     note.refresh_from_db()
     assert (note.media_url, note.media_type, note.media_duration_seconds) == (f"/uploads/{upload.pk}/", "audio", 2)
     assert note.media_url == upload.file.url == reverse("upload", args=[upload.pk])
-    assert str(upload).startswith("Voice memo of ")
+    upload.created_at = datetime.datetime(2026, 3, 15, 2, tzinfo=datetime.UTC)  # in New York, the evening before
+    assert str(upload) == "Voice memo of 14 March 2026"
 
 
 def test_ids_are_drawn_at_random(student):

@@ -76,7 +76,8 @@ def lock():
 
 def test_a_right_timeline_is_left_alone(students, capsys):
     before = entries()
-    assert run(capsys, "--check") == (0, "No drift: 3 students checked, nothing is missing, stale or a ghost.\n")
+    found = "The timeline says what its sources say: 3 students checked, nothing is wrong.\n"
+    assert run(capsys, "--check") == (0, found)
     code, output = run(capsys)
     assert code == 0
     assert output.startswith("3 students done, entries 0 inserted, 0 updated, 0 deleted; ")
@@ -116,7 +117,9 @@ def test_every_sort_of_drift_is_found_and_mended(students, capsys):
             "success_proofs": [0, 0, 6],
             "reflections": [1, 0, 1],
         }
-        assert "4 students checked, 6 missing, 2 stale, 7 ghost" in output
+        assert "The timeline differs from its sources: 4 students checked, 6 missing, 2 stale, 7 ghost." in output
+        explained = output[output.index("Missing: ") :]
+        assert [line.partition(":")[0] for line in explained.splitlines()] == ["Missing", "Stale", "Ghost"]
     assert entries() == damaged
 
     assert run(capsys)[0] == 0

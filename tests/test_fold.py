@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from timeline.fold import Steps, folded, item_of, with_reached
 from timeline.kinds import KINDS, sentence
 from timeline.queries import Reached
+from timeline.templatetags.timeline import by_kind
 
 NOON = datetime.datetime(2026, 3, 15, 12, tzinfo=datetime.UTC)
 ROWS = [uuid.UUID(int=number) for number in range(4)]
@@ -163,3 +164,9 @@ def test_a_sentence_says_neither_that_what_was_passed_was_begun_that_day_nor_tha
     assert sentence({"quiz_attempt": 2, "quiz_completion": 2}) == "Made 2 quiz attempts and passed 2."
     assert sentence({"quiz_attempt": 1, "quiz_completion": 2}) == "Took a quiz and passed 2."
     assert sentence({"quiz_completion": 2}) == "Passed 2 quiz attempts."
+
+
+def test_sums_do_not_say_that_a_quiz_that_was_passed_twice_is_two():
+    told = by_kind({"quiz_attempt": 3, "quiz_completion": 2})
+    assert [(number, noun) for _, number, noun in told] == [(3, "quiz attempts"), (2, "quiz attempts passed")]
+    assert [noun for *_, noun in by_kind({"quiz_completion": 1})] == ["quiz passed"]

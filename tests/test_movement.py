@@ -65,6 +65,7 @@ def names(page):
         (Rhythm(None, 1, 0, False, acted=False), "Enrolled yesterday."),
         (Rhythm(None, 9, 0, True, acted=False), "Enrolled 9 days ago, nothing since."),
         (Rhythm(None, -3, 0, False, acted=False), "Enrolled with a date in the future."),
+        (Rhythm(None, None, 0, False, acted=False), "Nothing recorded yet."),
     ],
 )
 def test_a_rhythm_is_said_in_words(rhythm, words):
@@ -175,13 +176,21 @@ def test_what_is_dated_in_the_future_is_no_activity_yet(client, course):
 
 def test_a_class_of_which_the_timeline_has_nothing_yet_has_its_page(client, course):
     """As after a restore without it, until the backfill."""
-    student_of(course, "Ada", [1])
+    ada = student_of(course, "Ada", [1])
+    factories.EnrollmentFactory.create_batch(25, course=course)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM student_activity_timeline")
+    zoe = student_of(course, "Zoe", [9])
     client.force_login(factories.StaffFactory())
-    response = client.get(reverse("class_movement", args=[course.pk]))
-    assert response.status_code == 200
-    assert "Ada" in response.text
+    address = reverse("class_movement", args=[course.pk])
+    first = client.get(address)
+    pages = [first, client.get(address, {"after": first.context["more"]})]
+    students = [movement.student for page in pages for movement in page.context["movements"]]
+    assert students[0] == zoe, "of whom something is known"
+    assert len(students) == len(set(students)) == 27
+    assert ada in students
+    assert sum(page.text.count("Nothing recorded yet.") for page in pages) == 26
+    assert not any(page.text.count("Quiet</span>") for page in pages[1:])
 
 
 def test_of_a_large_class_as_many_are_looked_at_as_is_said(client, course, monkeypatch):

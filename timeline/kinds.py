@@ -54,7 +54,7 @@ KINDS = tuple(
         ("quiz_attempt", "quizzes", "question", "quiz.html", "Quiz attempt",
          "quiz attempt", "quiz attempts", "took a quiz", "made {} quiz attempts"),
         ("quiz_completion", "quizzes", "question-check", "quiz.html", "Quiz passed",
-         "quiz passed", "quizzes passed", "passed a quiz", "passed {} quiz attempts"),
+         "quiz passed", "quiz attempts passed", "passed a quiz", "passed {} quiz attempts"),
         ("course_enrollment", "courses", "door", "", "Enrolled",
          "enrolment", "enrolments", "enrolled in a course", "enrolled in {} courses"),
         ("course_completion", "courses", "cap", "", "Course completed",

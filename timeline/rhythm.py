@@ -9,14 +9,17 @@ WEEK = 7  # days, today among them
 class Silence:
     """The days since somebody last did something, 0 if that is today; not `acted`: since they were enrolled.
 
-    Less than 0: they did nothing yet, and are enrolled from a day on that is still to come.
+    Less than 0: they did nothing yet, and are enrolled from a day on that is still to come.  None: there is no entry of
+    theirs at all, as after a restore until the backfill.
     """
 
-    days: int
+    days: int | None
     acted: bool = True
 
     def __str__(self):
         """ "Active yesterday", "Nothing for 6 days", "Enrolled 6 days ago, nothing since"."""
+        if self.days is None:
+            return "Nothing recorded yet"
         if self.days < 0:
             return "Enrolled with a date in the future"
         if self.days < 2:
@@ -30,13 +33,13 @@ class Rhythm:
 
     `usual`: the median of the days from one active day to the next, None where
     there are too few to tell; `silent`: days since the last active one, 0 if
-    that is today; `active`: active days among the last WEEK; `quiet`: whether
+    that is today, None as of a Silence; `active`: active days among the last WEEK; `quiet`: whether
     they have been silent for longer than is usual for them; `acted`: whether
     there was an active day at all; if not, they have been silent since they were enrolled.
     """
 
     usual: int | None
-    silent: int
+    silent: int | None
     active: int
     quiet: bool
     acted: bool = True

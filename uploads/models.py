@@ -6,6 +6,7 @@ from django.contrib.postgres.functions import RandomUUID
 from django.db import models
 from django.db.models import DB_CASCADE, DB_SET_NULL, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from config.files import StoredFileField
 from courses.fields import RandomName
@@ -87,7 +88,7 @@ class Upload(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.get_media_type_display()} of {self.created_at:%-d %B %Y}"
+        return f"{self.get_media_type_display()} of {timezone.localtime(self.created_at):%-d %B %Y}"
 
     @property
     def address(self):

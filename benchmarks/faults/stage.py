@@ -140,7 +140,7 @@ class Stage:
 def drift(server, database):
     """What `manage.py backfill_timeline --check` finds: no sentence if nothing."""
     code, output = server.managed(database, "backfill_timeline", "--check")
-    if code == 0 and re.search(r"^No drift", output, re.MULTILINE):
+    if code == 0 and re.search(r"^The timeline says what its sources say", output, re.MULTILINE):
         return []
     return [f"backfill_timeline --check: {' '.join(output.split())[-500:]}"]
 

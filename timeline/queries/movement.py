@@ -102,7 +102,7 @@ class _Looked:
     rank: int
     place: int
     usual: int | None
-    silent: int
+    silent: int | None
     active: int
     quiet: bool
     acted: bool
@@ -195,7 +195,8 @@ SEEN = f"""
         LIMIT %(class)s + 1
     ), seen AS MATERIALIZED (
         SELECT
-            member.student_id AS id, last.day, last.acted, (extract(epoch FROM last.at) * -1000000)::bigint AS rank
+            member.student_id AS id, last.day, last.acted,
+            coalesce((extract(epoch FROM last.at) * -1000000)::bigint, 0) AS rank  -- last, of whom nothing is known
         FROM (SELECT student_id FROM class WHERE place <= %(class)s) AS member
         {LAST}
     )
@@ -250,11 +251,13 @@ MOVING = f"""
             SELECT
                 CASE WHEN count(gap) >= %(gaps)s THEN percentile_disc(0.5) WITHIN GROUP (ORDER BY gap) END AS usual,
                 count(*) FILTER (WHERE day > %(today)s::date - %(week)s) AS active,
-                coalesce(%(today)s::date - candidate.day, 0) AS silent  -- without any entry, until a backfill
+                %(today)s::date - candidate.day AS silent
             FROM (SELECT day, lag(day) OVER (ORDER BY day DESC) - day AS gap FROM active) AS step
         ) AS rhythm
         CROSS JOIN LATERAL (
-            SELECT silent >= CASE WHEN usual IS NULL THEN %(unknown)s ELSE greatest(%(least)s, 2 * usual) END AS quiet
+            SELECT coalesce(
+                silent >= CASE WHEN usual IS NULL THEN %(unknown)s ELSE greatest(%(least)s, 2 * usual) END, false
+            ) AS quiet
         ) AS compared
         CROSS JOIN LATERAL (SELECT {{wanted}} AS wanted) AS chosen
         WHERE wanted OR place = %(look)s

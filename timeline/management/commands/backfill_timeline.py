@@ -33,7 +33,11 @@ from timeline.backfill import (
 from timeline.management.console import student_id, students_progress
 
 NAME = "backfill_timeline"
-KINDS = ("missing", "stale", "ghost")
+KINDS = {
+    "missing": "an entry that its source gives, and that is not in the timeline",
+    "stale": "an entry that does not say what its source says now",
+    "ghost": "an entry that no source gives",
+}
 FLUSH_EVERY = 1  # second
 
 
@@ -169,13 +173,17 @@ class Command(BaseCommand):
 
     def report(self, walk):
         if not self.total:
-            self.stdout.write(f"No drift: {self.summary(walk)}.")
+            self.stdout.write(f"The timeline says what its sources say: {self.summary(walk)}.")
             return
         table = Table("Source table", *(Column(kind.capitalize(), justify="right") for kind in KINDS))
         for source_table in sorted({source_table for source_table, _ in self.total}):
             table.add_row(source_table, *(f"{self.total[source_table, kind]:,}" for kind in KINDS))
         Console(file=self.stdout, highlight=False).print(table)
-        self.stdout.write(f"Drift: {self.summary(walk)}. Without --check, this command repairs it.")
+        self.stdout.write(
+            f"The timeline differs from its sources: {self.summary(walk)}. Without --check, this command repairs it."
+        )
+        for kind, meaning in KINDS.items():
+            self.stdout.write(f"{kind.capitalize()}: {meaning}.")
         sys.exit(1)
 
     def summary(self, walk):
@@ -186,7 +194,7 @@ class Command(BaseCommand):
             for (_, kind), count in self.total.items():
                 kinds[kind] += count
             found = ", ".join(f"{kinds[kind]:,} {kind}" for kind in KINDS)
-            return f"{students} checked" + (f", {found}" if self.total else ", nothing is missing, stale or a ghost")
+            return f"{students} checked" + (f", {found}" if self.total else ", nothing is wrong")
         changes = ", ".join(f"{self.total[change]:,} {change}" for change in ("inserted", "updated", "deleted"))
         return f"{students} done, entries {changes}"
 
