@@ -33,12 +33,20 @@ class LoginRequiredMiddleware(middleware.LoginRequiredMiddleware):
         is_refused = request.method not in ("GET", "HEAD", "OPTIONS")
         if not request.htmx and not is_refused:
             return super().handle_no_permission(request, view_func)
-        page = (request.htmx.current_url_abs_path or "/") if request.htmx else _came_from(request)
+        page = _page_of_htmx(request) if request.htmx else _came_from(request)
         log_in = resolve_url(self.get_login_url(view_func))
         address = redirect_to_login(page, log_in, self.get_redirect_field_name(view_func)).url
         if is_refused:
             address += "&refused=1"
         return HttpResponseClientRedirect(address) if request.htmx else HttpResponseRedirect(address)
+
+
+def _page_of_htmx(request):
+    """The page of ours in which htmx asked for something, without its host; "/" if that is not known."""
+    try:
+        return request.htmx.current_url_abs_path or "/"
+    except ValueError:  # no browser's, which only has addresses that can be read
+        return "/"
 
 
 def _came_from(request):

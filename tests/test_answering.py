@@ -316,8 +316,9 @@ def test_htmx_is_sent_to_the_log_in_as_a_page_and_back_to_where_it_was(client, s
     headers = HTMX | {"HX-Current-URL": "http://testserver/inbox/?course=1"}
     response = client.post(answer_url(school.asked), {"text": "Fine."}, headers=headers)
     assert (response.status_code, response["HX-Redirect"]) == (200, "/login/?next=/inbox/%3Fcourse%3D1&refused=1")
-    headers = HTMX | {"HX-Current-URL": "https://evil.example/"}
-    assert client.get(answer_url(school.asked), headers=headers)["HX-Redirect"] == "/login/?next=/"
+    for elsewhere in ("https://evil.example/", "http://[", "inbox/", ""):
+        headers = HTMX | {"HX-Current-URL": elsewhere}
+        assert client.get(answer_url(school.asked), headers=headers)["HX-Redirect"] == "/login/?next=/", elsewhere
 
 
 def test_a_form_of_an_earlier_log_in_is_refused_in_words(school):
