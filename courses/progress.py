@@ -68,10 +68,14 @@ class Chapter:
 
 @dataclass
 class Outline:
-    """A course's lessons for one student; `next` is the step to go on with, None when nothing is left to do."""
+    """A course's lessons for one student; `next` is the step to go on with, None when nothing is left to do.
+
+    `limited`: how many lessons these are, if the course has more; None if they are all.
+    """
 
     chapters: list[Chapter]
     next: Step | None
+    limited: int | None
 
     @property
     def done(self):
@@ -84,7 +88,7 @@ def outline(course, student):
     Indexes: course_chapters_in_order, media_files_in_order, quizzes.lesson_id,
     courses_videoprogress_once, courses_lessoncompletion_once, quiz_attempts_at_quiz.
     """
-    lessons = list(Lesson.objects.filter(course=course).order_by("position", "id")[:LESSONS])
+    lessons, limited = first_lessons(Lesson.objects.filter(course=course).order_by("position", "id"))
     keys = [lesson.pk for lesson in lessons]
     completions = {
         completion.lesson_id: completion
@@ -104,10 +108,16 @@ def outline(course, student):
     for left in quizzes.values():
         for quiz in left:
             chapters[quiz.lesson_id].steps.append(_quizzing(quiz))
-    found = Outline(list(chapters.values()), _next(chapters.values(), progress))
+    found = Outline(list(chapters.values()), _next(chapters.values(), progress), limited)
     if found.next:
         found.next.is_next = True
     return found
+
+
+def first_lessons(lessons):
+    """Those of a course's `lessons` (a queryset) that its pages show; and how many these are, if there are more."""
+    found = list(lessons[: LESSONS + 1])
+    return found[:LESSONS], LESSONS if len(found) > LESSONS else None
 
 
 def lessons_done(student, courses):

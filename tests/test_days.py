@@ -8,6 +8,8 @@ from html import unescape
 from types import SimpleNamespace
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -307,6 +309,43 @@ def test_courses_and_goals_of_others_are_told_from_none_by_nobody(client, school
     gone = client.get(f"/days/?goal={foreign.pk}&course={elsewhere}", follow=True)
     assert [address for address, _ in gone.redirect_chain] == [f"/days/?goal={foreign.pk}", "/days/"]
     assert "You have no such goal. The days are shown without it." in text_of(gone)
+
+
+def test_a_goal_or_course_beyond_those_to_choose_from_can_be_asked_for_by_its_address(client, school, monkeypatch):
+    monkeypatch.setattr("timeline.views.days.CHOICES", 2)
+    ago = [factories.GoalFactory(student=school.sara, title=f"Goal {n}", created_at=NOON - n * day) for n in range(3)]
+    for goal in ago[1:]:
+        factories.GoalMessageFactory(student=school.sara, goal=goal, content="Go on.", created_at=NOON)
+    note(school.sara, NOON - day)
+    own = [factories.EnrollmentFactory(student=school.sara, course__title=f"Z {n}").course for n in range(2)]
+    days, csv_of = days_of(school.sara), reverse("days_export", args=[school.sara.pk])
+    client.force_login(school.ines)
+    shown = {}
+    for name, row in (("goal", ago[2]), ("course", own[1])):
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get(days, {name: row.pk})
+        shown[name] = len(captured)
+        assert page.status_code == 200
+        assert f'<option value="{row.pk}" selected>{row.title}</option>' in page.text
+        (select,) = re.findall(rf'<select id="{name}".+?</select>', page.text, re.DOTALL)
+        assert select.count("<option") == 1 + 2 + 1
+        assert client.get(csv_of, {name: row.pk}).status_code == 200
+    assert "1 entry found" in text_of(client.get(days, {"goal": ago[2].pk}))
+    page = text_of(client.get(days, {"goal": ago[2].pk}))
+    assert "The newest 2 and the chosen one" in page
+    assert "The first 2 by title" in page
+    with CaptureQueriesContext(connection) as captured:
+        client.get(days, {"goal": ago[1].pk})
+    assert shown["goal"] == len(captured) + 1, "one look-up more"
+    foreign = {"goal": factories.GoalFactory(student=school.tom).pk, "course": factories.CourseFactory().pk}
+    for name, key in foreign.items():
+        response = client.get(days, {name: key}, follow=True)
+        assert response.redirect_chain == [(days, 302)]
+        assert f"Sara Lindqvist has no such {name}" in text_of(response)
+        for wrong in (key, str(ago[2].pk).upper(), f"{ago[2].pk}x", "\0", "x" * 300):
+            assert client.get(csv_of, {name: wrong}).status_code == 400
+    client.force_login(school.tom)
+    assert client.get(days, {"goal": ago[2].pk}).status_code == 404
 
 
 def test_a_search_that_stops_says_how_far_it_looked_and_goes_on_from_there(client, school, clock, monkeypatch):

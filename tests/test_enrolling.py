@@ -21,7 +21,6 @@ from tests.plans import nodes, plans_of
 from tests.test_pages import squeezed, text_of
 from timeline import queries
 from timeline.models import DAY_ZONE, Activity
-from timeline.views import course as course_page
 
 pytestmark = pytest.mark.django_db
 
@@ -485,7 +484,7 @@ def test_a_class_is_told_how_far_each_is_and_when_they_did_something_last(client
 
 
 def test_a_class_is_told_of_each_what_their_own_page_says_whatever_became_of_the_course(client, school, monkeypatch):
-    done = re.compile(r"(\d+ of \d+ lessons? complete)")
+    done = re.compile(r"(\d+ of (?:the first )?\d+ lessons? complete)")
     enrollment = Enrollment.objects.get(student=school.student)
     Enrollment.objects.filter(student=school.left).delete()
 
@@ -508,9 +507,30 @@ def test_a_class_is_told_of_each_what_their_own_page_says_whatever_became_of_the
     Enrollment.objects.filter(pk=enrollment.pk).update(completed_at=timezone.now())
     school.lessons[1].delete()
     assert both() == ("1 of 2 lessons complete",) * 2
-    for module in (progress, course_page):
-        monkeypatch.setattr(module, "LESSONS", 1)  # no more are shown: the lesson added before the others
-    assert both() == ("0 of 1 lesson complete",) * 2
+    monkeypatch.setattr(progress, "LESSONS", 1)  # no more are shown: the lesson added before the others
+    assert both() == ("0 of the first 1 lesson complete",) * 2
+
+
+def test_a_course_of_more_lessons_than_are_shown_says_so_on_each_of_its_pages(client, school, monkeypatch):
+    pages = {
+        school.student: [page_of(school.course)],
+        school.stranger: [page_of(school.course)],
+        school.instructor: [page_of(school.course), f"{page_of(school.course)}?as=student", completions_of(school)],
+    }
+    everything = "You have done everything there is to do here"
+    factories.LessonCompletionFactory(student=school.student, lesson=school.lessons[0])
+    monkeypatch.setattr("courses.progress._next", lambda *args: None)
+    for number, is_said in ((2, False), (1, True)):
+        monkeypatch.setattr(progress, "LESSONS", number)
+        words = f"Only the first {number} lessons"
+        for person, addresses in pages.items():
+            client.force_login(person)
+            for address in addresses:
+                page = text_of(client.get(address))
+                assert (words in page) == is_said
+                assert (school.lessons[1].title in page) == (not is_said)
+        client.force_login(school.student)
+        assert (everything in text_of(client.get(page_of(school.course)))) == (not is_said)
 
 
 def test_a_course_without_lessons_or_students_says_so(client, school):

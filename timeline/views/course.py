@@ -14,7 +14,7 @@ from courses.access import courses_joinable, courses_seen
 from courses.enrolling import enrol, leave
 from courses.forms import CompletionForm, InvitationForm
 from courses.models import CourseInstructor, Enrollment, Quiz
-from courses.progress import LESSONS, lessons_done_by, outline
+from courses.progress import first_lessons, lessons_done_by, outline
 from timeline import access, queries
 from timeline.views.asked import choice_asked
 from timeline.views.page import Page, text_asked, uuid_asked
@@ -65,7 +65,7 @@ class CourseTaught(Page):
         students = queries.students_of_course(course=self.course, name=name, after=self.request.GET.get("after"))
         # Those in a video first, as they come in it.
         quizzes = Quiz.objects.select_related("video").order_by("video__position", "video_timestamp_seconds", "id")
-        lessons = self.course.lessons.prefetch_related("videos", Prefetch("quizzes", quizzes))[:LESSONS]
+        lessons, limited = first_lessons(self.course.lessons.prefetch_related("videos", Prefetch("quizzes", quizzes)))
         videos = [video for lesson in lessons for video in lesson.videos.all()]
         waiting = queries.awaiting_response_in_videos(videos=[video.pk for video in videos])
         for video in videos:
@@ -81,6 +81,7 @@ class CourseTaught(Page):
         return super().get_context_data(
             course=self.course,
             lessons=lessons,
+            limited_lessons=limited,
             waiting_limit=queries.WAITING_LIMIT,
             name=name,
             class_size=None if self.fragment else queries.class_size(course=self.course),

@@ -17,6 +17,7 @@ from django.utils.functional import cached_property
 from django.views.generic import View
 
 from config.prefetch import is_looked_at
+from courses.models import Course
 from goals import conversation
 from goals.models import Goal
 from profiles.models import BEGINNING
@@ -136,20 +137,26 @@ class AskingPage(DaysPage):
                 raise BadRequest(f"There is no kind of activity called “{kind[:40]}”.")
         self.asked = queries.DaysFilter(
             kinds=tuple(kind.value for kind in kinds.KINDS if {kind.value, kind.group} & set(self.kinds)) or None,
-            course=self._one_of(self.courses, "course"),
-            goal=self._one_of(self.goals, "goal"),
+            course=self._one_of(self.courses, "course", Course.objects.filter(enrollments__student=self.student)),
+            goal=self._one_of(self.goals, "goal", Goal.objects.filter(student=self.student)),
             text=text_asked(request, "q"),
             since=queries.BY_MOMENT.parse(since)[0] if (since := request.GET.get("since")) else None,
             waiting=choice_asked(request, "waiting", ("1",)) == "1",
         )
 
-    def _one_of(self, rows, name):
-        """The row that the address names, as an id; another student's is no more there than one that never was."""
+    def _one_of(self, choices, name, own):
+        """The row that the address names, as an id; another student's is no more there than one that never was.
+
+        If it is one of their `own` beyond those to choose from, it is added to these.  Index: the primary key.
+        """
         if not (asked := self.request.GET.get(name)):
             return None
-        for row in rows:
+        for row in choices:
             if str(row.pk) == asked:
                 return row.pk
+        if len(choices) == CHOICES and is_uuid(asked) and (row := own.filter(pk=asked).first()):
+            choices.append(row)
+            return row.pk
         raise NoSuch(name, f"{'You have' if self.own else f'{self.student} has'} no such {name}.")
 
 
