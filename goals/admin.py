@@ -83,7 +83,7 @@ class GoalMilestoneInline(TabularInline):
 
 
 class HoldingStudent:
-    """Holds the student before anything is read to be changed (docs/decisions/0002)."""
+    """Holds the student before anything is read to be changed, as goals.living does (docs/decisions/0002)."""
 
     def student_id(self, row):
         return row.student_id
@@ -94,6 +94,11 @@ class HoldingStudent:
             return row
         Profile.objects.select_for_update().filter(pk=self.student_id(row)).first()
         return super().get_object(request, object_id, from_field)
+
+    def delete_queryset(self, request, queryset):
+        students = Profile.objects.filter(pk__in=queryset.order_by().values("student"))
+        list(students.select_for_update().order_by("pk").values_list("pk"))
+        super().delete_queryset(request, queryset)
 
 
 @admin.register(Goal)
@@ -154,7 +159,7 @@ class GoalHistoryAdmin(HoldingStudent, ModelAdmin):
 
 
 @admin.register(GoalMilestone)
-class GoalMilestoneAdmin(OfStudentAdmin):
+class GoalMilestoneAdmin(HoldingStudent, OfStudentAdmin):
     form = GoalMilestoneForm
     list_display = ("title", "goal", "student", "reached_at")
     list_filter = (("student", AutocompleteFilter), ("goal", AutocompleteFilter))

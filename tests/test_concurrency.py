@@ -298,12 +298,12 @@ def test_staff_who_write_rows_of_several_wait_for_who_locks_them_in_order_and_no
             connection.close()
 
     answer = "UPDATE reflections SET instructor_response = 'a', responded_at = now() WHERE id = %s"
+    answering.execute("SET deadlock_timeout = '10ms'")  # of a deadlock, who answers is the first to know
     answering.execute(answer, [first.pk])
     with ThreadPoolExecutor(1) as pool:
         acting = pool.submit(act)
         blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
         wait_until(lambda: observer.execute(blocked, [answering.info.backend_pid]).fetchone()[0])
-        time.sleep(1.2)  # by then they have looked for a deadlock, and found none: the next to look is who answers
         answering.execute(answer, [last.pk])
         answering.commit()
         assert acting.result(20) == 302
@@ -315,6 +315,43 @@ def test_staff_who_write_rows_of_several_wait_for_who_locks_them_in_order_and_no
         "delete_selected": (0, 0),
         "close": (2, 2),
     }[action]
+    assert_no_drift(observer)
+
+
+@pytest.mark.parametrize(
+    ("page", "fields"),
+    [
+        ("goal/", {"action": "delete_selected", "_selected_action": "goal", "post": "yes"}),
+        ("goalmilestone/", {"action": "delete_selected", "_selected_action": "milestone", "post": "yes"}),
+        ("goalmilestone/{milestone}/delete/", {"post": "yes"}),
+        ("goalmilestone/{milestone}/change/", {"goal": "goal", "title": "Said otherwise"}),
+    ],
+    ids=["goals", "milestones", "a milestone", "a milestone's words"],
+)
+def test_staff_who_write_goals_wait_for_the_student_who_changes_them_before_they_lock_any(connect, goals, page, fields):
+    milestone = factories.GoalMilestoneFactory(goal=goals[0], reached_at=None)
+    rows = {"goal": str(goals[0].pk), "milestone": str(milestone.pk)}
+    living, observer, staff = connect(), connect(autocommit=True), logged_in(factories.StaffFactory())
+    living.execute("SET deadlock_timeout = '10ms'")  # of a deadlock, the student is the first to know
+    living.execute("SELECT FROM profiles WHERE id = %s FOR UPDATE", [goals[0].student_id])  # as goals/living.py
+
+    def act():
+        try:
+            sent = {name: rows.get(value, value) for name, value in fields.items()}
+            return staff.post(f"/admin/goals/{page.format(**rows)}", sent).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        acting = pool.submit(act)
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        wait_until(lambda: observer.execute(blocked, [living.info.backend_pid]).fetchone()[0])
+        living.execute("UPDATE goal_milestones SET reached_at = now() WHERE id = %s", [milestone.pk])
+        living.execute("UPDATE goals SET completed_at = now() WHERE id = %s", [goals[0].pk])
+        living.commit()
+        assert acting.result(20) == 302
+    left = observer.execute("SELECT title FROM goal_milestones").fetchall()
+    assert left == ([("Said otherwise",)] if "title" in fields else [])
     assert_no_drift(observer)
 
 
