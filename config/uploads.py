@@ -52,6 +52,8 @@ class UploadField(forms.FileField):
             size, limit = filesizeformat(data.size), filesizeformat(most)
             it = f"This file has {size}" if size != limit else "This file is a little too large"
             raise ValidationError(f"{it}; at most {limit} is allowed.", code="too_large")
+        if getattr(data, "is_cut", False):  # by uploads.handlers
+            raise ValidationError("All the files together were too large. Send this one alone.", code="together")
         file = super().to_python(data)
         if file is not None:
             file.name = f"upload{self.suffix(file)}"

@@ -864,3 +864,22 @@ def test_no_more_is_kept_of_a_request_than_its_sender_may_send(settings, db):
     assert len(upload_request(staff, content + content).FILES["attachment"].read()) == handlers.HEAD
     small = samples.picture()
     assert upload_request(factories.ProfileFactory(), small).FILES["attachment"].read() == small
+
+
+def test_a_video_of_the_greatest_size_leaves_room_for_its_poster_and_captions(settings, db):
+    settings.RECORDING_MAX_MB = settings.PICTURE_MAX_MB = settings.DOCUMENT_MAX_MB = 1
+    settings.VIDEO_MAX_MB = 2
+
+    def sent(**sizes):
+        """Whether each file was kept whole, in the order in which they were sent."""
+        files = {name: SimpleUploadedFile("file", bytes(size)) for name, size in sizes.items()}
+        request = RequestFactory().post("/", files)
+        request.user = factories.StaffFactory()
+        assert [file.size for file in request.FILES.values()] == [*sizes.values()]
+        return [len(file.read()) == file.size for file in request.FILES.values()]
+
+    video, picture, captions = 2 * 2**20, 2**20, 2**20
+    assert sent(file=video, poster=picture, captions=captions) == [True] * 3
+    assert sent(captions=captions, poster=picture, file=video) == [True] * 3
+    assert sent(file=video + 1, poster=picture, captions=captions) == [False, True, True]
+    assert sent(first=video, second=video, captions=captions) == [True, True, False]

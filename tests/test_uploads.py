@@ -150,6 +150,22 @@ def test_a_file_that_is_too_large_is_refused_with_its_size_and_the_limit(as_staf
     assert stored(media_root) == []
 
 
+def test_of_files_that_are_too_much_together_each_that_was_not_kept_says_so(as_staff, media_root, settings):
+    """On a lesson's page, where several videos are uploaded at once."""
+    settings.VIDEO_MAX_MB = settings.PICTURE_MAX_MB = 1
+    settings.RECORDING_MAX_MB = settings.DOCUMENT_MAX_MB = 1
+    lesson = factories.LessonFactory()
+    sent = {"videos-TOTAL_FORMS": "4"}
+    for number in range(4):
+        content = MP4 + bytes(2**20 - len(MP4))
+        sent |= {f"videos-{number}-title": f"Video {number}", f"videos-{number}-duration_seconds": "9:00"}
+        sent[f"videos-{number}-file"] = SimpleUploadedFile("v.mp4", content)
+    page = errors_of(fill_in(as_staff, reverse("admin:courses_lesson_change", args=[lesson.pk]), sent))
+    assert page.count("All the files together were too large. Send this one alone.") == 1
+    assert not Video.objects.exists()
+    assert stored(media_root) == []
+
+
 def test_a_new_video_comes_with_its_files(as_staff):
     lesson = factories.LessonFactory()
     fields = {"lesson": str(lesson.pk), "title": "New", "duration_seconds": "9:00"}
