@@ -27,7 +27,7 @@ MARKS = 6  # looks of a line or bar that differ; more would not be told apart
 STYLE = """
     .paper { fill: #fbfaf7 } text { fill: #23211c; font: 13px system-ui, sans-serif }
     .title { font-weight: 600; font-size: 15px } .soft { fill: #5c584f; font-size: 12px }
-    .grid { stroke: #e2ded3 } .axis { stroke: #8b877d } .limit { stroke: #23211c; stroke-dasharray: 2 4 }
+    .grid { stroke: #e2ded3 } .axis { stroke: #8b877d }
     .line { fill: none; stroke-width: 2 } .end { text-anchor: end } .middle { text-anchor: middle }
     .m0 { --c: #24478f } .m1 { --c: #b3541e; stroke-dasharray: 6 3 } .m2 { --c: #2f7d4f; stroke-dasharray: 2 3 }
     .m3 { --c: #8a3b86; stroke-dasharray: 9 3 2 3 } .m4 { --c: #7a6a10; stroke-dasharray: 12 4 } .m5 { --c: #5c584f }
@@ -35,24 +35,27 @@ STYLE = """
     .line { stroke: var(--c) } .mark { fill: var(--c); stroke: none } .bar { fill: var(--c); stroke: none }
     @media (prefers-color-scheme: dark) {
       .paper { fill: #191814 } text { fill: #efece4 } .soft { fill: #b5b0a4 }
-      .grid { stroke: #34312b } .axis { stroke: #8b877d } .limit { stroke: #efece4 }
+      .grid { stroke: #34312b } .axis { stroke: #8b877d }
       .m0 { --c: #9dbcf5 } .m1 { --c: #f0a274 } .m2 { --c: #86d3a5 } .m3 { --c: #dda0d9 } .m4 { --c: #dccb6b }
       .m5 { --c: #b5b0a4 }
     }
 """
 
 
-def write(name, connection, *blocks, document=DOCUMENT):
+def write(name, connection, *blocks):
     """For --report: make `blocks` the section `name` of the document.
 
     A block is Markdown: of table(), lines(), bars(), or plain words.  A section that is not there yet comes last.
     """
-    replace(document, name, "\n\n".join([*blocks, environment(connection)]))
+    replace(DOCUMENT, name, "\n\n".join([*blocks, environment(connection)]))
 
 
 def environment(connection):
     """When, on what and with which settings it is measured, as the last words of a section."""
-    return f"Measured on {datetime.date.today():%-d %B %Y} on {machine()}. {settings(connection)}"
+    return (
+        f"Measured on {datetime.date.today():%-d %B %Y} on {machine()}."
+        f" PostgreSQL's settings: {harness.server(connection)}."
+    )
 
 
 def replace(document, name, content):
@@ -69,10 +72,6 @@ def machine():
     """What runs it, as words: no names, no paths."""
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores ({platform.machine()}), {gigabytes:.0f} GB of memory, load {os.getloadavg()[0]:.1f}"
-
-
-def settings(connection):
-    return f"PostgreSQL's settings: {harness.server(connection)}."
 
 
 def table(head, rows):
@@ -140,17 +139,16 @@ def lines(name, title, series, *, x, y, log_x=True, log_y=True, document=DOCUMEN
     return draw(document, name, title, described, max(bottom + 50, at + 16), shapes)
 
 
-def bars(name, title, values, *, x, log_x=False, limit=None, document=DOCUMENT):
+def bars(name, title, values, *, x, log_x=False, document=DOCUMENT):
     """Draw {name of a bar: value} one below the other, and return the picture in Markdown.
 
-    `x` says what the values are.  A dashed line stands at `limit`, the most that the project allows itself.
-    A name (group, name) sets a bar in a group: each name then has one look in all groups.
+    `x` says what the values are.  A name (group, name) sets a bar in a group: it then has one look in all groups.
     """
-    left = LABELS + 20
+    names = [key[1] if isinstance(key, tuple) else key for key in values]
+    left = max(LABELS + 20, 8 * max(map(len, names)))
     least = min(values.values())
     low = [1 if least > 1 else least / 2] if log_x else [0]  # ratios from 1 on; no bar without a length
-    across = Axis([*values.values(), *([limit] if limit else []), *low], left, WIDTH - 80, log_x)
-    names = [key[1] if isinstance(key, tuple) else key for key in values]
+    across = Axis([*values.values(), *low], left, WIDTH - 80, log_x)
     looks = {name: index % MARKS for index, name in enumerate(dict.fromkeys(names))} if len(set(names)) <= MARKS else {}
     shapes, at, group = [], TOP - 6, None
     for key, value in values.items():
@@ -172,8 +170,6 @@ def bars(name, title, values, *, x, log_x=False, limit=None, document=DOCUMENT):
             f'<path class="grid" d="M{across(tick):.1f} {TOP - 6}V{at}"/>',
             f'<text class="soft middle" x="{across(tick):.1f}" y="{at + 18}">{short(tick)}</text>',
         ]
-    if limit:
-        shapes.append(f'<path class="limit" d="M{across(limit):.1f} {TOP - 6}V{at}"/>')
     shapes.append(f'<path class="axis" d="M{left} {at}H{WIDTH - 80}"/>')
     shapes.append(f'<text class="soft end" x="{WIDTH - 80}" y="{at + 36}">{escape(x)}</text>')
     shapes.sort(key=lambda shape: 'class="grid"' not in shape)  # the grid lies below

@@ -50,7 +50,7 @@ def test_drawings_are_svg_that_says_in_words_what_it_shows(document):
     series = {"one & other": [(100, 12), (1000, 15)], "last": [(100, 900), (1000, 30_000)]}
     pictures = [
         report.lines("lines", "Title", series, x="entries", y="buffers", document=document),
-        report.bars("bars", "Title", {("a", "x"): 1.1, ("b", "x"): 3}, x="times", limit=2, document=document),
+        report.bars("bars", "Title", {("a", "x"): 1.1, ("b", "x"): 3}, x="times", document=document),
     ]
     for name, picture in zip(("lines", "bars"), pictures, strict=True):
         assert picture == f"![Title](images/benchmarks/{name}.svg)"
@@ -64,6 +64,14 @@ def test_drawings_are_svg_that_says_in_words_what_it_shows(document):
                 "bars": "times: a x 1.10, b x 3",
             }[name]
         )
+
+
+def test_the_name_of_a_bar_is_not_cut_off(document):
+    name = "INSERT … SELECT, two processes"
+    report.bars("bars", "Title", {name: 1, "check": 2}, x="times", document=document)
+    root = ET.parse(document.parent / "images" / "benchmarks" / "bars.svg").getroot()
+    [end] = [float(text.get("x")) for text in root.iterfind("{*}text") if text.text == name]
+    assert end > 7.5 * len(name)  # pixels of a letter, where letters are wide
 
 
 def test_an_axis_reaches_from_end_to_end():
