@@ -15,7 +15,8 @@ Each from the beginning, and after 90 %.  Asked are
   target the video, action object the goal) and its own statements; it knows neither seconds nor days, so it is asked
   for the newest 51, paged by keyset, as that is cheaper for it.
 
-What they need is made in a transaction, measured, and rolled back.
+What they need is made in a transaction, measured, and rolled back: their indexes are as small as they can be.  One
+way is asked after the other, so that buffers compare better than milliseconds.  These are without planning.
 """
 
 import datetime
@@ -489,7 +490,7 @@ def grown(found):
 
 
 def ahead(found):
-    """Words for each way that reads less than the timeline in the largest table."""
+    """Words for each way that in the largest table reads less than the timeline, by a tenth and three buffers."""
     for (question, whom, where), taken in found[-1].others.items():
         ours, _ = taken[TIMELINE]
         for way, (buffers, _) in taken.items():

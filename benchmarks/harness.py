@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import django
 
+TIMELINE = "student_activity_timeline"
 SETTINGS = (
     "server_version", "shared_buffers", "work_mem", "max_wal_size", "fsync", "synchronous_commit", "full_page_writes",
 )  # fmt: skip
@@ -29,12 +30,12 @@ def parser(module, document):
 
 
 @contextmanager
-def database(settings="config.settings", keep=None):
-    """The connection to an empty database `benchmark_…` on the server of `settings`; deleted at the end.
+def database(keep=None):
+    """The connection to an empty database `benchmark_…` on the server of the settings; deleted at the end.
 
     With `keep`, to the database of that name, made if it is not there, and migrated; it stays.
     """
-    connection = set_up(settings)
+    connection = set_up()
     name = connection.settings_dict["NAME"]
     connection.settings_dict["TEST"]["NAME"] = keep or f"benchmark_{name}"
     connection.creation.create_test_db(autoclobber=True, verbosity=0, keepdb=bool(keep))
@@ -44,15 +45,15 @@ def database(settings="config.settings", keep=None):
         connection.creation.destroy_test_db(name, verbosity=0, keepdb=bool(keep))
 
 
-def delete(name, settings="config.settings"):
+def delete(name):
     """Delete a database that was kept, in whatever state it is."""
-    connection = set_up(settings)
+    connection = set_up()
     connection.close()
     with connection.creation._nodb_cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {connection.ops.quote_name(name)}")
 
 
-def set_up(settings):
+def set_up(settings="benchmarks.settings"):
     """Django's connection, with these settings unless there are some already."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
     os.environ.setdefault("LOG_LEVEL", "WARNING")
@@ -67,6 +68,42 @@ def execute(connection, statement, params=None):
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.fetchall() if cursor.description else None
+
+
+def wal_position(connection):
+    """The bytes of WAL that the server has written by now."""
+    [(position,)] = execute(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
+    return int(position)
+
+
+def watch(connection, on, table=None):
+    """Set the timeline's triggers on or off: those of `table`, else of all sources and lenders."""
+    triggers = execute(
+        connection,
+        "SELECT tgrelid::regclass::text, quote_ident(tgname) FROM pg_trigger"
+        " WHERE tgname LIKE 'timeline%%' AND tgrelid = coalesce(%s::regclass, tgrelid)",
+        [table],
+    )
+    for of, trigger in triggers:
+        execute(connection, f"ALTER TABLE {of} {'ENABLE' if on else 'DISABLE'} TRIGGER {trigger}")
+
+
+@contextmanager
+def pages_served():
+    """In which pages can be asked for in this process, by logged_in()."""
+    from django.test.utils import override_settings
+
+    with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False):
+        yield
+
+
+def logged_in(person):
+    """A client, of this process, in which `person` is logged in."""
+    from django.test import Client
+
+    client = Client()
+    client.force_login(person)
+    return client
 
 
 @dataclass(frozen=True)
@@ -97,11 +134,11 @@ def scanned(plan):
     """The timeline's indexes that a plan reads; "all of it" for a scan of the whole table."""
     for node in nodes(plan):
         index, table = node.get("Index Name", ""), node.get("Relation Name")
-        if table == "student_activity_timeline" and node["Node Type"] == "Seq Scan":
+        if table == TIMELINE and node["Node Type"] == "Seq Scan":
             yield "all of it"
         if index.startswith("idx_"):
             yield index
-        if index.startswith("student_activity_timeline_pkey"):
+        if index.startswith(f"{TIMELINE}_pkey"):
             yield "its primary key"
 
 

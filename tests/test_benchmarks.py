@@ -13,6 +13,7 @@ from benchmarks import alternatives, harness, pages, population, reading, report
 from benchmarks.citus import asking, schema
 from benchmarks.growth import months, shards, sizes
 from benchmarks.growth.ground import statements_of_pages
+from courses.models import Course
 from timeline import queries
 from timeline.models import Activity
 
@@ -172,6 +173,17 @@ def test_every_way_to_write_a_second_row_writes_as_many_as_the_timeline_does():
             written[name] = Activity.objects.count() - before
         entries = len(writing.KINDS[table])
         assert (table, written) == (table, dict.fromkeys(ways, entries) | {"without": 0})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("write", [writing.saved, writing.created])
+def test_a_row_whose_second_row_fails_is_not_written_as_with_triggers(write):
+    def fails(row):
+        raise RuntimeError("no second row")
+
+    with pytest.raises(RuntimeError):
+        write([Course(title="Alone")], fails)
+    assert not Course.objects.exists()
 
 
 @pytest.mark.django_db

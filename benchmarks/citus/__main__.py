@@ -37,7 +37,7 @@ def main():
     url, nodes = cluster()
     delete(url, nodes)
     try:
-        with harness.database(keep=PLAIN) as connection:
+        with harness.database(PLAIN) as connection:
             population.fill(connection, options.entries)
             connection.close()
             distribute(url, nodes)

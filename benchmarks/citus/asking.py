@@ -7,9 +7,9 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from benchmarks.growth import shards
+from benchmarks.harness import TIMELINE
 
 DATABASE, PLAIN = "benchmark_citus", "benchmark_plain"
-TIMELINE = "student_activity_timeline"
 SHORT = 57  # characters of a message that says little by itself
 
 

@@ -111,10 +111,8 @@ def waited(citus, other, does, first, wants, second):
 
 
 def pages(connection, citus):
-    from django.test.utils import override_settings
-
     told, refused = {}, Counter()
-    with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False):
+    with harness.pages_served():
         subject = reading.chosen(connection)["hot"]
         for page, (client, address) in reading.pages(subject).items():
             kinds = Counter()

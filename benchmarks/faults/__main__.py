@@ -28,18 +28,16 @@ Exits with 1 if anything is wrong.
 import os
 import random
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks import harness, report
 from benchmarks.faults import copies, killed, places
 from benchmarks.faults.stage import TEMPLATE, NotRun, Stage, found_school
-from benchmarks.server import Server
+from benchmarks.server import own_server
 
 TOLD = 8  # sentences of what is wrong with a round
 KILLED, OTHER = 4, 20  # the rounds of a fault are these parts of all
@@ -96,24 +94,13 @@ def main():
     options = parser.parse_args()
     if unknown := set(options.faults) - FAULTS.keys():
         parser.error(f"There is no fault {', '.join(sorted(unknown))}.")
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        Path(folder).chmod(0o711)  # as the server may have a user of its own
-        server = Server(Path(folder, "main"))
-        server.start()
-        try:
-            return inflict(server, Path(folder), options)
-        finally:
-            server.delete()
+    with own_server("faults-") as (server, folder):
+        return inflict(server, folder, options)
 
 
 def inflict(server, folder, options):
     os.environ.update(DATABASE_URL=server.url(TEMPLATE), LOCAL="on", ENV_FILE=os.devnull)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django
-
-    django.setup()
-    from django.db import connection
-
+    connection = harness.set_up("config.settings")
     school = found_school(server)
     verdicts = []
     for name in options.faults or FAULTS:
@@ -178,7 +165,7 @@ def told(verdicts, options):
     yield report.table(
         ["fault", "rounds", "words told", "untold, but kept", "tries that failed", "longest write", "verdict"], rows
     )
-    yield f"Seed {options.seed}. What happened in those rounds:"
+    yield f"`--rounds {options.rounds} --seed {options.seed}`. What happened in those rounds:"
     yield "\n".join(f"- {each.title}: {each.happened}." for each in verdicts if each.happened)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.faults.killed import kill_some_of
 from benchmarks.faults.ledger import Ledger, hashes, words_in
 from benchmarks.faults.stage import differences, drift
+from benchmarks.harness import TIMELINE
 from benchmarks.server import InVain, delete_folder, wait_until
 from config.database.embedded import PORT, SUPERUSER
 
@@ -17,7 +18,6 @@ TRIGGERS = """
     SELECT tgrelid::regclass::text, tgname, tgenabled, pg_get_triggerdef(oid)
     FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2
 """
-TIMELINE = "student_activity_timeline"
 OF_DJANGO = ("django_*", "auth_*", "sessions")  # as they are left out of `into_migrated`
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -13,17 +12,12 @@ from pathlib import Path
 import psutil
 
 from benchmarks import harness, population
-from benchmarks.server import Server, wait_until
+from benchmarks.server import own_server, wait_until
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "4GB", "max_connections": "100"}
 TEMPLATE = "growth_migrated"
-TIMELINE = "student_activity_timeline"
 CACHES = Path("/proc/sys/vm/drop_caches")
 EVERY = 0.02  # seconds between two looks at what writers wait for
-
-
-class OwnServer(Server):
-    SETTINGS = SETTINGS
 
 
 class Ground:
@@ -37,7 +31,7 @@ class Ground:
         self.server, self.folder, self.sizes, self.seconds, self.document = server, folder, sizes, seconds, document
         os.environ.update(DATABASE_URL=server.url("postgres"), LOCAL="on", ENV_FILE=os.devnull)
         self.connection = harness.set_up("config.settings")
-        with harness.database(keep=TEMPLATE):
+        with harness.database(TEMPLATE):
             pass
 
     @contextmanager
@@ -81,10 +75,10 @@ class Ground:
         self.server.stop()
         if forget:
             forget_files()
-        self.server.SETTINGS = SETTINGS | settings
+        self.server.settings = SETTINGS | settings
         self.server.start()
         with self.server.connect("postgres") as connection:
-            for name, value in self.server.SETTINGS.items():
+            for name, value in self.server.settings.items():
                 [shown] = connection.execute(f"SHOW {name}").fetchone()
                 assert shown == value, f"{name} is {shown}"
 
@@ -124,18 +118,12 @@ class Ground:
 @contextmanager
 def ground(sizes, seconds, document=None):
     """A Ground in a temporary folder, deleted at the end; there the drawings are, too, without a document."""
-    with tempfile.TemporaryDirectory(prefix="growth-") as folder:
-        Path(folder).chmod(0o711)  # as the server may have a user of its own
-        server = OwnServer(Path(folder, "main"))
-        server.start()
-        made = None
+    with own_server("growth-", SETTINGS) as (server, folder):
+        made = Ground(server, folder, sizes, seconds, document or folder / "drawn.md")
         try:
-            made = Ground(server, Path(folder), sizes, seconds, document or Path(folder, "drawn.md"))
             yield made
         finally:
-            if made:
-                made.connection.close()
-            server.delete()
+            made.connection.close()
 
 
 def may_forget():
@@ -216,6 +204,14 @@ def looked_at(server, database):
 # What statements take
 
 
+def counted(connection, statement, params=None):
+    """The row of a statement about what PostgreSQL counts, up to now."""
+    harness.execute(connection, "SELECT pg_stat_force_next_flush()")
+    harness.execute(connection, "SELECT pg_stat_clear_snapshot()")
+    [row] = harness.execute(connection, statement, params)
+    return row
+
+
 @dataclass
 class Taken:
     """Of some statements: `buffers` in all, those of them `read` from outside shared_buffers, milliseconds of running
@@ -246,21 +242,12 @@ def taken(connection, statements):
     return total
 
 
-@contextmanager
-def pages_served():
-    """In which pages can be asked for."""
-    from django.test.utils import override_settings
-
-    with override_settings(ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False):
-        yield
-
-
 def statements_of_pages(connection, names):
     """{(page, "hot" or "median"): the statements it runs}, of these pages of benchmarks.reading."""
     from benchmarks import reading
 
     found = {}
-    with pages_served():
+    with harness.pages_served():
         for whom, subject in reading.chosen(connection).items():
             pages = reading.pages(subject)
             for name in names:

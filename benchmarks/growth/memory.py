@@ -2,12 +2,13 @@
 
 from benchmarks import harness, report
 from benchmarks.growth import writers
-from benchmarks.growth.ground import may_forget, pages_served, statements_of_pages, taken
+from benchmarks.growth.ground import counted, may_forget, statements_of_pages, taken
 
 PAGES = ("journey", "days", "goal", "inbox")
 MEMORY = {"16MB": 16, "64MB": 64, "256MB": 256, "1GB": 1024}  # shared_buffers: megabytes
 VISITS = 160
 ROWS = 2_000
+BLOCKS = "SELECT blks_hit, blks_read FROM pg_stat_database WHERE datname = current_database()"
 FORGOTTEN = ", the system having forgotten its files"
 KEPT = " (the system kept its files in memory, as we may not have it forget them)"
 
@@ -63,10 +64,10 @@ def statements_of_visits(connection, number):
 
     def client_of(person):
         if person.pk not in people:
-            people[person.pk] = reading.logged_in(person)
+            people[person.pk] = harness.logged_in(person)
         return people[person.pk]
 
-    with pages_served():
+    with harness.pages_served():
         for turn, (student, video, course) in enumerate(rows):
             own = turn % 4 < 2
             person = Profile.objects.get(pk=student) if own else Course.objects.get(pk=course).instructors.first()
@@ -83,24 +84,14 @@ def visit(connection, visits):
     from django.db.transaction import atomic, set_rollback
 
     for _ in range(2):
-        before = blocks_of_database(connection)
+        before = counted(connection, BLOCKS)
         with atomic(), connection.cursor() as cursor:
             for statements in visits:
                 for sql, params in statements:
                     cursor.execute(sql, params)
             set_rollback(True)
-        hit, read = (now - then for now, then in zip(blocks_of_database(connection), before, strict=True))
+        hit, read = (now - then for now, then in zip(counted(connection, BLOCKS), before, strict=True))
     return (hit + read) / len(visits), read / len(visits)
-
-
-def blocks_of_database(connection):
-    """(hit, read) by now."""
-    harness.execute(connection, "SELECT pg_stat_force_next_flush()")
-    harness.execute(connection, "SELECT pg_stat_clear_snapshot()")
-    [row] = harness.execute(
-        connection, "SELECT blks_hit, blks_read FROM pg_stat_database WHERE datname = current_database()"
-    )
-    return row
 
 
 def blocks(cold, visited, written, size, document):

@@ -6,7 +6,7 @@ key between distributed tables contains it on both sides; one from a reference t
 """
 
 from benchmarks import harness, report
-from benchmarks.growth.ground import TIMELINE
+from benchmarks.harness import TIMELINE
 
 STUDENTS = "profiles"  # by whose id everything would be distributed
 
@@ -98,9 +98,7 @@ def rules(connection):
 
 
 def blocks(found):
-    rows = [
-        [rule, len(held), len(lacking), ", ".join(lacking)] for rule, (held, lacking) in found.items()
-    ]  # fmt: skip
+    rows = [[rule, len(held), len(lacking), ", ".join(lacking)] for rule, (held, lacking) in found.items()]
     return [
         "**Citus by `student_id`**: what the catalogue says of its rules",
         report.table(["", "so it is", "not so", "which"], rows),

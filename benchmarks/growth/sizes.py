@@ -1,7 +1,7 @@
 """Bytes of an entry: the table, its indexes, and how full their pages are; and what a gigabyte holds."""
 
 from benchmarks import harness, report
-from benchmarks.growth.ground import TIMELINE
+from benchmarks.harness import TIMELINE
 
 SIZES = f"""
     SELECT 'the table', pg_relation_size('{TIMELINE}')
@@ -78,9 +78,7 @@ def blocks(found, full, by_triggers):
     for index, name in enumerate(("all indexes", "the timeline, with its indexes", "all, with the sources")):
         rows.append([f"**{name}**", *(sums(of)[index] for of in found.values()), "", ""])
     largest = list(found)[-2]
-    per_gigabyte = [
-        [title, *(int(2**30 / size) for size in sums(of))] for title, of in found.items()
-    ]  # fmt: skip
+    per_gigabyte = [[title, *(int(2**30 / size) for size in sums(of))] for title, of in found.items()]
     return [
         "**Bytes of an entry**, and how full the pages are",
         report.table(["", *found, f"full: {largest}", "full: triggers"], rows),

@@ -3,7 +3,8 @@
 from contextlib import contextmanager
 
 from benchmarks import harness, report
-from benchmarks.growth.ground import TIMELINE, statements_of_pages, taken
+from benchmarks.growth.ground import counted, statements_of_pages, taken
+from benchmarks.harness import TIMELINE
 
 FILLFACTORS = (100, 90, 70)
 TRANSACTIONS = 20  # of a round, each of a twentieth of the rows, drawn by chance
@@ -29,6 +30,7 @@ KINDS = {
     "words are edited": (TIMELINE, "UPDATE reflections SET content = content || '.' WHERE true"),
 }
 TABLES = (TIMELINE, "video_progress")
+UPDATES = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = %s"
 
 
 def measure(ground):
@@ -70,9 +72,9 @@ def updated(connection):
 
 def heap_only(connection, table, statement):
     """The share of heap-only updates of `table` while `statement` is run for all rows; None if it made none."""
-    before = counted(connection, table)
+    before = counted(connection, UPDATES, [table])
     run(connection, statement)
-    updates, hot = (now - then for now, then in zip(counted(connection, table), before, strict=True))
+    updates, hot = (now - then for now, then in zip(counted(connection, UPDATES, [table]), before, strict=True))
     return hot / updates if updates else None
 
 
@@ -80,15 +82,6 @@ def run(connection, statement):
     table = statement.split()[1]
     for part in range(TRANSACTIONS):
         harness.execute(connection, f"{statement} AND abs(hashtext({table}.id::text)) % {TRANSACTIONS} = {part}")
-
-
-def counted(connection, table):
-    harness.execute(connection, "SELECT pg_stat_force_next_flush()")
-    harness.execute(connection, "SELECT pg_stat_clear_snapshot()")
-    [row] = harness.execute(
-        connection, "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = %s", [table]
-    )
-    return row
 
 
 def size(connection):
