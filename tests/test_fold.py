@@ -146,6 +146,12 @@ def test_a_days_sentence_names_what_was_done_most_simply():
     assert sentence({}) == ""
     assert sentence({"video_progress": 9, "video_completion": 3}) == "Watched 3 videos."
     assert sentence({"video_progress": 4}) == "Watched some video."
+    # A video has nine steps at most: what is beyond those of the finished ones is of others.
+    assert sentence({"video_progress": 10, "video_completion": 1}) == "Watched a video and watched part of another."
+    assert sentence({"video_progress": 28, "video_completion": 1}) == "Watched a video and watched parts of others."
+    assert sentence({"video_progress": 30, "video_completion": 3, "daily_note": 1}) == (
+        "Watched 3 videos, watched part of another and wrote a daily note."
+    )
     assert sentence({"quiz_completion": 1}) == "Passed a quiz."
     assert (
         sentence(

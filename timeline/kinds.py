@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from courses.models import TENTHS
+
 GROUPS = {
     "watching": "Watching",
     "reflections": "Reflections",
@@ -103,19 +105,23 @@ def done(counts):
 def phrases(counts):
     """What happened, in words by kind: {"video_completion": 3} → [(its Kind, "watched 3 videos")].
 
-    `counts` maps activity_type to a number of entries.  Steps through videos
-    are mentioned only where no video was finished.  Of quizzes no number can
+    `counts` maps activity_type to a number of entries.  Beside videos that
+    were finished, steps through videos are mentioned, behind them, only where
+    they are more than those can have: so many are certainly of others.  Of quizzes no number can
     tell whether what was passed is what was begun on these days, nor whether
     it was the same quiz again: so no phrase says either.
     """
-    counts = dict(counts)
-    if "video_completion" in counts:
-        counts.pop("video_progress", None)
-    return [(kind, _did(kind, counts)) for kind in KINDS if counts.get(kind.value)]
+    counts, told = dict(counts), KINDS
+    if finished := counts.get("video_completion"):
+        counts["video_progress"] = max(counts.get("video_progress", 0) - TENTHS * finished, 0)
+        told = sorted(KINDS, key=lambda kind: kind.value != "video_completion")
+    return [(kind, _did(kind, counts)) for kind in told if counts.get(kind.value)]
 
 
 def _did(kind, counts):
     one, many = kind.did_one, kind.did_many
+    if kind.value == "video_progress" and counts.get("video_completion"):
+        return "watched part of another" if counts[kind.value] <= TENTHS else "watched parts of others"
     if kind.value == "quiz_completion" and counts.get("quiz_attempt"):
         one, many = "passed one", "passed {}"  # of quizzes or attempts, which the phrase before this one names
     number = counts[kind.value]
