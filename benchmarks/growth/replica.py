@@ -27,22 +27,22 @@ SEEN = "SELECT EXISTS (SELECT FROM student_activity_timeline WHERE source_table 
 
 
 def measure(ground):
-    """Blocks of Markdown, of the smallest school."""
-    name = ground.school(ground.sizes[0], by_triggers=True)
-    with ground.at(name) as connection:
-        script = writers.scripts_of(connection)["reflections"]
+    """Blocks of Markdown, of a copy of the smallest school."""
     server = ground.server
-    standby = server.copy(ground.folder / "standby", "-R")
-    try:
-        standby.start("SELECT pg_last_wal_replay_lsn()")
-        lags = {number: lag(ground, name, script, number) for number in WRITERS}
-        posts = {
-            "nothing": post(ground, standby, name, "on", ""),
-            "that it has replayed the commit": post(ground, standby, name, "remote_apply", "*"),
-        }
-    finally:
-        wait_for_standby(server, "")
-        standby.delete()
+    with ground.copy_of(ground.school(ground.sizes[0], by_triggers=True)) as name:
+        with ground.at(name) as connection:
+            script = writers.scripts_of(connection)["reflections"]
+        standby = server.copy(ground.folder / "standby", "-R")
+        try:
+            standby.start("SELECT pg_last_wal_replay_lsn()")
+            lags = {number: lag(ground, name, script, number) for number in WRITERS}
+            posts = {
+                "nothing": post(ground, standby, name, "on", ""),
+                "that it has replayed the commit": post(ground, standby, name, "remote_apply", "*"),
+            }
+        finally:
+            wait_for_standby(server, "")
+            standby.delete()
     return blocks(lags, posts)
 
 
