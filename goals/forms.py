@@ -29,10 +29,6 @@ TITLE_LIMIT = 300  # characters of a goal's title, or a milestone's
 NOT_WHOLE = "Nothing was saved, as the form was incomplete. It is complete now: send it again."
 
 
-def say(moment):
-    return f"{timezone.localtime(moment):%-d %b %Y %H:%M}" if moment else "now"
-
-
 def overlap(a, b):
     """The part that two `[start, end)` periods share, or None."""
     start, end = max(a.lower, b.lower), min(a.upper or END, b.upper or END)
@@ -280,8 +276,8 @@ class GoalPeriodFormSet(forms.BaseInlineFormSet):
                     goal = other.goal if other.goal_id else "this goal"
                     form.add_error(
                         "start",
-                        f"From {say(shared.lower)} to {say(shared.upper)} the student's goal is “{goal}”. "
-                        "A student has one goal at a time: end one before the other starts "
+                        f"From {living.say(shared.lower)} to {living.say(shared.upper)} the student's goal is “{goal}”."
+                        " A student has one goal at a time: end one before the other starts "
                         "(the goal history shows all periods of a student together).",
                     )
         if any(self.errors):

@@ -1177,7 +1177,7 @@ def test_an_overlap_is_named(as_staff, two_goals, page):
     else:
         url, name = address(Goal, "change", first.pk), "periods-0-end"
     text = html.unescape(errors_of(fill_in(as_staff, url, split(name, at("2025-03-02")))))
-    assert "From 1 Mar 2025 00:00 to 2 Mar 2025 00:00 the student's goal is “Second”." in text
+    assert "From 1 March 2025, 12:00 a.m. to 2 March 2025, 12:00 a.m. the student's goal is “Second”." in text
     assert periods(first) == [(at("2025-01-01"), at("2025-03-01"))]
 
 

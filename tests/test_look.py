@@ -43,7 +43,8 @@ def test_every_component_is_accessible_in_both_themes_and_fits(gallery, page, as
 
 NAMED = (
     "h1, h2, h3, .breadcrumb a, .subtitle, .words p, .composer label, .inline label,"
-    " .entry-head > :not(.badge), .rows > li > :is(a, span):not(.badge, .button)"
+    " .entry-head > :not(.badge), .rows > li > :is(a, span):not(.badge, .button), .choices span:not(.badge),"
+    " .field div > label"
 )
 
 
@@ -54,6 +55,20 @@ def test_a_word_longer_than_the_window_breaks_wherever_people_name_things(galler
     lengthen = "(all, word) => all.forEach((element) => element.append(word))"
     page.locator(NAMED).evaluate_all(lengthen, "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    widths = "all => all.map(choice => choice.getBoundingClientRect().width)"
+    assert min(page.locator(".field [type=radio]").evaluate_all(widths)) >= 20, "words take its room"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_finger_finds_buttons_and_fields_that_are_higher_than_a_mouse_needs(gallery, browser, live_server):
+    context = browser.new_context(base_url=live_server.url, has_touch=True, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto("/styleguide/")
+    heights = "all => all.map(each => each.getBoundingClientRect().height).filter(Boolean)"  # some are folded away
+    found = page.locator(".button:not(.small), .field input[type=text], .field select").evaluate_all(heights)
+    context.close()
+    assert len(found) > 5
+    assert min(found) >= 44
 
 
 BESIDE_ARABIC = """(markup) => {
@@ -64,6 +79,16 @@ BESIDE_ARABIC = """(markup) => {
   after.selectNodeContents(line.lastChild);
   return [line.firstChild.getBoundingClientRect().right, after.getBoundingClientRect().left];
 }"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_forced_colours_what_its_ground_set_apart_has_an_edge(gallery, page):
+    page.emulate_media(forced_colors="active")
+    page.goto("/styleguide/")
+    edges = "all => all.map(each => getComputedStyle(each).border)"
+    found = page.locator(".notice:not(#toast), .badge").evaluate_all(edges)
+    assert found
+    assert all(each.startswith("1px solid") for each in found)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -218,6 +243,13 @@ def test_the_admin_wears_the_sites_colours_in_both_themes(page, assert_accessibl
     assert_accessible(page, themes)
     page.goto("/admin/courses/course/")  # a list, and the button that adds to it
     assert_accessible(page, themes)
+    page.goto("/admin/courses/quiz/add/")  # a form with errors, and with fields that Select2 draws
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("Please correct the errors below.").wait_for()
+    page.get_by_role("combobox", name="Lesson:").wait_for()
+    assert_accessible(page, themes)
+    page.goto("/admin/timeline/activity/")  # filters: fields of Select2 and choices
+    assert_accessible(page, themes)
     page.goto(f"/admin/profiles/profile/{maya.pk}/change/")  # a form, with every kind of button
     assert_accessible(page, themes)
     page.locator("a.deletelink").click()
@@ -251,6 +283,8 @@ def test_the_admin_writes_times_as_the_pages_do(client):
     Profile.objects.update(created_at="2026-09-29T19:39Z")
     client.force_login(staff)
     assert "29 Sep 2026, 3:39 p.m." in client.get(f"/admin/profiles/profile/{staff.pk}/change/").text
+    factories.EnrollmentFactory(enrolled_at="2026-09-29T19:39Z")
+    assert "29 Sep 2026, 3:39 p.m." in client.get("/admin/timeline/activity/").text
 
 
 @pytest.mark.django_db

@@ -428,6 +428,15 @@ def test_of_attempts_that_began_at_one_moment_every_page_takes_the_same_for_the_
     assert "Last score 100%" in text_of(student.get(reverse("course", args=[school.quiz.lesson.course_id])))
 
 
+def test_of_a_quiz_that_nobody_took_no_number_is_told(client, school):
+    factories.EnrollmentFactory(course=school.quiz.lesson.course)
+    client.force_login(school.instructor)
+    page = text_of(client.get(school.address))
+    assert "Nobody has handed anything in yet." in page
+    assert "0 passed" not in page
+    assert "Not taken yet" in page
+
+
 def test_who_teaches_reads_what_came_of_the_quiz_student_by_student(client, school, monkeypatch):
     course = school.quiz.lesson.course
     names = ("01 Ana", "02 Ben", "03 Cleo", "04 Dora")  # before the others'

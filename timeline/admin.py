@@ -8,6 +8,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
@@ -149,7 +150,7 @@ class ActivityAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description="when")
     def when(self, entry):
-        return f"{timezone.localtime(entry.created_at, DAY_ZONE):%-d %b %Y %H:%M}"
+        return date_format(timezone.localtime(entry.created_at, DAY_ZONE), "DATETIME_FORMAT")
 
     @admin.display(description="student")
     def who(self, entry):
