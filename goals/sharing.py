@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from config.links import SecretLinks
 from courses.models import Course, CourseInstructor, Enrollment
+from goals.living import held
 from goals.models import Congratulation, Goal, Part, SharedStory
 
 # The activity_types of each part; answers are not entries, but written into those of reflections.
@@ -107,9 +108,9 @@ def share(goal, *, contents, course=None, link=False):
     A link that there is stays as it is.  ValidationError if the goal is not
     reached, or the course not one of the student's.
     """
-    with transaction.atomic():
-        goal = Goal.objects.select_for_update().get(pk=goal.pk)
-        if not goal.completed_at:
+    with held(goal.student):  # first, as whoever changes goals does
+        goal = Goal.objects.select_for_update().filter(pk=goal.pk).first()
+        if goal is None or not goal.completed_at:
             raise ValidationError("A story is shared once its goal is reached.")
         # Held, so that what is stopped meanwhile is stopped afterwards, and not shared again by these words.
         story = own_story(goal, SharedStory.objects.select_for_update(of=("self",)))

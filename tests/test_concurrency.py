@@ -21,6 +21,7 @@ from config.database.embedded import EmbeddedPostgres, postmaster_pid
 from config.frozen import FrozenSQL
 from courses.enrolling import enrol_all
 from courses.models import Enrollment
+from goals import sharing
 from profiles.models import Profile
 from reflections.models import Reflection
 from tests import databases, factories
@@ -353,6 +354,27 @@ def test_staff_who_write_goals_wait_for_the_student_who_changes_them_before_they
     left = observer.execute("SELECT title FROM goal_milestones").fetchall()
     assert left == ([("Said otherwise",)] if "title" in fields else [])
     assert_no_drift(observer)
+
+
+def test_who_shares_a_story_waits_for_who_changes_its_goal_before_they_lock_it(connect, student):
+    goal = factories.GoalFactory(student=student, completed_at=NOON)
+    living, observer = connect(), connect(autocommit=True)
+    living.execute("SET deadlock_timeout = '10ms'")  # of a deadlock, the first to know
+    living.execute("SELECT FROM profiles WHERE id = %s FOR UPDATE", [student.pk])  # as goals/living.py
+
+    def share():
+        try:
+            return sharing.share(goal, contents=sharing.Contents(frozenset()), link=True).link
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        shared = pool.submit(share)
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        wait_until(lambda: observer.execute(blocked, [living.info.backend_pid]).fetchone()[0])
+        living.execute("UPDATE goals SET title = 'Said otherwise' WHERE id = %s", [goal.pk])
+        living.commit()
+        assert shared.result(20)
 
 
 def test_a_migration_of_triggers_refuses_nobody_who_writes_two_tables(connect, student):

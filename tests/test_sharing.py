@@ -416,6 +416,20 @@ def test_sharing_again_keeps_the_link_and_the_place_in_the_community(goal):
         shared(goal)
 
 
+def test_a_goal_that_is_deleted_while_its_form_is_sent_is_not_shared(client, goal, monkeypatch):
+    found = sharing.share
+    client.force_login(goal.student)
+
+    def share(*args, **options):
+        Goal.objects.filter(pk=goal.pk).delete()
+        return found(*args, **options)
+
+    monkeypatch.setattr(sharing, "share", share)
+    sent = client.post(reverse("share_story", args=[goal.student_id, goal.pk]), {"parts": ["watching"], "link": "on"})
+    assert sent.status_code == 422
+    assert "once its goal is reached" in sent.text
+
+
 def test_what_can_be_done_with_a_story_stands_under_its_title(client, goal):
     story = shared(goal, link=False)
     for person, address, act in (
