@@ -41,6 +41,8 @@ from goals.models import (
 )
 from profiles.models import Profile
 
+PATIENCE = "50ms"  # for any lock once the student is held
+
 
 class GoalPeriodInline(TabularInline):
     model = GoalPeriod
@@ -82,6 +84,13 @@ class GoalMilestoneInline(TabularInline):
         return super().get_queryset(request).order_by("reached_at", "id")
 
 
+def hold(students):
+    """Hold these students (ids); from then on, give way to whoever has a row of theirs and waits for them."""
+    list(Profile.objects.select_for_update().filter(pk__in=students).order_by("pk").values_list("pk"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
+
+
 class HoldingStudent:
     """Holds the student before anything is read to be changed, as goals.living does (docs/decisions/0002)."""
 
@@ -92,12 +101,11 @@ class HoldingStudent:
         row = super().get_object(request, object_id, from_field)
         if row is None or request.method != "POST" or not connection.in_atomic_block:  # Django's history has none
             return row
-        Profile.objects.select_for_update().filter(pk=self.student_id(row)).first()
+        hold([self.student_id(row)])
         return super().get_object(request, object_id, from_field)
 
     def delete_queryset(self, request, queryset):
-        students = Profile.objects.filter(pk__in=queryset.order_by().values("student"))
-        list(students.select_for_update().order_by("pk").values_list("pk"))
+        hold(queryset.order_by().values("student"))
         super().delete_queryset(request, queryset)
 
 

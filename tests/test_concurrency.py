@@ -356,6 +356,35 @@ def test_staff_who_write_goals_wait_for_the_student_who_changes_them_before_they
     assert_no_drift(observer)
 
 
+@pytest.mark.parametrize("way", ["", "{}/delete/"], ids=["a list", "a page"])
+def test_staff_who_delete_a_goal_give_way_to_who_edits_a_message_about_it(connect, goals, monkeypatch, way):
+    """Who edits has the message and waits for the student; nobody looks for deadlocks while this test lasts."""
+    never = "-c deadlock_timeout=1min"
+    options = connection.settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "options", f"{options.get('options', '')} {never}")
+    message = factories.GoalMessageFactory(student=goals[0].student, goal=goals[0])
+    editing, observer, staff = connect(), connect(autocommit=True), logged_in(factories.StaffFactory())
+    editing.execute("SET deadlock_timeout = '1min'")
+    editing.execute("SELECT FROM goal_messages WHERE id = %s FOR UPDATE", [message.pk])  # as profiles/writing.py
+    chosen = {"action": "delete_selected", "_selected_action": goals[0].pk, "post": "yes"}
+
+    def act():
+        try:
+            return staff.post(f"/admin/goals/goal/{way.format(goals[0].pk)}", chosen).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        acting = pool.submit(act)
+        blocked = "SELECT count(*) FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
+        wait_until(lambda: acting.done() or observer.execute(blocked, [editing.info.backend_pid]).fetchone()[0])
+        editing.execute("UPDATE goal_messages SET content = 'Said otherwise' WHERE id = %s", [message.pk])
+        editing.commit()
+        assert acting.result(20) == 302
+    assert observer.execute("SELECT content FROM goal_messages").fetchall() == [("Said otherwise",)]
+    assert_no_drift(observer)
+
+
 def test_who_shares_a_story_waits_for_who_changes_its_goal_before_they_lock_it(connect, student):
     goal = factories.GoalFactory(student=student, completed_at=NOON)
     living, observer = connect(), connect(autocommit=True)
