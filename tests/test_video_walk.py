@@ -149,6 +149,18 @@ def test_what_was_played_is_known_and_goes_on_after_a_reload_and_offline(watchin
     wait_until(page, lambda: watched()[-1][1] >= 611)
 
 
+def test_where_it_began_is_known_to_a_busy_page_that_hears_late_that_it_plays(watching):
+    for second in (0, 600):
+        if second:
+            seek(watching, second)
+        watching.evaluate("""() => document.getElementById("player").addEventListener("play", () => {
+            const until = performance.now() + 700;
+            while (performance.now() < until);
+        }, { once: true })""")
+        play(watching, second + 3)
+        assert watched()[-1][0] == second
+
+
 def test_a_reflection_with_a_frame_is_answered_and_the_way_to_the_answer_is_one_click(
     watching, student, video, assert_accessible
 ):

@@ -18,6 +18,7 @@ const opened = performance.now();
 let played = []; // [start, end] in seconds of the video, as a player counts them; the last is the one that plays
 let playing = false; // whether it goes on
 let heard = 0; // when the player last said where it is
+let stood = player?.currentTime; // where it stood still or jumped to, until it goes on from there
 let confirmed = []; // [start, end] in whole seconds
 let told = null; // the position that was reported; none before something was played
 let refused = false; // for good
@@ -29,7 +30,10 @@ function listen() {
   player.addEventListener("timeupdate", follow);
   player.addEventListener("ratechange", follow);
   player.addEventListener("waiting", stop);
-  player.addEventListener("seeking", () => (playing = false));
+  player.addEventListener("seeking", () => {
+    playing = false;
+    stood = player.currentTime;
+  });
   for (const kind of ["pause", "ended"]) {
     player.addEventListener(kind, () => {
       stop();
@@ -51,12 +55,14 @@ function follow() {
   }
   const [time, now] = [player.currentTime, performance.now()];
   const last = played.at(-1);
-  const most = ((now - heard) / 1000 + LATE) * Math.max(player.playbackRate, 1);
-  if (playing && time >= last[1] && time - last[1] <= most) {
+  const rate = Math.max(player.playbackRate, 1);
+  const isNear = (from, late) => from <= time && time - from <= late * rate;
+  if (playing && isNear(last[1], (now - heard) / 1000 + LATE)) {
     last[1] = time;
   } else if (!player.paused) {
-    played.push([time, time]);
+    played.push([isNear(stood, LATE) ? stood : time, time]);
   }
+  stood = player.paused ? time : NaN;
   playing = !player.paused;
   heard = now;
 }
