@@ -8,14 +8,14 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.utils import quote
-from django.contrib.admin.views.main import SEARCH_VAR
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget, AutocompleteSelect
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.contenttypes.models import ContentType
 from django.core import paginator
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
-from django.db import DatabaseError, connections, models, router, transaction
+from django.db import DatabaseError, DataError, connections, models, router, transaction
 from django.db.models import DB_CASCADE, DB_SET_NULL
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect
@@ -258,6 +258,18 @@ def save_with_patience(request, view, refuse):
     return refuse(message)
 
 
+class ReadableChangeList(ChangeList):
+    """A list; of a filter that only the query finds to be none, it says so."""
+
+    def get_results(self, request):
+        try:
+            super().get_results(request)
+        except (DataError, ValidationError, ValueError, OverflowError, IndexError) as error:
+            if not self.filter_params:
+                raise
+            raise BadRequest("A filter in the address cannot be read. Choose it anew.") from error
+
+
 class KeySelect(AutocompleteSelect):
     """A field to type in; a value that is no key is a row that is not there, while in Django it is an error."""
 
@@ -388,6 +400,9 @@ class ModelAdmin(FieldsMixin, admin.ModelAdmin):
         return self._with_patience_or_back(
             request, lambda: super(ModelAdmin, self).delete_view(request, object_id, extra_context)
         )
+
+    def get_changelist(self, request, **options):
+        return ReadableChangeList
 
     def changelist_view(self, request, extra_context=None):
         filters = [value for name, values in request.GET.lists() if name != SEARCH_VAR for value in values]

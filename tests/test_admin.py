@@ -32,7 +32,17 @@ import courses.admin
 from courses import enrolling
 from courses.enrolling import enrol_all
 from courses.forms import QuizForm, clock, read_answers, write_answers
-from courses.models import Course, Enrollment, Lesson, QuestionKind, Quiz, QuizAttempt, QuizQuestion, Video
+from courses.models import (
+    Course,
+    Enrollment,
+    Lesson,
+    QuestionKind,
+    Quiz,
+    QuizAttempt,
+    QuizQuestion,
+    Video,
+    VideoProgress,
+)
 from goals.models import DailyNote, Goal, GoalHistory, GoalMessage, GoalPeriod
 from profiles.models import Profile
 from reflections.answers import answer
@@ -373,6 +383,26 @@ def test_a_filter_by_what_no_text_can_hold_is_refused_in_every_list(as_staff, mo
             assert response.status_code == 400
             assert "A filter in the address" in response.text
     assert as_staff.get(address(model, "changelist"), {"q": "a\0b"}).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_filter_that_the_database_cannot_read_is_refused(client):
+    client.force_login(factories.StaffFactory())
+    for model, lookup, value in (
+        (Course, "title__regex", "("),
+        (Course, "title__range", "1"),
+        (Course, "created_at__year", "-5"),
+        (Course, "created_at__year", "9" * 20),
+        (QuizQuestion, "choices", "x"),
+        (VideoProgress, "watched__gte", "x"),
+        (VideoProgress, "tenth_reached_at__in", "x"),
+        (VideoProgress, "viewing__a\0b", "x"),
+    ):
+        response = client.get(address(model, "changelist"), {lookup: value})
+        assert response.status_code == 400, lookup
+        assert "A filter in the address" in response.text
+    factories.CourseFactory(title="Selling")
+    assert "Selling" in client.get(address(Course, "changelist"), {"title__regex": "^S"}).text
 
 
 def test_what_no_page_of_the_admin_sends_is_no_error_of_ours(as_staff):
